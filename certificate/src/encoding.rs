@@ -1,0 +1,141 @@
+//! The two byte forms of a certificate (protocol section 4), one encoding for each statement and signer set.
+//!
+//! ```text
+//! 01 | namespace 32 | epoch 8 | payloadLength 4 | payloadDigest 32 | originalShards 2 | totalShards 2 | shardsRoot 32 |
+//! fingerprintsHash 32 | wholeUntil 8 | retainUntil 8 | signers | signature
+//! ```
+//!
+//! Compact: signers `ceil(n/8)` bytes, signature 48 bytes compressed. On L1: signers a `uint256`, signature 128 bytes as
+//! EIP-2537 lays it out. Integers are big-endian.
+
+use holdfast_erasure::{Blob, Digest, Parameters};
+
+use crate::address::Namespace;
+use crate::bitmap::SignerBitmap;
+use crate::certificate::Certificate;
+use crate::error::Error;
+use crate::keys::Signature;
+use crate::statement::Statement;
+
+/// The only version there is.
+const VERSION: u8 = 1;
+/// Bytes before the signer bitmap.
+const HEAD_BYTES: usize = 1 + 32 + 8 + 4 + 32 + 2 + 2 + 32 + 32 + 8 + 8;
+/// Bytes of the signer bitmap on L1.
+const WORD_BYTES: usize = 32;
+
+impl Certificate {
+    /// Bytes of the L1 form, whatever the committee.
+    pub const L1_BYTES: usize = HEAD_BYTES + WORD_BYTES + Signature::EIP2537_BYTES;
+
+    /// Bytes of the compact form for a committee of `members`.
+    #[must_use]
+    pub fn compact_length(members: u16) -> usize {
+        HEAD_BYTES + SignerBitmap::compact_length(members) + Signature::BYTES
+    }
+
+    /// The compact form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.encode_head();
+        bytes.extend_from_slice(&self.signers.to_compact());
+        bytes.extend_from_slice(&self.signature.to_bytes());
+        bytes
+    }
+
+    /// The form that the registry contract takes.
+    #[must_use]
+    pub fn encode_l1(&self) -> Vec<u8> {
+        let mut bytes = self.encode_head();
+        bytes.extend_from_slice(&self.signers.to_word());
+        bytes.extend_from_slice(&self.signature.to_eip2537());
+        bytes
+    }
+
+    /// Decodes the compact form. Strict: version 1, exact length, possible numbers of shards, no signer past the last slot,
+    /// a signature that is canonical, in the subgroup and not the identity. Says nothing of whether it verifies.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Version`], [`Error::Length`], [`Error::Code`], [`Error::BitmapRange`] or [`Error::Point`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let (statement, members, rest) = decode_head(bytes, Self::compact_length)?;
+        let (bitmap, signature) = rest.split_at(SignerBitmap::compact_length(members));
+        let signers = SignerBitmap::from_compact(members, bitmap)?;
+        Ok(Self { statement, signers, signature: Signature::from_bytes(signature)? })
+    }
+
+    /// Decodes the L1 form, as strictly as [`Self::decode`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode`].
+    pub fn decode_l1(bytes: &[u8]) -> Result<Self, Error> {
+        let (statement, members, rest) = decode_head(bytes, |_| Self::L1_BYTES)?;
+        let (word, signature) = rest.split_at(WORD_BYTES);
+        let signers = SignerBitmap::from_word(members, word.try_into().expect("split at 32"))?;
+        Ok(Self { statement, signers, signature: Signature::from_eip2537(signature)? })
+    }
+
+    fn encode_head(&self) -> Vec<u8> {
+        let Statement { namespace, epoch, blob, whole_until, retain_until } = &self.statement;
+        let mut bytes = Vec::with_capacity(Self::L1_BYTES);
+        bytes.push(VERSION);
+        bytes.extend_from_slice(namespace.as_bytes());
+        bytes.extend_from_slice(&epoch.to_be_bytes());
+        bytes.extend_from_slice(&blob.payload_length.to_be_bytes());
+        bytes.extend_from_slice(blob.payload_digest.as_bytes());
+        bytes.extend_from_slice(&blob.original_shards.to_be_bytes());
+        bytes.extend_from_slice(&blob.total_shards.to_be_bytes());
+        bytes.extend_from_slice(blob.shards_root.as_bytes());
+        bytes.extend_from_slice(blob.fingerprints_hash.as_bytes());
+        bytes.extend_from_slice(&whole_until.to_be_bytes());
+        bytes.extend_from_slice(&retain_until.to_be_bytes());
+        bytes
+    }
+}
+
+/// The statement, `n`, and what follows the head, whose length is then exactly as `length_for(n)` wants it.
+fn decode_head(bytes: &[u8], length_for: impl Fn(u16) -> usize) -> Result<(Statement, u16, &[u8]), Error> {
+    if let Some(version) = bytes.first()
+        && *version != VERSION
+    {
+        return Err(Error::Version { what: "certificate", expected: VERSION.into(), got: u64::from(*version) });
+    }
+    let Some((head, rest)) = bytes.split_at_checked(HEAD_BYTES) else {
+        // Which length is right depends on n, which is not there; the smallest committee's is the least possible.
+        return Err(Error::Length { what: "certificate", expected: length_for(2), got: bytes.len() });
+    };
+    let mut fields = Fields(&head[1..]);
+    let statement = Statement {
+        namespace: Namespace::from(fields.take::<32>()),
+        epoch: u64::from_be_bytes(fields.take()),
+        blob: Blob {
+            payload_length: u32::from_be_bytes(fields.take()),
+            payload_digest: Digest::from(fields.take::<32>()),
+            original_shards: u16::from_be_bytes(fields.take()),
+            total_shards: u16::from_be_bytes(fields.take()),
+            shards_root: Digest::from(fields.take::<32>()),
+            fingerprints_hash: Digest::from(fields.take::<32>()),
+        },
+        whole_until: u64::from_be_bytes(fields.take()),
+        retain_until: u64::from_be_bytes(fields.take()),
+    };
+    let members = Parameters::new(statement.blob.original_shards, statement.blob.total_shards)?.total_shards();
+    let expected = length_for(members);
+    if bytes.len() != expected {
+        return Err(Error::Length { what: "certificate", expected, got: bytes.len() });
+    }
+    Ok((statement, members, rest))
+}
+
+/// Reads fields off a head that is known to be long enough.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (field, rest) = self.0.split_first_chunk().expect("the fields add up to the head's length");
+        self.0 = rest;
+        *field
+    }
+}

@@ -1,0 +1,13 @@
+//! Tests of the certificate crate through its public API.
+
+mod attacks;
+mod attestations;
+mod committee_file;
+mod decoding;
+mod golden;
+mod keystores;
+mod points;
+mod statements;
+mod vectors;
+
+mod world;
