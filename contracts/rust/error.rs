@@ -1,0 +1,174 @@
+//! What can go wrong on the way to the registry, and whose fault it is.
+
+use std::time::Duration;
+
+use holdfast_certificate::{Address, Namespace};
+use holdfast_erasure::Digest;
+
+use crate::Status;
+
+/// An error of the registry's reader, its publisher or a committee file.
+///
+/// [`Error::fault`] says who has to act, [`Error::is_retryable`] whether the same call can succeed later.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The registry has no such epoch, or it was cancelled before it became active.
+    #[error("unknown epoch {epoch}")]
+    UnknownEpoch {
+        /// The epoch asked for.
+        epoch: u64,
+    },
+
+    /// No epoch is active at that time.
+    #[error("no committee epoch is active at unix time {at}")]
+    NoActiveEpoch {
+        /// Unix seconds.
+        at: u64,
+    },
+
+    /// The registry has no such namespace.
+    #[error("unknown namespace {namespace}")]
+    UnknownNamespace {
+        /// The namespace asked for.
+        namespace: Namespace,
+    },
+
+    /// The registry on L1 judged a certificate and refused it.
+    #[error("the registry refuses the certificate: {status}")]
+    NotAvailable {
+        /// The rule that the certificate breaks.
+        status: Status,
+    },
+
+    /// The committee file or the registry holds something that makes no committee.
+    #[error("epoch {epoch} is not a valid committee: {reason}")]
+    BadCommittee {
+        /// The epoch.
+        epoch: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The node serves another chain than the one expected.
+    #[error("wrong chain: expected chain id {expected}, the node says {got}")]
+    WrongChain {
+        /// The chain id that was configured.
+        expected: u64,
+        /// What `eth_chainId` answered.
+        got: u64,
+    },
+
+    /// There is no contract at the registry's address.
+    #[error("no contract at {registry} on chain {chain_id} (block {block})")]
+    NoRegistry {
+        /// The configured address.
+        registry: Address,
+        /// The chain that was asked.
+        chain_id: u64,
+        /// The block that was asked.
+        block: u64,
+    },
+
+    /// A setting that cannot work: a URL, a key, an address, an argument over its bound.
+    #[error("invalid {what}: {reason}")]
+    Invalid {
+        /// The setting.
+        what: &'static str,
+        /// What is wrong with it. Never holds a secret.
+        reason: String,
+    },
+
+    /// A transaction or call was reverted by the contract for another reason than a certificate's status.
+    #[error("{what} was reverted: {reason}")]
+    Reverted {
+        /// The contract function.
+        what: &'static str,
+        /// The decoded custom error or message, or the raw data in hex.
+        reason: String,
+    },
+
+    /// The node could not be reached or answered with an error.
+    #[error("{what} failed: {reason}")]
+    Rpc {
+        /// The call.
+        what: &'static str,
+        /// The transport's or node's message.
+        reason: String,
+    },
+
+    /// The node did not answer within the limit.
+    #[error("{what} took longer than {limit:?}")]
+    Timeout {
+        /// The call.
+        what: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+
+    /// A transaction was sent and has no receipt within the limit: it may still be mined.
+    #[error("transaction {tx_hash} has no receipt after {limit:?}; it may still be mined")]
+    NotMined {
+        /// The transaction's hash.
+        tx_hash: Digest,
+        /// The limit.
+        limit: Duration,
+    },
+
+    /// The node answered with something that is no valid answer.
+    #[error("unusable answer to {what}: {reason}")]
+    BadAnswer {
+        /// The call.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Who has to act on an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// What the caller asked for does not exist or is refused.
+    Caller,
+    /// The configuration of this process: address, URL, key, committee file.
+    Config,
+    /// The L1 node or the way to it.
+    L1,
+}
+
+impl Error {
+    /// Who has to act.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::UnknownEpoch { .. }
+            | Self::NoActiveEpoch { .. }
+            | Self::UnknownNamespace { .. }
+            | Self::NotAvailable { .. }
+            | Self::Reverted { .. } => Fault::Caller,
+            Self::BadCommittee { .. } | Self::WrongChain { .. } | Self::NoRegistry { .. } | Self::Invalid { .. } => {
+                Fault::Config
+            }
+            Self::Rpc { .. } | Self::Timeout { .. } | Self::NotMined { .. } | Self::BadAnswer { .. } => Fault::L1,
+        }
+    }
+
+    /// Whether the same call can succeed later without anybody changing the caller's request.
+    ///
+    /// An unknown epoch or namespace counts: it may stand in a block that is not final yet.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::UnknownEpoch { .. }
+            | Self::NoActiveEpoch { .. }
+            | Self::UnknownNamespace { .. }
+            | Self::NoRegistry { .. }
+            | Self::Rpc { .. }
+            | Self::Timeout { .. }
+            | Self::NotMined { .. }
+            | Self::BadAnswer { .. } => true,
+            Self::NotAvailable { status } => *status == Status::NotYet,
+            Self::BadCommittee { .. } | Self::WrongChain { .. } | Self::Invalid { .. } | Self::Reverted { .. } => false,
+        }
+    }
+}

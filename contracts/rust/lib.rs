@@ -1,0 +1,44 @@
+//! Holdfast's L1 side: who the committee is, and what L1 says of a certificate.
+//!
+//! - [`Registry`] is the one small interface through which members, clients and the CLI see committees and namespaces:
+//!   [`ChainRegistry`] reads them from the `CommitteeRegistry` contract at a finalized block, [`FileRegistry`] from a
+//!   committee file.
+//! - [`Publisher`] writes to the contract: keys, epochs, namespaces, endpoints, certificates.
+//! - `devchain` (feature of that name) is an embedded development chain on which all of it runs without a node.
+//!
+//! The contract's Solidity stands beside this crate, in `contracts/src`; the bytecode used here is the committed artifact.
+//!
+//! ```
+//! use holdfast_contracts::{Error, Registry};
+//!
+//! /// Where the members of the epoch that is active now can be reached.
+//! async fn endpoints(registry: &dyn Registry, now: u64) -> Result<Vec<String>, Error> {
+//!     Ok(registry.active_epoch(now).await?.endpoints.clone())
+//! }
+//! ```
+
+mod error;
+mod source;
+mod status;
+
+mod file;
+mod reader;
+
+mod publisher;
+mod sender;
+
+mod bindings;
+mod node;
+
+#[cfg(feature = "devchain")]
+pub mod devchain;
+
+pub use error::{Error, Fault};
+pub use source::{EpochRecord, NamespaceRecord, Registry};
+pub use status::Status;
+
+pub use file::FileRegistry;
+pub use reader::{ChainRegistry, ReaderOptions};
+
+pub use publisher::{Deployment, PublishReceipt, Publisher};
+pub use sender::PublisherOptions;

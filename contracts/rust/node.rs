@@ -1,0 +1,168 @@
+//! The connection to an L1 node: every call has a time limit and every revert is decoded.
+
+use std::{future::Future, time::Duration};
+
+use alloy::{
+    eips::{BlockId, BlockNumberOrTag},
+    primitives::{self, Bytes},
+    providers::{Provider as _, RootProvider},
+    rpc::{client::RpcClient, types::TransactionRequest},
+    sol_types::{SolCall, SolInterface as _},
+    transports::{
+        RpcError, TransportError,
+        http::{Http, reqwest},
+    },
+};
+use holdfast_certificate::Address;
+
+use crate::{
+    Error, Status,
+    bindings::CommitteeRegistry::{CommitteeRegistryErrors, NotAvailable, UnknownEpoch},
+};
+
+/// A node's JSON-RPC endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    provider: RootProvider,
+    limit: Duration,
+}
+
+/// A block of the chain, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlockPoint {
+    pub(crate) number: u64,
+    pub(crate) timestamp: u64,
+}
+
+impl Node {
+    /// Only parses the URL; `limit` holds for each call.
+    pub(crate) fn new(url: &str, limit: Duration) -> Result<Self, Error> {
+        let invalid = |reason: String| Error::Invalid { what: "L1 RPC URL", reason };
+        let url: reqwest::Url = url.parse().map_err(|error| invalid(format!("{error}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(invalid(format!("expected http or https, got {}", url.scheme())));
+        }
+        let mut client = reqwest::Client::builder().timeout(limit);
+        let host = url.host_str().unwrap_or_default();
+        // A proxy from the environment must not take the calls to a node on this machine.
+        if matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|error| invalid(error.to_string()))?;
+        let provider = RootProvider::new(RpcClient::new(Http::with_client(client, url), false));
+        Ok(Self { provider, limit })
+    }
+
+    pub(crate) fn provider(&self) -> &RootProvider {
+        &self.provider
+    }
+
+    pub(crate) async fn chain_id(&self) -> Result<u64, Error> {
+        self.limited("eth_chainId", async { self.provider.get_chain_id().await }).await
+    }
+
+    pub(crate) async fn block(&self, tag: BlockNumberOrTag) -> Result<BlockPoint, Error> {
+        const WHAT: &str = "eth_getBlockByNumber";
+        let block = self.limited(WHAT, async { self.provider.get_block_by_number(tag).await }).await?;
+        let block = block.ok_or_else(|| Error::BadAnswer { what: WHAT, reason: format!("no {tag} block") })?;
+        Ok(BlockPoint { number: block.header.number, timestamp: block.header.timestamp })
+    }
+
+    pub(crate) async fn code(&self, address: Address, block: u64) -> Result<Bytes, Error> {
+        let call = async { self.provider.get_code_at(address_out(address)).block_id(BlockId::number(block)).await };
+        self.limited("eth_getCode", call).await
+    }
+
+    /// `eth_call` of one contract function, with its revert decoded.
+    pub(crate) async fn call<C: SolCall>(&self, to: Address, call: &C, block: BlockId) -> Result<C::Return, Error> {
+        let request = TransactionRequest::default().to(address_out(to)).input(call.abi_encode().into());
+        self.call_request::<C>(request, block).await
+    }
+
+    /// [`Node::call`] with a request that names more, such as the sender.
+    pub(crate) async fn call_request<C: SolCall>(
+        &self,
+        request: TransactionRequest,
+        block: BlockId,
+    ) -> Result<C::Return, Error> {
+        let what = function_name(C::SIGNATURE);
+        let data = self.limited(what, async { self.provider.call(request).block(block).await }).await?;
+        C::abi_decode_returns(&data).map_err(|error| Error::BadAnswer { what, reason: error.to_string() })
+    }
+
+    /// Runs one request under the time limit.
+    pub(crate) async fn limited<T>(
+        &self,
+        what: &'static str,
+        request: impl Future<Output = Result<T, TransportError>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(self.limit, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.failed(what, error)),
+            Err(_) => Err(Error::Timeout { what, limit: self.limit }),
+        }
+    }
+
+    fn failed(&self, what: &'static str, error: TransportError) -> Error {
+        match error {
+            RpcError::ErrorResp(payload) => {
+                refused(what, payload.code, &payload.message, payload.as_revert_data().as_ref())
+            }
+            RpcError::DeserError { err, .. } => Error::BadAnswer { what, reason: err.to_string() },
+            RpcError::NullResp => Error::BadAnswer { what, reason: "null".to_owned() },
+            // The URL may hold an API key, and errors are logged: name only what went wrong.
+            other => Error::Rpc { what, reason: without_urls(&other.to_string()) },
+        }
+    }
+}
+
+/// What a node's error object means: a revert if it carries revert data, else the node's message.
+fn refused(what: &'static str, code: i64, message: &str, data: Option<&Bytes>) -> Error {
+    let Some(data) = data else {
+        let reason = format!("{message} (code {code})");
+        return if message.contains("execution reverted") {
+            Error::Reverted { what, reason }
+        } else {
+            Error::Rpc { what, reason }
+        };
+    };
+    match CommitteeRegistryErrors::abi_decode(data) {
+        Ok(CommitteeRegistryErrors::NotAvailable(NotAvailable { status })) => match Status::try_from(status) {
+            Ok(status) => Error::NotAvailable { status },
+            Err(error) => error,
+        },
+        Ok(CommitteeRegistryErrors::UnknownEpoch(UnknownEpoch { epoch })) => Error::UnknownEpoch { epoch },
+        Ok(known) => Error::Reverted { what, reason: inner_debug(&format!("{known:?}")) },
+        Err(_) => {
+            let text = alloy::sol_types::decode_revert_reason(data);
+            Error::Reverted { what, reason: text.unwrap_or_else(|| data.to_string()) }
+        }
+    }
+}
+
+/// `Name(Name { field: value })` without the repetition.
+fn inner_debug(debug: &str) -> String {
+    let inner = debug.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(debug).to_owned()
+}
+
+fn without_urls(text: &str) -> String {
+    let words = text.split(' ');
+    let kept: Vec<_> = words.map(|word| if word.contains("://") { "(url)" } else { word }).collect();
+    kept.join(" ")
+}
+
+/// The name before the parenthesis of a signature.
+pub(crate) fn function_name(signature: &'static str) -> &'static str {
+    signature.split('(').next().unwrap_or(signature)
+}
+
+/// Our address as alloy's.
+pub(crate) fn address_out(address: Address) -> primitives::Address {
+    primitives::Address::from(address.to_bytes())
+}
+
+/// Alloy's address as ours.
+pub(crate) fn address_in(address: primitives::Address) -> Address {
+    Address::from(address.into_array())
+}

@@ -1,0 +1,104 @@
+//! The registry's verdict on a certificate.
+
+use std::fmt;
+
+use crate::Error;
+
+/// What `CommitteeRegistry.verify` says of a certificate; the numbers are the contract's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Status {
+    /// Genuine, and acceptable at the time asked for.
+    Ok = 0,
+    /// Not a strict encoding of a certificate.
+    Malformed = 1,
+    /// No such epoch.
+    UnknownEpoch = 2,
+    /// The epoch is not active yet.
+    NotYet = 3,
+    /// A successor of the epoch is active.
+    EpochClosed = 4,
+    /// The guardian has revoked the epoch.
+    Revoked = 5,
+    /// `n`, `k`, payload length or times break the epoch's rules.
+    WrongParameters = 6,
+    /// The data is not retained for as long as the namespace wants.
+    RetentionTooShort = 7,
+    /// Fewer signers than the epoch's threshold.
+    BelowThreshold = 8,
+    /// The aggregate signature does not verify.
+    BadSignature = 9,
+    /// No such namespace.
+    UnknownNamespace = 10,
+}
+
+impl Status {
+    const ALL: [Self; 11] = [
+        Self::Ok,
+        Self::Malformed,
+        Self::UnknownEpoch,
+        Self::NotYet,
+        Self::EpochClosed,
+        Self::Revoked,
+        Self::WrongParameters,
+        Self::RetentionTooShort,
+        Self::BelowThreshold,
+        Self::BadSignature,
+        Self::UnknownNamespace,
+    ];
+
+    /// The contract's name of the status.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Malformed => "MALFORMED",
+            Self::UnknownEpoch => "UNKNOWN_EPOCH",
+            Self::NotYet => "NOT_YET",
+            Self::EpochClosed => "EPOCH_CLOSED",
+            Self::Revoked => "REVOKED",
+            Self::WrongParameters => "WRONG_PARAMETERS",
+            Self::RetentionTooShort => "RETENTION_TOO_SHORT",
+            Self::BelowThreshold => "BELOW_THRESHOLD",
+            Self::BadSignature => "BAD_SIGNATURE",
+            Self::UnknownNamespace => "UNKNOWN_NAMESPACE",
+        }
+    }
+
+    /// Whether the certificate is acceptable.
+    #[must_use]
+    pub fn is_ok(self) -> bool {
+        self == Self::Ok
+    }
+}
+
+impl TryFrom<u8> for Status {
+    type Error = Error;
+
+    fn try_from(number: u8) -> Result<Self, Error> {
+        Self::ALL.get(usize::from(number)).copied().ok_or_else(|| Error::BadAnswer {
+            what: "verify",
+            reason: format!("expected a status of 0 to {}, got {number}", Self::ALL.len() - 1),
+        })
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_the_contracts() {
+        for (number, status) in (0u8..).zip(Status::ALL) {
+            assert_eq!(status as u8, number);
+            assert_eq!(Status::try_from(number).expect("known"), status);
+        }
+        assert!(Status::try_from(11).is_err());
+    }
+}

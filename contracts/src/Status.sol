@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// What the registry says of a certificate. The rules are judged in the order of this list, and the first one that
+/// fails is the answer; UNKNOWN_NAMESPACE, which stands last so that the numbers before it never move, is judged
+/// between WRONG_PARAMETERS and RETENTION_TOO_SHORT.
+enum Status {
+    /// Genuine, and acceptable at the time asked for.
+    OK,
+    /// Not a certificate: wrong length or version, a time off the hourly grid, `wholeUntil` not zero exactly when the
+    /// payload digest is, `wholeUntil` past `retainUntil`, an empty payload, a signer at or past `n`, or a signature
+    /// that is the point at infinity or has a coordinate outside the field.
+    MALFORMED,
+    /// The registry has no epoch of this number.
+    UNKNOWN_EPOCH,
+    /// The epoch is not active yet, or was cancelled and never will be.
+    NOT_YET,
+    /// A successor of the epoch is active.
+    EPOCH_CLOSED,
+    /// The guardian has revoked the epoch.
+    REVOKED,
+    /// `k` or `n` is not the epoch's, or the payload is longer than the epoch allows.
+    WRONG_PARAMETERS,
+    /// The members may drop the data sooner than the namespace accepts.
+    RETENTION_TOO_SHORT,
+    /// Fewer signers than the epoch's threshold.
+    BELOW_THRESHOLD,
+    /// The signature is not that of these signers on this statement, or is no point of the right subgroup.
+    BAD_SIGNATURE,
+    /// The namespace does not exist at this time.
+    UNKNOWN_NAMESPACE
+}

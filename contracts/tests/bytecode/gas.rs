@@ -1,0 +1,116 @@
+//! What things cost, and that a sender who picks the gas limit cannot turn a good certificate into a bad one.
+
+use std::ops::Range;
+
+use alloy::{
+    primitives::{Address, Bytes, U256},
+    sol_types::SolCall,
+};
+use revm::primitives::hardfork::SpecId;
+
+use crate::{
+    abi::{Consumer, Registry},
+    chain::{Chain, TRANSACTION_GAS_CAP},
+    fixture::{
+        FIVE, Fixture, GOVERNANCE, LARGEST, OPERATOR, SEVEN, STRANGER, Size, TWENTY, propose, registration, secret_keys,
+    },
+};
+
+/// More than this for a publication with all signatures is a regression: 102,900 are the pairing's, 21,000 the
+/// transaction's, the rest hashing to the curve, calldata and cold reads.
+const PUBLISH_GAS: u64 = 162_000;
+/// What each signer that is missing may add.
+const MISSING_SIGNER_GAS: u64 = 1_000;
+/// What looking for those that are missing may add, for each slot.
+const SLOT_GAS: u64 = 100;
+const REGISTER_KEY_GAS: u64 = 300_000;
+/// Where the least gas limit that gives a verdict must be: not much above what a bad signature may burn.
+const ENOUGH_GAS: Range<u64> = 300_000..400_000;
+
+#[test]
+fn gas_of_everything_at_every_size() {
+    println!("spec    n  | publish all, t signed | verify (eth_call) | registerKey | proposeEpoch");
+    for spec in [SpecId::PRAGUE, SpecId::OSAKA] {
+        for size in [FIVE, SEVEN, TWENTY, LARGEST] {
+            let mut fixture = Fixture::on(spec, size);
+            let all = fixture.certificate();
+            let enough = fixture.certify(&fixture.statement(), &(0..size.t).collect::<Vec<_>>());
+            let verify = Registry::verifyCall { certificate: all.clone().into(), atTime: fixture.chain.time };
+            let verify = fixture.chain.call_with_gas(fixture.registry, &verify, TRANSACTION_GAS_CAP).gas_used;
+            let [published, with_missing] = [all, enough].map(|certificate| {
+                let outcome = fixture.publish(&certificate);
+                assert!(outcome.success);
+                outcome.gas_used
+            });
+            let register = registration(&secret_keys(500, 1)[0]);
+            let registered = fixture.chain.send(OPERATOR, fixture.registry, &register).gas_used;
+            let proposed = proposal_gas(&mut fixture, size);
+            println!("{spec:?} {:3} | {published} {with_missing} | {verify} | {registered} | {proposed}", size.n);
+
+            assert!(published < PUBLISH_GAS, "publish at {size:?}: {published}");
+            let missing = u64::from(size.n - size.t);
+            let most = published + missing * MISSING_SIGNER_GAS + u64::from(size.n) * SLOT_GAS;
+            assert!(with_missing < most, "{missing} missing: {with_missing}");
+            assert!(registered < REGISTER_KEY_GAS, "registerKey: {registered}");
+            assert!(proposed < TRANSACTION_GAS_CAP / 2, "proposeEpoch at {size:?}: {proposed}");
+        }
+    }
+}
+
+fn proposal_gas(fixture: &mut Fixture, size: Size) -> u64 {
+    let ids = fixture.chain.call(fixture.registry, &Registry::epochKeysCall { epoch: 1 });
+    let outcome = fixture.chain.send(GOVERNANCE, fixture.registry, &propose(ids, size));
+    assert!(outcome.success);
+    outcome.gas_used
+}
+
+#[test]
+fn lack_of_gas_is_never_a_verdict() {
+    for size in [FIVE, TWENTY] {
+        let fixture = Fixture::new(size);
+        let certificate = fixture.certify(&fixture.statement(), &(0..size.t).collect::<Vec<_>>());
+        let call = Registry::verifyCall { certificate: certificate.into(), atTime: fixture.chain.time };
+        let least = sweep(|gas| {
+            let outcome = fixture.chain.call_with_gas(fixture.registry, &call, gas);
+            if outcome.success {
+                assert_eq!(U256::from_be_slice(&outcome.output), U256::ZERO, "at {gas} gas");
+            }
+            outcome.success
+        });
+        assert!(ENOUGH_GAS.contains(&least), "{least}");
+    }
+}
+
+#[test]
+fn a_consumer_never_records_a_valid_certificate_as_invalid() {
+    let mut fixture = Fixture::new(TWENTY);
+    let consumer = fixture.chain.deploy("test/RecordingConsumer", &[]);
+    let bytes = Bytes::from(fixture.certify(&fixture.statement(), &(0..TWENTY.t).collect::<Vec<_>>()));
+    let (registry, time) = (fixture.registry, fixture.chain.time);
+
+    let call = Consumer::recordCall { registry, certificate: bytes.clone(), atTime: time };
+    let least = sweep(|gas| records(&fixture.chain, consumer, &call, gas));
+    assert!(ENOUGH_GAS.contains(&least), "{least}");
+
+    // This one goes on when the registry gave no verdict, with the gas that the registry could not have.
+    let call = Consumer::tryRecordCall { registry, certificate: bytes, atTime: time };
+    let least = sweep(|gas| records(&fixture.chain, consumer, &call, gas));
+    assert!(ENOUGH_GAS.contains(&least), "{least}");
+}
+
+/// Whether the consumer recorded a verdict when called with so much gas. It must be OK.
+fn records<C: SolCall>(chain: &Chain, consumer: Address, call: &C, gas: u64) -> bool {
+    let mut chain = chain.clone();
+    chain.send_with_gas(STRANGER, consumer, call, gas);
+    let recorded = chain.call(consumer, &Consumer::recordedCall {});
+    assert!(recorded <= U256::from(1), "{recorded} recorded at {gas} gas");
+    !recorded.is_zero()
+}
+
+/// Tries every gas limit up to a million in steps, and one by one where answers begin; gives the least that answers.
+fn sweep(mut answers: impl FnMut(u64) -> bool) -> u64 {
+    const STEP: usize = 1_000;
+    let answered: Vec<u64> = (100_000..=1_000_000).step_by(STEP).filter(|gas| answers(*gas)).collect();
+    let first = *answered.first().expect("a million is enough");
+    (first - 1_000..=first).find(|gas| answers(*gas)).expect("the last one answers")
+}

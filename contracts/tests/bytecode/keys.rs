@@ -1,0 +1,156 @@
+//! Registration of keys: what proves possession, and what does not.
+
+use alloy::primitives::{Address, Bytes, keccak256};
+use revm::primitives::hardfork::SpecId;
+
+use crate::{
+    abi::Registry,
+    fixture::{Fixture, OPERATOR, STRANGER, opposite, register, registration, secret_keys},
+};
+
+#[test]
+fn a_key_is_registered_for_the_sender_under_the_hash_of_its_compressed_form() {
+    for spec in [SpecId::PRAGUE, SpecId::OSAKA] {
+        let (mut chain, registry) = Fixture::empty(spec);
+        // Enough keys for both values of the flag that says which of `y` and `-y` is meant.
+        let mut flags = 0;
+        for key in secret_keys(0, 12) {
+            let outcome = chain.send(OPERATOR, registry, &registration(&key));
+            assert!(outcome.success);
+            let event: Registry::KeyRegistered = outcome.event();
+            let compressed = key.public_key().to_bytes();
+            flags += usize::from(compressed[0] & 0x20 != 0);
+            assert_eq!(event.compressedKey, Bytes::from(compressed));
+            assert_eq!(event.account, OPERATOR);
+            assert_eq!(event.keyId, keccak256(compressed));
+            assert_eq!(event.keyId.as_slice(), key.public_key().id().as_bytes());
+            assert_eq!(chain.call(registry, &Registry::keyAccountCall { keyId: event.keyId }), OPERATOR);
+        }
+        assert!((1..12).contains(&flags), "{flags} keys of 12 with the flag");
+    }
+}
+
+#[test]
+fn opposite_keys_are_two_keys() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let key = &secret_keys(0, 1)[0];
+    let ids = [register(&mut chain, registry, key), register(&mut chain, registry, &opposite(key))];
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn duplicate_key() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let key = &secret_keys(0, 1)[0];
+    let id = register(&mut chain, registry, key);
+    let again = chain.send(STRANGER, registry, &registration(key));
+    again.reverted_with(&Registry::KeyAlreadyRegistered { keyId: id });
+    assert_eq!(chain.call(registry, &Registry::keyAccountCall { keyId: id }), OPERATOR);
+}
+
+#[test]
+fn proof_of_another_key() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let keys = secret_keys(0, 2);
+    let mut call = registration(&keys[0]);
+    call.pop = registration(&keys[1]).pop;
+    chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
+}
+
+#[test]
+fn proof_of_the_opposite_key() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let key = &secret_keys(0, 1)[0];
+    let mut call = registration(key);
+    call.pop = registration(&opposite(key)).pop;
+    chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
+}
+
+#[test]
+fn one_bit_of_the_proof_or_key_flipped() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let good = registration(&secret_keys(0, 1)[0]);
+    for bit in (0..256 * 8).step_by(37) {
+        let mut call = good.clone();
+        call.pk = flip(&good.pk, bit);
+        chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
+    }
+    for bit in (0..128 * 8).step_by(37) {
+        let mut call = good.clone();
+        call.pop = flip(&good.pop, bit);
+        chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
+    }
+    assert!(chain.send(OPERATOR, registry, &good).success);
+}
+
+#[test]
+fn identity_key_with_identity_proof() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let good = registration(&secret_keys(0, 1)[0]);
+    let no_key = Bytes::from(vec![0; 256]);
+    let no_proof = Bytes::from(vec![0; 128]);
+    for (pk, pop) in [(&no_key, &no_proof), (&no_key, &good.pop), (&good.pk, &no_proof)] {
+        let call = Registry::registerKeyCall { pk: pk.clone(), pop: pop.clone() };
+        chain.send(OPERATOR, registry, &call).reverted_with(&Registry::PointAtInfinity {});
+    }
+}
+
+#[test]
+fn coefficients_of_fp2_swapped() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let mut call = registration(&secret_keys(0, 1)[0]);
+    let pk = call.pk.to_vec();
+    call.pk = [&pk[64..128], &pk[..64], &pk[192..], &pk[128..192]].concat().into();
+    chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
+}
+
+#[test]
+fn lengths_other_than_the_points() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let good = registration(&secret_keys(0, 1)[0]);
+    for (key_bytes, proof_bytes) in [(255, 128), (257, 128), (0, 128), (256, 127), (256, 129), (256, 0), (128, 256)] {
+        let call = Registry::registerKeyCall { pk: resized(&good.pk, key_bytes), pop: resized(&good.pop, proof_bytes) };
+        chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadLength {});
+    }
+}
+
+#[test]
+fn only_the_keys_account_sets_its_endpoint() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let key_id = register(&mut chain, registry, &secret_keys(0, 1)[0]);
+    let endpoint = |text: &str| Registry::setEndpointCall { keyId: key_id, endpoint: text.to_owned() };
+    let read = Registry::endpointOfCall { keyId: key_id };
+    assert_eq!(chain.call(registry, &read), "");
+
+    chain.must(OPERATOR, registry, &endpoint("https://member-0.example:7000"));
+    chain
+        .send(STRANGER, registry, &endpoint("https://elsewhere.example"))
+        .reverted_with(&Registry::NotKeyAccount { account: OPERATOR });
+    assert_eq!(chain.call(registry, &read), "https://member-0.example:7000");
+
+    let longest = "x".repeat(255);
+    chain.must(OPERATOR, registry, &endpoint(&longest));
+    chain
+        .send(OPERATOR, registry, &endpoint(&"x".repeat(256)))
+        .reverted_with(&Registry::EndpointTooLong { length: alloy::primitives::U256::from(256) });
+    assert_eq!(chain.call(registry, &read), longest);
+}
+
+#[test]
+fn an_unknown_key_has_no_account_that_could_set_its_endpoint() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let call = Registry::setEndpointCall { keyId: keccak256("nobody's"), endpoint: "x".to_owned() };
+    chain.send(STRANGER, registry, &call).reverted_with(&Registry::NotKeyAccount { account: Address::ZERO });
+}
+
+fn flip(bytes: &Bytes, bit: usize) -> Bytes {
+    let mut flipped = bytes.to_vec();
+    flipped[bit / 8] ^= 1 << (bit % 8);
+    flipped.into()
+}
+
+fn resized(bytes: &Bytes, length: usize) -> Bytes {
+    let mut resized = bytes.to_vec();
+    resized.resize(length, 0);
+    resized.into()
+}

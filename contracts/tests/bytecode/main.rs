@@ -1,0 +1,15 @@
+//! The contracts' bytecode, run in an EVM: what the registry accepts, and what attackers get.
+
+#![allow(clippy::unwrap_used)]
+
+mod abi;
+mod chain;
+mod fixture;
+
+mod attacks;
+mod bls;
+mod epochs;
+mod gas;
+mod keys;
+mod namespaces;
+mod statuses;
