@@ -1,0 +1,239 @@
+//! The signing rule (docs/protocol.md section 5), in its order.
+//!
+//! # Durable before signed
+//!
+//! [`Attestor::admit`] checks everything that can be checked before the data is here, the data becomes a [`Holding`] only
+//! by passing its own check, [`Store::hold`] turns that into a [`Durable`] by writing and syncing it, and only a
+//! [`Durable`] can be signed. The types leave no other way.
+
+mod error;
+mod rules;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use holdfast_certificate::{
+    Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, SecretKey, Statement, StatementDigest,
+};
+use holdfast_contracts::{NamespaceRecord, Registry};
+use holdfast_erasure::{BlobId, Commitment, Dispersal, Parameters, ShardIndex, encode};
+use tokio::sync::Semaphore;
+
+use crate::{
+    clock::Clock,
+    config::Policy,
+    failpoint,
+    quota::{self, Quota, Reservation},
+    store::{self, Durable, Holding, Promise, Store},
+    workers::Workers,
+};
+
+pub(crate) use error::Error;
+
+/// How long a namespace that has nothing here waits for its turn to be looked up.
+const STRANGERS_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What signs for this member.
+#[derive(Debug)]
+pub(crate) struct Attestor {
+    pub(crate) key: Arc<SecretKey>,
+    pub(crate) public_key: PublicKey,
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) policy: Policy,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) quota: Quota,
+    pub(crate) store: Arc<Store>,
+    pub(crate) workers: Workers,
+    /// The turn of namespaces that have nothing here to be looked up.
+    pub(crate) strangers: Semaphore,
+}
+
+/// What a disperser asks to have signed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) statement: Statement,
+    pub(crate) disperser_signature: DisperserSignature,
+    /// Which call it came with.
+    pub(crate) call: Dispersal,
+}
+
+/// A statement that passed every check that comes before the data. Only [`Attestor::admit`] makes one.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    promise: Promise,
+    digest: StatementDigest,
+    id: BlobId,
+    parameters: Parameters,
+    index: ShardIndex,
+    reservation: Reservation,
+}
+
+impl Admitted {
+    pub(crate) fn id(&self) -> BlobId {
+        self.id
+    }
+
+    pub(crate) fn slot(&self) -> u16 {
+        self.promise.slot
+    }
+
+    /// The shard that this member's slot holds.
+    pub(crate) fn index(&self) -> ShardIndex {
+        self.index
+    }
+
+    pub(crate) fn statement(&self) -> &Statement {
+        &self.promise.statement
+    }
+
+    /// Bytes of one shard.
+    pub(crate) fn shard_length(&self) -> usize {
+        self.parameters.shard_length(self.statement().blob.payload_length)
+    }
+}
+
+impl Attestor {
+    pub(crate) fn domain(&self) -> Domain {
+        self.registry.domain()
+    }
+
+    /// Every check that comes before the data: format, epoch and slot, namespace and disperser, times, quota.
+    pub(crate) async fn admit(&self, request: Request) -> Result<Admitted, Error> {
+        let Request { statement, disperser_signature, call } = request;
+        let now = self.clock.now();
+        rules::dispersal(&statement, call)?;
+        let active = match self.registry.active_epoch(now).await {
+            Ok(active) => active,
+            Err(holdfast_contracts::Error::NoActiveEpoch { at }) => {
+                return Err(Error::NoActiveEpoch { got: statement.epoch, now: at });
+            }
+            Err(e) => return Err(Error::Registry(e)),
+        };
+        let slot = rules::epoch(&statement, &active, now, &self.public_key)?;
+        let namespace = self.namespace(&statement.namespace).await?;
+        let digest = statement.digest(&self.domain());
+        let disperser = disperser_signature.recover(&digest).map_err(Error::DisperserSignature)?;
+        rules::disperser(&statement, &namespace, disperser)?;
+        rules::times(&statement, &namespace, &self.policy, now)?;
+        let parameters = statement.blob.parameters()?;
+        let id = statement.blob.id();
+        let charges = self.charges(id, statement).await?;
+        let reservation = self.quota.reserve(statement.namespace, now, &charges)?;
+        Ok(Admitted {
+            promise: Promise { statement, disperser_signature, slot },
+            digest,
+            id,
+            parameters,
+            index: parameters.shard_of_slot(slot, &statement.blob.shards_root),
+            reservation,
+        })
+    }
+
+    /// A namespace's rules. Those that have nothing here are looked up one at a time: for each the registry may have to ask
+    /// L1, and anybody can make up names, so they must not keep those waiting who are known.
+    async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
+        let mut _turn = None;
+        if !self.quota.knows(namespace) {
+            let turn = tokio::time::timeout(STRANGERS_PATIENCE, self.strangers.acquire()).await;
+            _turn = Some(turn.map_err(|_| Error::TooManyStrangers { namespace: *namespace })?);
+        }
+        self.registry.namespace(namespace).await.map_err(|e| match e {
+            holdfast_contracts::Error::UnknownNamespace { namespace } => Error::UnknownNamespace(namespace),
+            e => Error::Registry(e),
+        })
+    }
+
+    /// What is held here already, if it is whole and sound: then the disperser need not send it again.
+    pub(crate) async fn recall(&self, admitted: &Admitted) -> Result<Option<Holding>, Error> {
+        let (store, id, index) = (Arc::clone(&self.store), admitted.id, admitted.index);
+        Ok(self.workers.disk(move || store.recall(&id, index)).await??)
+    }
+
+    /// Accepts a shard that was sent.
+    pub(crate) async fn accept(
+        &self,
+        admitted: &Admitted,
+        commitment: Commitment,
+        shard: Bytes,
+    ) -> Result<Holding, Error> {
+        let index = admitted.index;
+        self.workers
+            .cpu(move || {
+                let shard = commitment.accept(index, shard)?;
+                Ok(Holding::by_shard(commitment, shard))
+            })
+            .await?
+    }
+
+    /// Computes the whole blob from a payload that was sent, and compares its id.
+    pub(crate) async fn recompute(&self, admitted: &Admitted, payload: Bytes) -> Result<Holding, Error> {
+        let (parameters, index, expected) = (admitted.parameters, admitted.index, admitted.id);
+        self.workers
+            .cpu(move || {
+                let encoded = encode(parameters, payload, Dispersal::ByPayload)?;
+                if encoded.id() != expected {
+                    return Err(Error::WrongBlob { expected, got: encoded.id() });
+                }
+                Ok(Holding::by_payload(&encoded, index))
+            })
+            .await?
+    }
+
+    /// Writes, syncs, and only then signs.
+    pub(crate) async fn attest(&self, admitted: Admitted, holding: Holding) -> Result<Attestation, Error> {
+        let got = holding.id();
+        if got != admitted.id {
+            return Err(Error::WrongBlob { expected: admitted.id, got });
+        }
+        if holding.index() != admitted.index {
+            return Err(Error::WrongShard {
+                id: got,
+                slot: admitted.slot(),
+                expected: admitted.index.get(),
+                got: holding.index().get().into(),
+            });
+        }
+        let durable = self.store.hold(admitted.promise, admitted.digest, holding).await?;
+        admitted.reservation.keep();
+        failpoint::reach("between-sync-and-signature");
+        let attestation = self.sign(&durable).await?;
+        self.store.remember(&durable, attestation.signature.to_bytes()).await?;
+        Ok(attestation)
+    }
+
+    /// The attestation of a promise that is durable: the one remembered, or the same made again, since BLS signatures
+    /// are deterministic.
+    pub(crate) async fn sign(&self, durable: &Durable) -> Result<Attestation, Error> {
+        let (key, digest, slot) = (Arc::clone(&self.key), *durable.digest(), durable.slot());
+        let store = Arc::clone(&self.store);
+        self.workers
+            .cpu(move || {
+                if let Some(bytes) = store.attestation(&digest)? {
+                    // A damaged record is no reason to fail: the signature can be made again.
+                    if let Ok(signature) = holdfast_certificate::Signature::from_bytes(&bytes) {
+                        return Ok(Attestation { slot, signature });
+                    }
+                }
+                Ok(Attestation::sign(slot, &key, &digest))
+            })
+            .await?
+    }
+
+    /// This member's slot in a committee.
+    pub(crate) fn slot(&self, committee: &Committee) -> Option<u16> {
+        committee.slot_of(&self.public_key)
+    }
+
+    /// What the statement adds to what this namespace was promised for the same blob.
+    async fn charges(&self, id: BlobId, statement: Statement) -> Result<[quota::Charge; 2], Error> {
+        let store = Arc::clone(&self.store);
+        let charges = self
+            .workers
+            .disk(move || {
+                let (retained, whole) = store.promised_until(&id, &statement.namespace)?;
+                Ok::<_, store::Error>(quota::charges(&statement, retained, whole))
+            })
+            .await??;
+        Ok(charges)
+    }
+}

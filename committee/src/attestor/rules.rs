@@ -1,0 +1,71 @@
+//! The decisions of the signing rule that need no I/O: pure functions of the statement, what the registry says, the
+//! policy and the time.
+
+use holdfast_certificate::{Address, HOUR, PublicKey, Statement};
+use holdfast_contracts::{EpochRecord, NamespaceRecord};
+use holdfast_erasure::Dispersal;
+
+use super::Error;
+use crate::config::Policy;
+
+/// The statement is for the call it came with.
+pub(super) fn dispersal(statement: &Statement, call: Dispersal) -> Result<(), Error> {
+    match (call, statement.blob.is_by_payload()) {
+        (Dispersal::ByShard, true) => Err(Error::WrongDispersal { call: "StoreShard", expected: "zero" }),
+        (Dispersal::ByPayload, false) => Err(Error::WrongDispersal { call: "StorePayload", expected: "not zero" }),
+        _ => Ok(()),
+    }
+}
+
+/// The epoch is the active one, the statement's code and length are the epoch's, and this member has a slot in it.
+pub(super) fn epoch(statement: &Statement, active: &EpochRecord, now: u64, key: &PublicKey) -> Result<u16, Error> {
+    let committee = &active.committee;
+    if statement.epoch != committee.epoch() {
+        return Err(Error::WrongEpoch { active: committee.epoch(), got: statement.epoch });
+    }
+    if !active.is_active(now) {
+        return Err(Error::NoActiveEpoch { got: statement.epoch, now });
+    }
+    statement.check(committee.parameters()).map_err(Error::Format)?;
+    committee.slot_of(key).ok_or_else(|| Error::NoSlot { key: Box::new(*key), epoch: committee.epoch() })
+}
+
+/// The disperser may disperse for the namespace.
+pub(super) fn disperser(statement: &Statement, namespace: &NamespaceRecord, disperser: Address) -> Result<(), Error> {
+    if namespace.dispersers.contains(&disperser) {
+        Ok(())
+    } else {
+        Err(Error::NotAllowed { got: disperser, namespace: statement.namespace })
+    }
+}
+
+/// The times are ahead, long enough for L1, and not longer than this member promises.
+pub(super) fn times(
+    statement: &Statement,
+    namespace: &NamespaceRecord,
+    policy: &Policy,
+    now: u64,
+) -> Result<(), Error> {
+    let retain_until = statement.retain_until;
+    let least = now.saturating_add(namespace.min_retention);
+    if retain_until <= now {
+        return Err(Error::Past { field: "retain_until", now, got: retain_until });
+    }
+    if retain_until < least {
+        return Err(Error::TooShort { least, got: retain_until });
+    }
+    at_most("retain_until", retain_until, now, policy.max_retention.as_secs())?;
+    if statement.blob.is_by_payload() {
+        if statement.whole_until <= now {
+            return Err(Error::Past { field: "whole_until", now, got: statement.whole_until });
+        }
+        at_most("whole_until", statement.whole_until, now, policy.max_whole.as_secs())?;
+    }
+    Ok(())
+}
+
+/// A disperser that asks for the longest time rounds it up to the grid, so the limit is rounded up too.
+fn at_most(field: &'static str, got: u64, now: u64, longest: u64) -> Result<(), Error> {
+    let most = now.saturating_add(longest).checked_next_multiple_of(HOUR).unwrap_or(u64::MAX);
+    if got <= most { Ok(()) } else { Err(Error::TooLong { field, most, got }) }
+}

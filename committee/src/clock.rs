@@ -1,0 +1,23 @@
+//! Where a member gets the time from, so that tests can set it.
+
+use std::{
+    fmt::Debug,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// A source of unix time in seconds.
+pub trait Clock: Send + Sync + Debug {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> u64;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> u64 {
+        // A clock before 1970 reads as zero: nothing expires, and every epoch is still ahead, so nothing is signed.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+    }
+}

@@ -1,0 +1,288 @@
+//! A member's settings: a TOML file, and `HOLDFAST_MEMBER_*` in the environment over it.
+//!
+//! `HOLDFAST_MEMBER_LISTEN` sets `listen`, `HOLDFAST_MEMBER_L1__RPC_URL` sets `rpc_url` of the table `l1`. Relative paths
+//! are relative to the file's folder. Everything is checked once, at the start.
+
+mod human;
+mod known;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+};
+use holdfast_certificate::Address;
+use serde::{Deserialize, Serialize};
+
+const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const MIB: usize = 1 << 20;
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A key that no member has.
+    #[error("unknown key `{key}` in {origin}{}", nearest.as_ref().map_or_else(String::new, |n| format!(", did you mean `{n}`?")))]
+    UnknownKey {
+        /// The key, with its table.
+        key: String,
+        /// The file or the environment.
+        origin: String,
+        /// The known key that is most like it.
+        nearest: Option<String>,
+    },
+    /// A missing key, a value of the wrong type, or no TOML at all.
+    #[error("{}: {reason}", file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// What figment says.
+        reason: String,
+    },
+    /// A value that cannot work.
+    #[error("`{key}` {reason}")]
+    Invalid {
+        /// The key.
+        key: &'static str,
+        /// What is expected, and what it is.
+        reason: String,
+    },
+    /// The file, or one that it names, cannot be read or written.
+    #[error("{}: {reason}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the file system says.
+        reason: String,
+    },
+}
+
+/// The settings of one member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the gRPC services listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder of the store.
+    pub data_dir: PathBuf,
+    /// The ERC-2335 keystore of the BLS key.
+    pub keystore: PathBuf,
+    /// The file with the keystore's password; a newline at its end does not count.
+    pub password_file: PathBuf,
+    /// The committee file, for a committee that is not read from L1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committee_file: Option<PathBuf>,
+    /// The registry on L1. Exactly one of this and `committee_file` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1: Option<L1>,
+    /// What the member promises.
+    #[serde(default)]
+    pub policy: Policy,
+    /// What it takes on at once.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Where the committee registry is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct L1 {
+    /// URL of an Ethereum JSON-RPC node.
+    pub rpc_url: String,
+    /// The CommitteeRegistry contract.
+    pub registry: Address,
+}
+
+/// What a member promises to dispersers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// The longest retention, such as `90d`.
+    #[serde(with = "human")]
+    pub max_retention: Duration,
+    /// The longest time that payloads are kept whole, such as `7d`.
+    #[serde(with = "human")]
+    pub max_whole: Duration,
+    /// What each namespace may have outstanding, in GiB times days: 30720 is 1 TiB for 30 days.
+    pub namespace_quota_gib_days: u64,
+}
+
+/// What a member takes on at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Memory for bodies being received, in MiB. By payload, the shards computed from it count too.
+    pub receiving_mib: usize,
+    /// Memory for bodies being sent, in MiB.
+    pub sending_mib: usize,
+    /// Calls at once on one connection.
+    pub streams_per_connection: u32,
+    /// The longest time that a disperser may take to send one body, or a reader to take one, such as `60s`.
+    #[serde(with = "human")]
+    pub stream_deadline: Duration,
+    /// How long a stop waits for calls that are under way, such as `10s`.
+    #[serde(with = "human")]
+    pub drain_deadline: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { max_retention: 90 * DAY, max_whole: 30 * DAY, namespace_quota_gib_days: 30_720 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            receiving_mib: 512,
+            sending_mib: 256,
+            streams_per_connection: 256,
+            stream_deadline: Duration::from_secs(60),
+            drain_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Policy {
+    /// The quota in bytes times seconds.
+    #[must_use]
+    pub fn namespace_quota(&self) -> u128 {
+        u128::from(self.namespace_quota_gib_days) * (1 << 30) * u128::from(DAY.as_secs())
+    }
+}
+
+impl Limits {
+    pub(crate) fn receiving(&self) -> usize {
+        self.receiving_mib.saturating_mul(MIB)
+    }
+
+    pub(crate) fn sending(&self) -> usize {
+        self.sending_mib.saturating_mul(MIB)
+    }
+}
+
+impl Config {
+    /// Settings with defaults for a member that has all its files in `folder`: `keystore.json`, `password.txt`,
+    /// `committee.json` and `data`.
+    #[must_use]
+    pub fn in_folder(listen: SocketAddr, folder: &Path) -> Self {
+        Self {
+            listen,
+            data_dir: folder.join("data"),
+            keystore: folder.join("keystore.json"),
+            password_file: folder.join("password.txt"),
+            committee_file: Some(folder.join("committee.json")),
+            l1: None,
+            policy: Policy::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Reads `file` and the environment, and checks the result.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; the first thing that is wrong.
+    pub fn load(file: &Path) -> Result<Self, Error> {
+        let failed = |reason: String| Error::File { file: file.into(), reason };
+        let text = std::fs::read_to_string(file).map_err(|e| failed(e.to_string()))?;
+        let absolute = std::path::absolute(file).map_err(|e| failed(e.to_string()))?;
+        let toml = Figment::from(Toml::string(&text));
+        let environment = Figment::from(Env::prefixed(ENVIRONMENT).split("__"));
+        for (figment, origin) in [(&toml, file.display().to_string()), (&environment, format!("{ENVIRONMENT}*"))] {
+            known::check(figment, &origin).map_err(|e| e.in_file(file))?;
+        }
+        let mut config: Self = toml
+            .merge(environment)
+            .extract()
+            .map_err(|e| Error::Syntax { file: file.into(), reason: e.to_string() })?;
+        config.resolve(absolute.parent().unwrap_or(Path::new("/")));
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Writes the settings as TOML, for `holdfast member init` and the like.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`].
+    pub fn write(&self, file: &Path) -> Result<(), Error> {
+        let failed = |reason: String| Error::File { file: file.into(), reason };
+        let text = toml::to_string_pretty(self).map_err(|e| failed(e.to_string()))?;
+        let head = "# A Holdfast member. Relative paths are relative to this file's folder; HOLDFAST_MEMBER_* in the\n\
+                    # environment goes over it.\n\n";
+        std::fs::write(file, format!("{head}{text}")).map_err(|e| failed(e.to_string()))
+    }
+
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`].
+    pub fn check(&self) -> Result<(), Error> {
+        let invalid = |key, reason: String| Err(Error::Invalid { key, reason });
+        match (&self.l1, &self.committee_file) {
+            (Some(_), Some(_)) => {
+                return invalid("l1", "and `committee_file` are both given, expected one of them".into());
+            }
+            (None, None) => return invalid("l1", "and `committee_file` are both missing, expected one of them".into()),
+            (Some(l1), None) if !l1.rpc_url.starts_with("http://") && !l1.rpc_url.starts_with("https://") => {
+                return invalid("l1.rpc_url", format!("must begin with http:// or https://, got {:?}", l1.rpc_url));
+            }
+            _ => {}
+        }
+        if self.policy.max_retention < Duration::from_secs(3600) {
+            return invalid(
+                "policy.max_retention",
+                format!("must be at least 1h, got {:?}", self.policy.max_retention),
+            );
+        }
+        if self.policy.max_whole > self.policy.max_retention {
+            let reason = format!(
+                "must be at most max_retention ({:?}), got {:?}",
+                self.policy.max_retention, self.policy.max_whole
+            );
+            return invalid("policy.max_whole", reason);
+        }
+        let limits = &self.limits;
+        for (key, value) in [("limits.receiving_mib", limits.receiving_mib), ("limits.sending_mib", limits.sending_mib)]
+        {
+            if value == 0 {
+                return invalid(key, "must be at least 1, got 0".into());
+            }
+        }
+        if limits.streams_per_connection == 0 {
+            return invalid("limits.streams_per_connection", "must be at least 1, got 0".into());
+        }
+        if limits.stream_deadline.is_zero() {
+            return invalid("limits.stream_deadline", "must be more than 0s, got 0s".into());
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        let mut paths = vec![&mut self.data_dir, &mut self.keystore, &mut self.password_file];
+        paths.extend(self.committee_file.as_mut());
+        for path in paths {
+            // An absolute path replaces the folder.
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+impl Error {
+    fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Syntax { reason, .. } => Self::Syntax { file: path.into(), reason },
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Every key there is, so that a misspelt one is refused and the right one named.
+
+use figment::{
+    Figment,
+    value::{Dict, Value},
+};
+
+use super::Error;
+
+const KEYS: [&str; 18] = [
+    "listen",
+    "data_dir",
+    "keystore",
+    "password_file",
+    "committee_file",
+    "l1",
+    "l1.rpc_url",
+    "l1.registry",
+    "policy",
+    "policy.max_retention",
+    "policy.max_whole",
+    "policy.namespace_quota_gib_days",
+    "limits",
+    "limits.receiving_mib",
+    "limits.sending_mib",
+    "limits.streams_per_connection",
+    "limits.stream_deadline",
+    "limits.drain_deadline",
+];
+
+/// Refuses the first key that no member has.
+pub(super) fn check(figment: &Figment, origin: &str) -> Result<(), Error> {
+    let dict: Dict =
+        figment.extract().map_err(|e| Error::Syntax { file: std::path::PathBuf::new(), reason: e.to_string() })?;
+    walk(&dict, "", origin)
+}
+
+fn walk(dict: &Dict, table: &str, origin: &str) -> Result<(), Error> {
+    for (key, value) in dict {
+        let key = if table.is_empty() { key.clone() } else { format!("{table}.{key}") };
+        if !KEYS.contains(&key.as_str()) {
+            let nearest = KEYS
+                .into_iter()
+                .map(|known| (strsim::damerau_levenshtein(known, &key), known))
+                .min()
+                // Something with nothing in common with it would only mislead.
+                .filter(|(distance, known)| *distance <= known.len() / 2)
+                .map(|(_, known)| known.to_owned());
+            return Err(Error::UnknownKey { key, origin: origin.into(), nearest });
+        }
+        if let Value::Dict(_, dict) = value {
+            walk(dict, &key, origin)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+use super::*;
+
+fn load(text: &str) -> Result<Config, Error> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("member.toml");
+    std::fs::write(&file, text).expect("written");
+    Config::load(&file)
+}
+
+const GOOD: &str = r#"
+listen = "127.0.0.1:7001"
+data_dir = "data"
+keystore = "/keys/keystore.json"
+password_file = "password.txt"
+committee_file = "committee.json"
+
+[policy]
+max_retention = "60d"
+"#;
+
+#[test]
+fn relative_paths_are_relative_to_the_file_and_defaults_fill_the_rest() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("member.toml");
+    std::fs::write(&file, GOOD).expect("written");
+    let config = Config::load(&file).expect("good");
+    assert_eq!(config.data_dir, folder.path().join("data"));
+    assert_eq!(config.keystore, Path::new("/keys/keystore.json"));
+    assert_eq!(config.policy.max_retention, 60 * DAY);
+    assert_eq!(config.policy.max_whole, Policy::default().max_whole);
+    assert_eq!(config.limits, Limits::default());
+}
+
+#[test]
+fn what_is_written_loads_back() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut config = Config::in_folder("127.0.0.1:0".parse().expect("an address"), folder.path());
+    config.committee_file = None;
+    config.l1 = Some(L1 { rpc_url: "http://127.0.0.1:8545".into(), registry: Address::from([7; 20]) });
+    let file = folder.path().join("member.toml");
+    config.write(&file).expect("written");
+    assert_eq!(Config::load(&file).expect("good"), config);
+}
+
+#[test]
+fn an_unknown_key_is_refused_and_the_nearest_named() {
+    for (text, key, nearest) in [
+        (GOOD.replace("listen", "listn"), "listn", Some("listen")),
+        (GOOD.replace("max_retention", "max_retentoin"), "policy.max_retentoin", Some("policy.max_retention")),
+        (format!("zzz = 1\n{GOOD}"), "zzz", None),
+    ] {
+        let error = load(&text).expect_err("unknown");
+        let Error::UnknownKey { key: got, nearest: near, .. } = &error else { panic!("{error}") };
+        assert_eq!((got.as_str(), near.as_deref()), (key, nearest));
+    }
+}
+
+#[test]
+fn values_that_cannot_work_are_refused_with_what_was_expected() {
+    for (text, part) in [
+        (GOOD.replace("committee_file = \"committee.json\"", ""), "both missing"),
+        (format!("{GOOD}\n[l1]\nrpc_url = \"http://x\"\nregistry = \"0x{}\"\n", "07".repeat(20)), "both given"),
+        (GOOD.replace("60d", "10m"), "at least 1h, got 600s"),
+        (GOOD.replace("60d", "10d"), "at most max_retention"),
+        (GOOD.replace("60d", "sixty days"), "sixty days"),
+        (format!("{GOOD}\n[limits]\nreceiving_mib = 0\n"), "limits.receiving_mib"),
+        (GOOD.replace("127.0.0.1:7001", "somewhere"), "listen"),
+        (GOOD.replace("keystore = \"/keys/keystore.json\"", ""), "keystore"),
+        ("listen = ".into(), "member.toml"),
+    ] {
+        let error = load(&text).expect_err(part).to_string();
+        assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
+}

@@ -1,0 +1,61 @@
+use std::{net::SocketAddr, path::PathBuf};
+
+use holdfast_certificate::keystore;
+
+use crate::{config, store};
+
+/// Why a member does not start, or did not stop cleanly.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings.
+    #[error("configuration: {0}")]
+    Config(#[from] config::Error),
+    /// A file that the settings name cannot be read.
+    #[error("{what} {}: {reason}", file.display())]
+    File {
+        /// What it is.
+        what: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The keystore cannot be opened with this password.
+    #[error("keystore {}: {source}", file.display())]
+    Keystore {
+        /// The keystore.
+        file: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: keystore::Error,
+    },
+    /// The registry cannot be read.
+    #[error("registry: {0}")]
+    Registry(#[from] holdfast_contracts::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The address to listen on is in use.
+    #[error("{addr} is in use by another process")]
+    InUse {
+        /// The address.
+        addr: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {reason}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        reason: String,
+    },
+    /// The server ended by itself.
+    #[error("the server failed: {0}")]
+    Server(String),
+    /// Calls were still under way when the drain limit was reached; they were cut off. Nothing signed is lost.
+    #[error("calls were still under way after {limit:?} and were cut off")]
+    NotDrained {
+        /// The limit.
+        limit: std::time::Duration,
+    },
+}

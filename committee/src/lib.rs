@@ -1,0 +1,48 @@
+//! A member of a Holdfast committee: it checks what dispersers send, stores it durably, signs for it, and gives it out.
+//!
+//! # Durable before signed
+//!
+//! A signature is made only from a [`store::Durable`], which the store makes only after data, commitment and promise are
+//! written in one batch and synced.
+//!
+//! # Checked before signed
+//!
+//! Everything in a signed statement was checked by this member itself, in the order of docs/protocol.md section 5.
+//!
+//! # Right bytes or none
+//!
+//! What is read is checked against the recorded root before its first byte is sent.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), holdfast_committee::Error> {
+//! let config = holdfast_committee::Config::load("member.toml".as_ref())?;
+//! holdfast_committee::run(config, async { let _ = tokio::signal::ctrl_c().await; }).await
+//! # }
+//! ```
+//!
+//! To read one blob's way: `rpc/dispersal.rs`, `attestor/`, `store/writer.rs`, `rpc/retrieval.rs`.
+
+mod clock;
+pub mod config;
+mod error;
+mod member;
+
+mod rpc;
+
+mod attestor;
+mod quota;
+
+pub mod store;
+
+pub mod fault;
+
+mod failpoint;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+pub use clock::{Clock, SystemClock};
+pub use config::Config;
+pub use error::Error;
+pub use member::{Member, Running, registry, run};

@@ -1,0 +1,361 @@
+//! A member from start to stop.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use holdfast_certificate::{CommitteeFile, Keystore, SecretKey};
+use holdfast_contracts::{ChainRegistry, FileRegistry, Registry};
+use holdfast_proto::{
+    MAX_MESSAGE_BYTES,
+    v1::{dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer},
+};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+use tonic::{server::NamedService, transport::Server, transport::server::TcpIncoming};
+use tonic_health::server::{HealthReporter, health_reporter};
+
+use crate::{
+    Config, Error,
+    attestor::Attestor,
+    clock::{Clock, SystemClock},
+    quota::Quota,
+    rpc::{Budget, DispersalService, NodeService, RetrievalService, Shared},
+    store::{DROP_INTERVAL, Identity, SteadyClock, Store},
+    workers::Workers,
+};
+
+/// A body of this size fits one stream's window, so that it crosses a long line in one flight.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+const FRAME_BYTES: u32 = 256 << 10;
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+type DispersalName = DispersalServer<DispersalService>;
+type RetrievalName = RetrievalServer<RetrievalService>;
+type NodeName = NodeServer<NodeService>;
+
+/// A member that has not been started.
+#[derive(Debug)]
+pub struct Member {
+    config: Config,
+    key: SecretKey,
+    registry: Arc<dyn Registry>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A member at work. [`Running::stop`] ends it in order; dropping it cuts calls off and leaves the rest to the process's
+/// end, which loses nothing that was signed.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    store: Arc<Store>,
+    health: HealthReporter,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    background: TaskTracker,
+    stop: CancellationToken,
+    drain_deadline: Duration,
+    _guard: DropGuard,
+}
+
+/// Reads the registry that the settings name, runs a member, and stops it when `shutdown` resolves.
+///
+/// # Errors
+///
+/// What keeps the member from starting, and what ends it other than `shutdown`.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let registry = registry(&config).await?;
+    let mut running = Member::start(config, registry).await?;
+    tokio::select! {
+        () = shutdown => running.stop().await,
+        error = running.failed() => {
+            let _stopped = running.stop().await;
+            Err(error)
+        }
+    }
+}
+
+/// The registry that the settings name: a contract on L1, or a committee file.
+///
+/// # Errors
+///
+/// [`Error::File`] and [`Error::Registry`].
+pub async fn registry(config: &Config) -> Result<Arc<dyn Registry>, Error> {
+    config.check()?;
+    if let Some(l1) = &config.l1 {
+        return Ok(Arc::new(ChainRegistry::connect(&l1.rpc_url, l1.registry).await?));
+    }
+    let file = config.committee_file.as_deref().unwrap_or(Path::new("committee.json"));
+    let text = read("committee file", file)?;
+    let parsed = CommitteeFile::parse(&text).map_err(|e| Error::File {
+        what: "committee file",
+        file: file.into(),
+        reason: e.to_string(),
+    })?;
+    Ok(Arc::new(FileRegistry::from_file(parsed)?))
+}
+
+impl Member {
+    /// A member with this key and the machine's clock.
+    #[must_use]
+    pub fn new(config: Config, key: SecretKey, registry: Arc<dyn Registry>) -> Self {
+        Self { config, key, registry, clock: Arc::new(SystemClock) }
+    }
+
+    /// The same with another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Opens the keystore and starts a member.
+    ///
+    /// # Errors
+    ///
+    /// See [`Member::launch`]; [`Error::File`] and [`Error::Keystore`] for the key.
+    pub async fn start(config: Config, registry: Arc<dyn Registry>) -> Result<Running, Error> {
+        let (keystore, password) = (config.keystore.clone(), config.password_file.clone());
+        let key = tokio::task::spawn_blocking(move || open_key(&keystore, &password))
+            .await
+            .map_err(|e| Error::Server(e.to_string()))??;
+        Self::new(config, key, registry).launch().await
+    }
+
+    /// Opens the store, listens, serves.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`], [`Error::Store`] (the folder is another member's or in use), [`Error::InUse`].
+    pub async fn launch(self) -> Result<Running, Error> {
+        let Self { config, key, registry, clock } = self;
+        config.check()?;
+        let public_key = key.public_key();
+        let identity = Identity { public_key, domain: registry.domain() };
+        // The store first: its lock shows another process with the same folder before a port is taken.
+        let data_dir = config.data_dir.clone();
+        let quota_limit = config.policy.namespace_quota();
+        let (store, quota) = tokio::task::spawn_blocking(move || {
+            let store = Arc::new(Store::open(&data_dir, &identity)?);
+            let quota = Quota::load(&store, quota_limit)?;
+            Ok::<_, Error>((store, quota))
+        })
+        .await
+        .map_err(|e| Error::Server(e.to_string()))??;
+        let listener = match listen(config.listen).await {
+            Ok(listener) => listener,
+            Err(e) => {
+                store.close().await?;
+                return Err(e);
+            }
+        };
+        let addr = listener.local_addr().map_err(|e| Error::Listen { addr: config.listen, reason: e.to_string() })?;
+
+        let attestor = Arc::new(Attestor {
+            key: Arc::new(key),
+            public_key,
+            registry,
+            policy: config.policy.clone(),
+            clock: Arc::clone(&clock),
+            quota,
+            store: Arc::clone(&store),
+            workers: Workers::new(),
+            strangers: Semaphore::new(1),
+        });
+        let shared = Arc::new(Shared {
+            attestor,
+            receiving: Budget::new(config.limits.receiving()),
+            sending: Budget::new(config.limits.sending()),
+            limits: config.limits.clone(),
+            draining: false.into(),
+            tasks: TaskTracker::new(),
+        });
+        let stop = CancellationToken::new();
+        let (health, server) = serve(listener, &shared, &config, stop.clone()).await?;
+        let background = TaskTracker::new();
+        background.spawn(watch_writes(Arc::clone(&store), health.clone(), stop.clone()));
+        background.spawn(drop_expired(Arc::clone(&store), clock, stop.clone()));
+        background.close();
+        tracing::info!(%addr, key = %public_key, data_dir = %config.data_dir.display(), "member.start");
+        Ok(Running {
+            addr,
+            shared,
+            store,
+            health,
+            server,
+            background,
+            _guard: stop.clone().drop_guard(),
+            stop,
+            drain_deadline: config.limits.drain_deadline,
+        })
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The endpoint that clients connect to.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Its store: for tools in the same process.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Drops what has expired by the member's clock, as it does every hour unless the clock has jumped, and names the buckets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn drop_expired(&self) -> Result<Vec<String>, Error> {
+        Ok(self.store.drop_expired(self.shared.attestor.clock.now()).await?)
+    }
+
+    /// Resolves when the server ends although nobody has stopped it.
+    pub async fn failed(&mut self) -> Error {
+        match (&mut self.server).await {
+            Ok(Ok(())) => Error::Server("it ended".into()),
+            Ok(Err(e)) => Error::Server(e.to_string()),
+            Err(e) => Error::Server(e.to_string()),
+        }
+    }
+
+    /// Stops in order: health first, so that nobody sends more; then calls under way, up to the drain limit; then the
+    /// store. The data folder is free when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotDrained`] when calls had to be cut off, [`Error::Store`] when the last flush failed.
+    pub async fn stop(self) -> Result<(), Error> {
+        let Self { shared, store, health, mut server, background, stop, drain_deadline, .. } = self;
+        shared.drain();
+        for service in ["", DispersalName::NAME, RetrievalName::NAME, NodeName::NAME] {
+            health.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
+        }
+        stop.cancel();
+        let drained = server.is_finished() || tokio::time::timeout(drain_deadline, &mut server).await.is_ok();
+        if !drained {
+            server.abort();
+        }
+        // Writes that have begun are finished, whoever asked for them; each is bounded by one sync.
+        shared.tasks.close();
+        shared.tasks.wait().await;
+        background.wait().await;
+        store.close().await?;
+        tracing::info!(drained, "member.stop");
+        if drained { Ok(()) } else { Err(Error::NotDrained { limit: drain_deadline }) }
+    }
+}
+
+async fn listen(addr: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(addr).await.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => Error::InUse { addr },
+        _ => Error::Listen { addr, reason: e.to_string() },
+    })
+}
+
+type Serving = JoinHandle<Result<(), tonic::transport::Error>>;
+
+async fn serve(
+    listener: TcpListener,
+    shared: &Arc<Shared>,
+    config: &Config,
+    stop: CancellationToken,
+) -> Result<(HealthReporter, Serving), Error> {
+    let (health, health_service) = health_reporter();
+    health.set_serving::<DispersalName>().await;
+    health.set_serving::<RetrievalName>().await;
+    health.set_serving::<NodeName>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(holdfast_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|e| Error::Server(e.to_string()))?;
+    let dispersal = DispersalServer::new(DispersalService(Arc::clone(shared)))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let retrieval = RetrievalServer::new(RetrievalService(Arc::clone(shared)))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let node = NodeServer::new(NodeService(Arc::clone(shared)));
+    let router = Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES)
+        .max_concurrent_streams(config.limits.streams_per_connection)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(dispersal)
+        .add_service(retrieval)
+        .add_service(node);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE));
+    let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()));
+    Ok((health, server))
+}
+
+/// Turns the health of `Dispersal` when the store writes no more; what is stored is still given out.
+async fn watch_writes(store: Arc<Store>, health: HealthReporter, stop: CancellationToken) {
+    let mut disabled = store.writes_disabled();
+    drop(store);
+    let found = tokio::select! {
+        () = stop.cancelled() => false,
+        found = disabled.wait_for(Option::is_some) => found.is_ok(),
+    };
+    if found {
+        health.set_not_serving::<DispersalName>().await;
+    }
+}
+
+/// Looks for expired buckets every hour, for as long as the clock has not jumped. Not at the start: a machine that has just
+/// come up may not have set its clock yet.
+async fn drop_expired(store: Arc<Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let started = Instant::now();
+    let mut steady = SteadyClock::starting_at(clock.now());
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + DROP_INTERVAL, DROP_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => match steady.check(clock.now(), started.elapsed()) {
+                Err(error) => tracing::error!(%error, "store.drop_expired"),
+                Ok(now) => match store.drop_expired(now).await {
+                    Ok(dropped) if dropped.is_empty() => {}
+                    Ok(dropped) => tracing::info!(buckets = ?dropped, "store.drop_expired"),
+                    Err(error) => tracing::error!(%error, "store.drop_expired"),
+                },
+            }
+        }
+    }
+}
+
+fn open_key(keystore: &Path, password_file: &Path) -> Result<SecretKey, Error> {
+    let text = read("keystore", keystore)?;
+    let parsed: Keystore = serde_json::from_str(&text).map_err(|e| Error::File {
+        what: "keystore",
+        file: keystore.into(),
+        reason: e.to_string(),
+    })?;
+    let password = read("password file", password_file)?;
+    let password = password.strip_suffix('\n').map_or(password.as_str(), |p| p.strip_suffix('\r').unwrap_or(p));
+    parsed.decrypt(password).map_err(|source| Error::Keystore { file: keystore.into(), source })
+}
+
+fn read(what: &'static str, file: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(file).map_err(|e| Error::File { what, file: file.into(), reason: e.to_string() })
+}

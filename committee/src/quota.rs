@@ -1,0 +1,190 @@
+//! How much each namespace may make this member keep: bytes times the seconds that they are still to be kept.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use holdfast_certificate::Namespace;
+use holdfast_erasure::BlobId;
+
+use crate::store::{self, Store};
+
+/// Bytes by the time until which they are promised.
+type Account = BTreeMap<u64, u64>;
+
+/// Bytes to be kept longer than now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Charge {
+    pub(crate) bytes: u64,
+    /// Until when they are promised already; zero if not at all.
+    pub(crate) from: u64,
+    pub(crate) until: u64,
+}
+
+/// A namespace has used up what it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("namespace {namespace} is over its quota: {wanted} more byte-seconds wanted, {used} of {limit} used")]
+pub(crate) struct OverQuota {
+    /// The namespace.
+    pub(crate) namespace: Namespace,
+    /// Byte-seconds it may have outstanding.
+    pub(crate) limit: u128,
+    /// Byte-seconds outstanding.
+    pub(crate) used: u128,
+    /// Byte-seconds that the statement adds.
+    pub(crate) wanted: u128,
+}
+
+/// The accounts of all namespaces. An account has at most one entry for each hour of the longest retention.
+///
+/// Two dispersals of one blob at the same moment are both charged until the next start: too much, never too little.
+#[derive(Clone, Debug)]
+pub(crate) struct Quota {
+    limit: u128,
+    accounts: Arc<Mutex<HashMap<Namespace, Account>>>,
+}
+
+impl Quota {
+    /// Counts anew what `store` has promised.
+    pub(crate) fn load(store: &Store, limit: u128) -> Result<Self, store::Error> {
+        let quota = Self { limit, accounts: Arc::default() };
+        // Promises come in the order of blob ids, so those of one blob are together.
+        let mut blob: Option<BlobId> = None;
+        let mut latest: HashMap<Namespace, [Charge; 2]> = HashMap::new();
+        let flush = |latest: &mut HashMap<Namespace, [Charge; 2]>| {
+            for (namespace, charges) in latest.drain() {
+                apply(quota.accounts().entry(namespace).or_default(), &charges);
+            }
+        };
+        store.each_promise(|promise| {
+            let statement = &promise.statement;
+            let id = statement.blob.id();
+            if blob != Some(id) {
+                flush(&mut latest);
+                blob = Some(id);
+            }
+            let new = charges(statement, 0, 0);
+            let known = latest.entry(statement.namespace).or_insert(new);
+            for (known, new) in known.iter_mut().zip(new) {
+                known.until = known.until.max(new.until);
+            }
+        })?;
+        flush(&mut latest);
+        Ok(quota)
+    }
+
+    /// Takes what `charges` add, or says what is left. Dropping the reservation gives it back, unless it was kept.
+    pub(crate) fn reserve(&self, namespace: Namespace, now: u64, charges: &[Charge]) -> Result<Reservation, OverQuota> {
+        let mut accounts = self.accounts();
+        let account = accounts.entry(namespace).or_default();
+        *account = account.split_off(&now.saturating_add(1));
+        let used = account.iter().map(|(until, bytes)| u128::from(*bytes) * u128::from(until - now)).sum();
+        let wanted = charges.iter().map(|charge| charge.cost(now)).sum();
+        if used + wanted > self.limit {
+            return Err(OverQuota { namespace, limit: self.limit, used, wanted });
+        }
+        apply(account, charges);
+        Ok(Reservation { quota: self.clone(), namespace, charges: charges.to_vec() })
+    }
+
+    /// Whether a namespace has, or had, something here.
+    pub(crate) fn knows(&self, namespace: &Namespace) -> bool {
+        self.accounts().contains_key(namespace)
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Namespace, Account>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Charge {
+    fn cost(&self, now: u64) -> u128 {
+        u128::from(self.bytes) * u128::from(self.until.saturating_sub(self.from.max(now)))
+    }
+}
+
+/// What a statement costs its namespace: its shard until `retain_until`, and by payload the payload until `whole_until`.
+/// `retained` and `whole` say until when they are promised already.
+pub(crate) fn charges(statement: &holdfast_certificate::Statement, retained: u64, whole: u64) -> [Charge; 2] {
+    let blob = &statement.blob;
+    let shard = blob.shard_length().map_or(0, |length| length as u64);
+    [
+        Charge { bytes: shard, from: retained, until: statement.retain_until },
+        Charge { bytes: blob.payload_length.into(), from: whole, until: statement.whole_until },
+    ]
+}
+
+fn apply(account: &mut Account, charges: &[Charge]) {
+    for charge in charges.iter().filter(|charge| charge.until > charge.from) {
+        take(account, charge.from, charge.bytes);
+        *account.entry(charge.until).or_default() += charge.bytes;
+    }
+}
+
+fn take(account: &mut Account, at: u64, bytes: u64) {
+    if let Some(there) = account.get_mut(&at) {
+        *there = there.saturating_sub(bytes);
+        if *there == 0 {
+            account.remove(&at);
+        }
+    }
+}
+
+/// Quota taken for one statement.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    quota: Quota,
+    namespace: Namespace,
+    charges: Vec<Charge>,
+}
+
+impl Reservation {
+    /// The promise is made: the charge stays until its time is over.
+    pub(crate) fn keep(mut self) {
+        self.charges.clear();
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut accounts = self.quota.accounts();
+        let Some(account) = accounts.get_mut(&self.namespace) else { return };
+        for charge in self.charges.iter().filter(|charge| charge.until > charge.from) {
+            take(account, charge.until, charge.bytes);
+            if charge.from > 0 {
+                *account.entry(charge.from).or_default() += charge.bytes;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_that_is_not_kept_is_given_back_and_time_frees_the_rest() {
+        let quota = Quota { limit: 1000, accounts: Arc::default() };
+        let namespace = Namespace::from([1; 32]);
+        let charge = [Charge { bytes: 10, from: 0, until: 150 }];
+        drop(quota.reserve(namespace, 100, &charge).expect("500 of 1000"));
+        quota.reserve(namespace, 100, &charge).expect("500 of 1000").keep();
+        quota.reserve(namespace, 100, &charge).expect("1000 of 1000").keep();
+        let over = quota.reserve(namespace, 100, &charge).expect_err("over");
+        assert_eq!((over.used, over.wanted, over.limit), (1000, 500, 1000));
+        quota.reserve(namespace, 125, &[Charge { bytes: 10, from: 0, until: 175 }]).expect("500 + 500 of 1000").keep();
+        assert!(quota.reserve(Namespace::from([2; 32]), 100, &charge).is_ok());
+    }
+
+    #[test]
+    fn an_extension_costs_only_the_added_time() {
+        let quota = Quota { limit: 1000, accounts: Arc::default() };
+        let namespace = Namespace::from([1; 32]);
+        quota.reserve(namespace, 100, &[Charge { bytes: 10, from: 0, until: 150 }]).expect("500").keep();
+        drop(quota.reserve(namespace, 100, &[Charge { bytes: 10, from: 150, until: 200 }]).expect("500 more"));
+        quota.reserve(namespace, 100, &[Charge { bytes: 10, from: 150, until: 200 }]).expect("500 more").keep();
+        let over = quota.reserve(namespace, 100, &[Charge { bytes: 1, from: 0, until: 101 }]).expect_err("over");
+        assert_eq!(over.used, 1000);
+    }
+}

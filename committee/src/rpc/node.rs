@@ -1,0 +1,55 @@
+//! `Node`: what a member says of itself.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_proto::v1::{self, node_server};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::Shared;
+
+/// The version of docs/protocol.md.
+const PROTOCOL: u32 = 1;
+
+/// The service.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeService(pub(crate) Arc<Shared>);
+
+#[async_trait]
+impl node_server::Node for NodeService {
+    async fn get_info(&self, _: Request<v1::GetInfoRequest>) -> Result<Response<v1::GetInfoResponse>, Status> {
+        Ok(Response::new(self.info().await))
+    }
+}
+
+impl NodeService {
+    async fn info(&self) -> v1::GetInfoResponse {
+        let attestor = &self.0.attestor;
+        let time = attestor.clock.now();
+        let active = match attestor.registry.active_epoch(time).await {
+            Ok(record) => Some(record),
+            Err(holdfast_contracts::Error::NoActiveEpoch { .. }) => None,
+            Err(error) => {
+                // What this member knows of itself is worth most when L1 is out of reach.
+                tracing::warn!(%error, "node.active_epoch");
+                None
+            }
+        };
+        let usage = attestor.store.usage();
+        let domain = attestor.domain();
+        let disabled = attestor.store.writes_disabled().borrow().clone();
+        v1::GetInfoResponse {
+            version: env!("CARGO_PKG_VERSION").into(),
+            protocol: PROTOCOL,
+            public_key: Bytes::copy_from_slice(&attestor.public_key.to_bytes()),
+            chain_id: domain.chain_id,
+            registry: Bytes::copy_from_slice(domain.registry.as_bytes()),
+            epoch: active.as_ref().map_or(0, |record| record.committee.epoch()),
+            slot: active.and_then(|record| attestor.slot(&record.committee)).map(u32::from),
+            time,
+            blobs: usage.items,
+            stored_bytes: usage.bytes,
+            writes_disabled: disabled.map_or_else(String::new, |reason| reason.to_string()),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The one table from what went wrong to what a peer sees.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use holdfast_certificate::StatementDigest;
+use tonic::{Code, Status, metadata::MetadataValue};
+
+use crate::{attestor, store, workers::Unfinished};
+
+/// The trailer that tells a client how many milliseconds to wait before it tries again (gRPC retry design, A6).
+const RETRY_AFTER: &str = "grpc-retry-pushback-ms";
+/// For what passes by itself within moments.
+const RETRY_MS: u32 = 1000;
+/// For what passes with time or an operator's help: a full quota, a member that restarts.
+const RETRY_LATER_MS: u32 = 30_000;
+
+/// What can go wrong in a call.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A message that cannot be what it says it is.
+    #[error(transparent)]
+    Wire(#[from] holdfast_proto::Error),
+    /// A page token that this member has not given out.
+    #[error("page_token has {got} bytes, expected 8")]
+    PageToken {
+        /// Its length.
+        got: usize,
+    },
+    /// A number out of its range.
+    #[error("{field} must be at most {most}, got {got}")]
+    Range {
+        /// The field.
+        field: &'static str,
+        /// The largest value.
+        most: u32,
+        /// The value sent.
+        got: u32,
+    },
+    /// Messages of a stream in the wrong order.
+    #[error("expected {expected}, got {got}")]
+    Order {
+        /// What must come.
+        expected: &'static str,
+        /// What came.
+        got: &'static str,
+    },
+    /// A body that is shorter or longer than the statement says.
+    #[error("{what} must have {expected} bytes, got {got}{}", if *more { " and the stream goes on" } else { "" })]
+    BodyLength {
+        /// `shard` or `payload`.
+        what: &'static str,
+        /// Bytes that the statement says.
+        expected: usize,
+        /// Bytes that came.
+        got: usize,
+        /// True when receiving was broken off as the body was too long already.
+        more: bool,
+    },
+    /// The peer took too long to send its body, or to take one.
+    #[error("the stream took longer than {limit:?}: expected {expected} bytes, got {got}")]
+    Deadline {
+        /// The limit.
+        limit: Duration,
+        /// Bytes that there are; zero before the header.
+        expected: usize,
+        /// Bytes that came, or went.
+        got: usize,
+    },
+    /// The peer cut the stream off, or sent a message over the size limit.
+    #[error("the stream broke off: {0}")]
+    Stream(#[source] Status),
+    /// All memory for bodies is taken.
+    #[error("busy: {wanted} bytes do not fit now, {of} bytes are shared by all calls")]
+    Busy {
+        /// Bytes that the call needs.
+        wanted: usize,
+        /// Bytes for all calls.
+        of: usize,
+    },
+    /// The member is stopping.
+    #[error("this member is stopping")]
+    Draining,
+    /// The signing rule says no.
+    #[error(transparent)]
+    Attestor(#[from] attestor::Error),
+    /// A certificate that cannot be decoded or does not verify.
+    #[error("certificate: {0}")]
+    Certificate(#[source] holdfast_certificate::Error),
+    /// A certificate of an epoch that the registry does not know.
+    #[error("certificate: unknown epoch {got}")]
+    CertificateEpoch {
+        /// The certificate's epoch.
+        got: u64,
+    },
+    /// A certificate of a statement that this member has not signed.
+    #[error("this member has not signed statement {0}")]
+    NotSigned(StatementDigest),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The registry cannot be read.
+    #[error("registry: {0}")]
+    Registry(#[source] holdfast_contracts::Error),
+    /// Work did not finish.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
+}
+
+/// What a peer is told beside the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tell {
+    /// The error's text: it is about what the peer sent or asked.
+    All,
+    /// The error's text, and to come back after so many milliseconds.
+    RetryAfter(u32),
+    /// Only an id that stands in this member's log beside the text.
+    Id,
+}
+
+impl Error {
+    /// The table. Every variant has its line; there is no default.
+    fn verdict(&self) -> (Code, Tell) {
+        use Tell::{All, Id, RetryAfter};
+        match self {
+            Self::Wire(_)
+            | Self::PageToken { .. }
+            | Self::Range { .. }
+            | Self::Order { .. }
+            | Self::BodyLength { .. }
+            | Self::Certificate(_) => (Code::InvalidArgument, All),
+            Self::Deadline { .. } => (Code::DeadlineExceeded, All),
+            Self::Stream(status) => match status.code() {
+                // tonic's own codes for a message over the limit or one that does not decode.
+                Code::OutOfRange | Code::ResourceExhausted | Code::Internal | Code::InvalidArgument => {
+                    (Code::InvalidArgument, All)
+                }
+                _ => (Code::Cancelled, All),
+            },
+            Self::Busy { .. } => (Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+            Self::Draining => (Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
+            Self::CertificateEpoch { .. } => (Code::FailedPrecondition, All),
+            Self::NotSigned(_) => (Code::NotFound, All),
+            Self::Attestor(error) => attestor_verdict(error),
+            Self::Store(error) => store_verdict(error),
+            Self::Registry(_) => (Code::Unavailable, RetryAfter(RETRY_MS)),
+            Self::Unfinished(_) => (Code::Internal, Id),
+        }
+    }
+}
+
+fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
+    use attestor::Error as E;
+    match error {
+        E::WrongDispersal { .. }
+        | E::Format(_)
+        | E::WrongShard { .. }
+        | E::Past { .. }
+        | E::TooLong { .. }
+        | E::TooShort { .. }
+        | E::NotAccepted(_)
+        | E::WrongBlob { .. } => (Code::InvalidArgument, Tell::All),
+        E::WrongEpoch { .. } | E::NoActiveEpoch { .. } | E::NoSlot { .. } => (Code::FailedPrecondition, Tell::All),
+        E::UnknownNamespace(_) => (Code::NotFound, Tell::All),
+        E::DisperserSignature(_) | E::NotAllowed { .. } => (Code::PermissionDenied, Tell::All),
+        E::TooManyStrangers { .. } => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_MS)),
+        E::OverQuota(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
+        E::Store(error) => store_verdict(error),
+        E::Registry(_) => (Code::Unavailable, Tell::RetryAfter(RETRY_MS)),
+        E::Unfinished(_) => (Code::Internal, Tell::Id),
+    }
+}
+
+fn store_verdict(error: &store::Error) -> (Code, Tell) {
+    use store::Error as E;
+    match error {
+        E::NotFound { .. } => (Code::NotFound, Tell::All),
+        E::Expired { .. } => (Code::FailedPrecondition, Tell::All),
+        E::Damaged { .. } => (Code::DataLoss, Tell::All),
+        E::TooManyStatements { .. } => (Code::ResourceExhausted, Tell::All),
+        E::WritesDisabled { .. } | E::Closed => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
+        E::Locked { .. }
+        | E::WrongIdentity { .. }
+        | E::Format { .. }
+        | E::Open { .. }
+        | E::Record { .. }
+        | E::BucketDropped { .. }
+        | E::Read(_) => (Code::Internal, Tell::Id),
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, tell) = error.verdict();
+        match tell {
+            Tell::All => {
+                tracing::debug!(?code, %error, "rpc.refuse");
+                Self::new(code, error.to_string())
+            }
+            Tell::RetryAfter(milliseconds) => {
+                tracing::info!(?code, %error, "rpc.shed");
+                let mut status = Self::new(code, error.to_string());
+                status.metadata_mut().insert(RETRY_AFTER, MetadataValue::from(milliseconds));
+                status
+            }
+            Tell::Id => {
+                let id = trace_id();
+                tracing::error!(?code, %error, id, "rpc.fail");
+                Self::new(code, format!("internal error, see {id} in this member's log"))
+            }
+        }
+    }
+}
+
+/// An id that is unique in this member's logs.
+fn trace_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros());
+    format!("{now:x}-{:x}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use holdfast_certificate::{Address, Namespace, SecretKey};
+use holdfast_contracts::Error as L1;
+use holdfast_erasure::BlobId;
+
+use super::*;
+use crate::quota::OverQuota;
+
+async fn unfinished() -> Unfinished {
+    let task = tokio::spawn(std::future::pending::<()>());
+    task.abort();
+    task.await.expect_err("aborted").into()
+}
+
+/// One error of every line of the table, with what a peer must see.
+async fn table() -> Vec<(Error, Code, Tell)> {
+    use Tell::{All, Id, RetryAfter};
+    use attestor::Error as A;
+    use store::Error as S;
+    let id = BlobId::from([1; 32]);
+    let namespace = Namespace::from([2; 32]);
+    let key = || Box::new(SecretKey::derive_master(&[1; 32]).expect("a key").public_key());
+    let certificate = || holdfast_certificate::Error::WrongEpoch { expected: 1, got: 2 };
+    let text = || "why".to_owned();
+    let over = OverQuota { namespace, limit: 1, used: 1, wanted: 1 };
+    let digest = holdfast_certificate::StatementDigest::from_bytes(&[1; 32]).expect("32 bytes");
+    let wire = holdfast_proto::Error::Missing { field: "statement" };
+    let cut = |code| Error::Stream(Status::new(code, "cut"));
+    let dir = std::path::PathBuf::from("data");
+    vec![
+        (wire.into(), Code::InvalidArgument, All),
+        (Error::PageToken { got: 3 }, Code::InvalidArgument, All),
+        (Error::Range { field: "page_size", most: 1, got: 2 }, Code::InvalidArgument, All),
+        (Error::Order { expected: "a", got: "b" }, Code::InvalidArgument, All),
+        (Error::BodyLength { what: "shard", expected: 1, got: 2, more: true }, Code::InvalidArgument, All),
+        (Error::Certificate(certificate()), Code::InvalidArgument, All),
+        (Error::Deadline { limit: Duration::from_secs(1), expected: 1, got: 0 }, Code::DeadlineExceeded, All),
+        (cut(Code::OutOfRange), Code::InvalidArgument, All),
+        (cut(Code::Cancelled), Code::Cancelled, All),
+        (Error::Busy { wanted: 1, of: 1 }, Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+        (Error::Draining, Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
+        (Error::CertificateEpoch { got: 1 }, Code::FailedPrecondition, All),
+        (Error::NotSigned(digest), Code::NotFound, All),
+        (Error::Registry(L1::NoActiveEpoch { at: 1 }), Code::Unavailable, RetryAfter(RETRY_MS)),
+        (unfinished().await.into(), Code::Internal, Id),
+        (A::WrongDispersal { call: "StoreShard", expected: "zero" }.into(), Code::InvalidArgument, All),
+        (A::Format(certificate()).into(), Code::InvalidArgument, All),
+        (A::WrongShard { id, slot: 1, expected: 1, got: 2 }.into(), Code::InvalidArgument, All),
+        (A::Past { field: "retain_until", now: 2, got: 1 }.into(), Code::InvalidArgument, All),
+        (A::TooLong { field: "retain_until", most: 1, got: 2 }.into(), Code::InvalidArgument, All),
+        (A::TooShort { least: 2, got: 1 }.into(), Code::InvalidArgument, All),
+        (A::NotAccepted(holdfast_erasure::Error::EmptyPayload).into(), Code::InvalidArgument, All),
+        (A::WrongBlob { expected: id, got: id }.into(), Code::InvalidArgument, All),
+        (A::WrongEpoch { active: 1, got: 2 }.into(), Code::FailedPrecondition, All),
+        (A::NoActiveEpoch { got: 1, now: 1 }.into(), Code::FailedPrecondition, All),
+        (A::NoSlot { key: key(), epoch: 1 }.into(), Code::FailedPrecondition, All),
+        (A::UnknownNamespace(namespace).into(), Code::NotFound, All),
+        (A::TooManyStrangers { namespace }.into(), Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+        (A::DisperserSignature(certificate()).into(), Code::PermissionDenied, All),
+        (A::NotAllowed { got: Address::from([1; 20]), namespace }.into(), Code::PermissionDenied, All),
+        (A::OverQuota(over).into(), Code::ResourceExhausted, RetryAfter(RETRY_LATER_MS)),
+        (A::Store(S::Closed).into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
+        (A::Registry(L1::NoActiveEpoch { at: 1 }).into(), Code::Unavailable, RetryAfter(RETRY_MS)),
+        (A::Unfinished(unfinished().await).into(), Code::Internal, Id),
+        (S::NotFound { id, what: text() }.into(), Code::NotFound, All),
+        (S::Expired { id, what: text(), until: 1 }.into(), Code::FailedPrecondition, All),
+        (S::Damaged { id, what: text(), reason: text() }.into(), Code::DataLoss, All),
+        (S::TooManyStatements { id, namespace, most: 1 }.into(), Code::ResourceExhausted, All),
+        (S::WritesDisabled { reason: text() }.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
+        (S::Closed.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
+        (S::Locked { dir: dir.clone() }.into(), Code::Internal, Id),
+        (
+            S::WrongIdentity { dir: dir.clone(), field: "registry", expected: text(), got: text() }.into(),
+            Code::Internal,
+            Id,
+        ),
+        (S::Format { dir: dir.clone(), expected: 1, got: 2 }.into(), Code::Internal, Id),
+        (S::Open { dir, reason: text() }.into(), Code::Internal, Id),
+        (S::Record { what: "promise", reason: text() }.into(), Code::Internal, Id),
+        (S::BucketDropped { day: 1, dropped_before: 2 }.into(), Code::Internal, Id),
+        (S::Read(text()).into(), Code::Internal, Id),
+    ]
+}
+
+#[tokio::test]
+async fn every_error_has_its_status_and_ours_give_nothing_away() {
+    for (error, code, tell) in table().await {
+        let text = error.to_string();
+        assert_eq!(error.verdict(), (code, tell), "{text}");
+        let status = Status::from(error);
+        assert_eq!(status.code(), code, "{text}");
+        let hint = status.metadata().get(RETRY_AFTER).map(|value| value.to_str().expect("ascii").to_owned());
+        match tell {
+            Tell::All => assert_eq!((status.message(), hint), (text.as_str(), None)),
+            Tell::RetryAfter(ms) => assert_eq!((status.message(), hint), (text.as_str(), Some(ms.to_string()))),
+            Tell::Id => {
+                assert!(!status.message().contains(&text), "{}", status.message());
+                assert!(status.message().starts_with("internal error, see "));
+                assert_eq!(hint, None);
+            }
+        }
+    }
+}
+
+#[test]
+fn trace_ids_differ() {
+    assert_ne!(trace_id(), trace_id());
+}

@@ -1,0 +1,111 @@
+use std::path::PathBuf;
+
+use holdfast_certificate::Namespace;
+use holdfast_erasure::BlobId;
+
+/// What can go wrong in the store.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder is in use by another process, or by another member in this one.
+    #[error("data folder {} is in use by another process", dir.display())]
+    Locked {
+        /// The data folder.
+        dir: PathBuf,
+    },
+    /// The folder belongs to another member, chain or registry.
+    #[error("data folder {} belongs to another member: its {field} is {got}, expected {expected}", dir.display())]
+    WrongIdentity {
+        /// The data folder.
+        dir: PathBuf,
+        /// What differs: `public key`, `chain id` or `registry`.
+        field: &'static str,
+        /// This member's.
+        expected: String,
+        /// The folder's.
+        got: String,
+    },
+    /// The folder was written by a version with another layout.
+    #[error("data folder {} has format {got}, expected {expected}", dir.display())]
+    Format {
+        /// The data folder.
+        dir: PathBuf,
+        /// The format this version writes.
+        expected: u8,
+        /// The folder's format.
+        got: u8,
+    },
+    /// The data folder could not be opened or created.
+    #[error("data folder {}: {reason}", dir.display())]
+    Open {
+        /// The data folder.
+        dir: PathBuf,
+        /// What RocksDB or the file system said.
+        reason: String,
+    },
+    /// This member never stored it.
+    #[error("{what} of blob {id} was never stored here")]
+    NotFound {
+        /// The blob.
+        id: BlobId,
+        /// What was asked for.
+        what: String,
+    },
+    /// This member stored it, and has dropped it since its time was over.
+    #[error("{what} of blob {id} has expired: it was kept until {until}")]
+    Expired {
+        /// The blob.
+        id: BlobId,
+        /// What was asked for.
+        what: String,
+        /// The latest time promised, unix seconds.
+        until: u64,
+    },
+    /// The stored copy is not what was stored. Storing it again repairs it.
+    #[error("the stored copy of {what} of blob {id} is damaged: {reason}")]
+    Damaged {
+        /// The blob.
+        id: BlobId,
+        /// What was asked for.
+        what: String,
+        /// What the check found.
+        reason: String,
+    },
+    /// A record cannot be read.
+    #[error("record of {what} is damaged: {reason}")]
+    Record {
+        /// Which record.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The bucket that the data would go into has already been dropped: the clock went back by a day or more.
+    #[error("data until day {day} (days since 1970) cannot be kept: buckets before day {dropped_before} are dropped")]
+    BucketDropped {
+        /// The bucket's day.
+        day: u32,
+        /// The first day not dropped.
+        dropped_before: u32,
+    },
+    /// So many statements of one blob have been signed for one namespace that no more are.
+    #[error("{most} statements of blob {id} are signed already for namespace {namespace}, and no more are")]
+    TooManyStatements {
+        /// The blob.
+        id: BlobId,
+        /// The namespace.
+        namespace: Namespace,
+        /// How many one blob may have for one namespace.
+        most: usize,
+    },
+    /// A write or sync has failed before, so nothing is written until the member is restarted.
+    #[error("writes are disabled: {reason}")]
+    WritesDisabled {
+        /// The first failure.
+        reason: String,
+    },
+    /// The store is closing.
+    #[error("the store is closed")]
+    Closed,
+    /// A read failed for another reason than damage.
+    #[error("read failed: {0}")]
+    Read(String),
+}

@@ -1,0 +1,305 @@
+//! What a member keeps: commitments, promises, certificates, shards and whole payloads, in one RocksDB.
+//!
+//! # Durable before signed
+//!
+//! [`Store::hold`] returns a [`Durable`] only after data, commitment and promise are written in one batch and synced;
+//! nothing else makes one, and a signature is made only from one.
+//!
+//! # Nothing dropped early
+//!
+//! Data lies in the bucket of the latest day promised for it, over all statements. A bucket is dropped whole, and only
+//! when its last hour is over.
+//!
+//! # Right bytes or none
+//!
+//! A read is checked against the recorded root before it is returned; damage is [`Error::Damaged`], never other bytes.
+
+mod database;
+mod error;
+mod expiry;
+mod keys;
+mod options;
+mod read;
+mod records;
+mod tamper;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    thread::JoinHandle,
+};
+
+use bytes::Bytes;
+use holdfast_certificate::StatementDigest;
+use holdfast_erasure::{AcceptedShard, BlobId, Commitment, EncodedBlob, ShardIndex, keccak256};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use database::Database;
+use writer::{Hold, Job, QUEUE, Shared, Writer};
+
+pub use error::Error;
+pub use expiry::GRACE;
+pub(crate) use expiry::{DROP_INTERVAL, SteadyClock};
+pub use read::Listed;
+pub use records::{Identity, Promise};
+
+/// A member's store. Reads are blocking and belong off the async threads; writes go through one thread.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    database: RwLock<Option<Arc<Database>>>,
+    closed: Mutex<Option<oneshot::Receiver<()>>>,
+    jobs: mpsc::Sender<Job>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    shared: Arc<Shared>,
+}
+
+/// How much is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Shards, or whole payloads.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Usage {
+    fn add(&mut self, length: u32) {
+        self.items += 1;
+        self.bytes += u64::from(length);
+    }
+
+    fn remove(&mut self, length: u32) {
+        self.items = self.items.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(length.into());
+    }
+}
+
+/// Proof that data, commitment and promise are on the disk, written and synced. Only [`Store::hold`] and
+/// [`Store::promised`] make one.
+#[derive(Debug)]
+pub struct Durable {
+    digest: StatementDigest,
+    slot: u16,
+}
+
+impl Durable {
+    /// The statement that may now be signed.
+    #[must_use]
+    pub fn digest(&self) -> &StatementDigest {
+        &self.digest
+    }
+
+    /// The member's slot in the statement's epoch.
+    #[must_use]
+    pub fn slot(&self) -> u16 {
+        self.slot
+    }
+}
+
+/// Data that belongs to its blob: it is made only from what has passed the check of its kind.
+#[derive(Debug)]
+pub struct Holding {
+    commitment: Commitment,
+    shard: AcceptedShard,
+    whole: Option<Bytes>,
+    /// Sent by a disperser just now, not read back from here: it replaces the copy that may be damaged.
+    fresh: bool,
+}
+
+impl Holding {
+    /// A shard, accepted under `commitment`.
+    ///
+    /// # Panics
+    ///
+    /// When the shard was accepted under another commitment.
+    #[must_use]
+    pub fn by_shard(commitment: Commitment, shard: AcceptedShard) -> Self {
+        assert_eq!(commitment.id(), shard.blob_id(), "a shard goes with the commitment it was accepted under");
+        Self { commitment, shard, whole: None, fresh: true }
+    }
+
+    /// A payload and the shard that was computed from it.
+    #[must_use]
+    pub fn by_payload(encoded: &EncodedBlob, index: ShardIndex) -> Self {
+        Self {
+            commitment: encoded.commitment().clone(),
+            shard: encoded.accepted(index),
+            whole: Some(encoded.payload().clone()),
+            fresh: true,
+        }
+    }
+
+    /// The blob.
+    #[must_use]
+    pub fn id(&self) -> BlobId {
+        self.commitment.id()
+    }
+
+    /// The shard's index.
+    #[must_use]
+    pub fn index(&self) -> ShardIndex {
+        self.shard.index()
+    }
+}
+
+impl Store {
+    /// Opens or creates the store in `dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::WrongIdentity`], [`Error::Format`] or [`Error::Open`]; nothing has been written then.
+    pub fn open(dir: &Path, identity: &Identity) -> Result<Self, Error> {
+        Self::open_as(dir, Some(identity))
+    }
+
+    /// Opens the store that is in `dir`, whosever it is: for tools that work on a stopped member's folder.
+    pub(crate) fn open_any(dir: &Path) -> Result<Self, Error> {
+        Self::open_as(dir, None)
+    }
+
+    fn open_as(dir: &Path, identity: Option<&Identity>) -> Result<Self, Error> {
+        let cache = options::cache();
+        let (database, closed) = Database::open(dir, identity, &cache)?;
+        let database = Arc::new(database);
+        let dropped_before = database.dropped_before()?;
+        let shared = Arc::new(Shared {
+            disabled: watch::Sender::new(None),
+            usage: Mutex::new(read::usage(&database, dropped_before)?),
+            faults: Default::default(),
+        });
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = Writer {
+            dir: dir.into(),
+            next_sequence: read::last_sequence(&database)?.map_or(1, |last| last + 1),
+            database: Arc::clone(&database),
+            cache,
+            shared: Arc::clone(&shared),
+            dropped_before,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(queue))
+            .map_err(|e| Error::Open { dir: dir.into(), reason: e.to_string() })?;
+        Ok(Self {
+            dir: dir.into(),
+            database: RwLock::new(Some(database)),
+            closed: Mutex::new(Some(closed)),
+            jobs,
+            writer: Mutex::new(Some(thread)),
+            shared,
+        })
+    }
+
+    /// Writes and syncs data, commitment and promise, atomically.
+    ///
+    /// Data that is already held moves to the later of both buckets. The same promise again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WritesDisabled`] after a failed write or sync, this one or one before; [`Error::BucketDropped`].
+    pub async fn hold(&self, promise: Promise, digest: StatementDigest, holding: Holding) -> Result<Durable, Error> {
+        let slot = promise.slot;
+        let Holding { commitment, shard, whole, fresh } = holding;
+        let keccak = commitment.blob().payload_digest;
+        let hold = Hold { promise, digest, commitment, shard, whole: whole.map(|bytes| (bytes, keccak)), fresh };
+        self.submit(|reply| Job::Hold(Box::new(hold), reply)).await?;
+        Ok(Durable { digest, slot })
+    }
+
+    /// Remembers a signature, so that it need not be made again. Not synced: it follows from the promise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] when the store is closing.
+    pub async fn remember(&self, durable: &Durable, signature: [u8; 48]) -> Result<(), Error> {
+        self.jobs.send(Job::Attestation(durable.digest, signature)).await.map_err(|_| Error::Closed)
+    }
+
+    /// Stores a verified certificate of a promised statement. Not synced by itself: it carries no promise of this
+    /// member's, and whoever gave it can give it again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WritesDisabled`] after a failed write.
+    pub async fn put_certificate(&self, digest: StatementDigest, certificate: Bytes) -> Result<(), Error> {
+        self.submit(|reply| Job::Certificate(digest, certificate, reply)).await
+    }
+
+    /// Why nothing is written any more; `None` while all is well.
+    #[must_use]
+    pub fn writes_disabled(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.shared.disabled.subscribe()
+    }
+
+    /// Shards held, and the bytes of shards and whole payloads together.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let usage = self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        let items =
+            usage.iter().filter(|(bucket, _)| bucket.kind == keys::Kind::Shards).map(|(_, usage)| usage.items).sum();
+        Usage { items, bytes: usage.values().map(|usage| usage.bytes).sum() }
+    }
+
+    /// Finishes waiting writes, flushes, and closes the database; resolves when the folder's lock is free.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WritesDisabled`] if the final flush fails: what was synced before is still in the log.
+    pub async fn close(&self) -> Result<(), Error> {
+        let (reply, stopped) = oneshot::channel();
+        if self.jobs.send(Job::Stop(reply)).await.is_ok() {
+            let _stopped = stopped.await;
+        }
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let dir = self.dir.clone();
+        let flushed = tokio::task::spawn_blocking(move || {
+            let joined = thread.map(JoinHandle::join);
+            debug_assert!(joined.is_none_or(|joined| joined.is_ok()));
+            database.map_or(Ok(()), |database| database.flush(&dir))
+        })
+        .await;
+        if let Some(closed) = closed {
+            // Readers that are still at work hold the database open until they are done.
+            let _closed = closed.await;
+        }
+        match flushed {
+            Ok(flushed) => flushed,
+            Err(e) => Err(Error::Read(e.to_string())),
+        }
+    }
+
+    async fn submit<T>(&self, job: impl FnOnce(writer::Reply<T>) -> Job) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(job(reply)).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    fn database(&self) -> Result<Arc<Database>, Error> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Closed)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn faults(&self) -> &crate::failpoint::Faults {
+        &self.shared.faults
+    }
+}
+
+/// The key under which a shard lies in its bucket.
+pub(crate) fn held_key(id: &BlobId, index: u16) -> [u8; 34] {
+    keys::held(id, index)
+}
+
+/// The digest that a whole payload is checked against.
+fn payload_digest(payload: &[u8]) -> holdfast_erasure::Digest {
+    keccak256(payload)
+}
+
+type UsageByBucket = BTreeMap<keys::Bucket, Usage>;

@@ -1,0 +1,370 @@
+//! Reads. All of them block; callers run them off the async threads.
+
+use std::{collections::BTreeMap, path::Path};
+
+use bytes::Bytes;
+use holdfast_certificate::{Namespace, StatementDigest};
+use holdfast_erasure::{BlobId, Commitment, Digest, ShardIndex, merkle};
+use rocksdb::{Direction, IteratorMode};
+
+use super::{
+    Durable, Error, Holding, Store, UsageByBucket,
+    database::{self, Database},
+    keys::{self, Bucket, Kind},
+    payload_digest,
+    records::{self, Held, Promise},
+};
+
+/// Entries of the signing order that one page looks at.
+const MAX_PAGE: usize = 1000;
+/// Statements of one blob that are returned.
+const MAX_STATEMENTS: usize = 100;
+/// Blob ids that one search returns.
+const MAX_FOUND: usize = 100;
+
+/// One place in the signing order.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The blob.
+    pub id: BlobId,
+    /// The statement's digest.
+    pub digest: StatementDigest,
+    /// What was signed.
+    pub promise: Promise,
+    /// Whether a certificate is known.
+    pub certified: bool,
+}
+
+impl Store {
+    /// The commitment of a blob that was ever stored here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when it is no longer consistent.
+    pub fn commitment(&self, id: &BlobId) -> Result<Option<Commitment>, Error> {
+        let damaged = |reason: String| Error::Damaged { id: *id, what: "the commitment".into(), reason };
+        let bytes = self.database()?.get(keys::BLOBS, id.as_bytes()).map_err(|e| damaging(e, &damaged))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let commitment = records::decode_commitment(&bytes).map_err(|e| damaged(e.to_string()))?;
+        if commitment.id() != *id {
+            return Err(damaged(format!("it is that of blob {}", commitment.id())));
+        }
+        Ok(Some(commitment))
+    }
+
+    /// Indices of the shards of a blob that are held now, and whether the payload is held whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn indices(&self, id: &BlobId) -> Result<(Vec<u16>, bool), Error> {
+        let database = self.database()?;
+        let dropped_before = database.dropped_before()?;
+        let (mut shards, mut whole) = (Vec::new(), false);
+        for entry in database.scan(keys::HELD, id.as_bytes(), id.as_bytes()) {
+            let (key, value) = entry?;
+            if Held::decode(&value)?.day < dropped_before {
+                continue;
+            }
+            match keys::held_index(&key) {
+                Some(keys::WHOLE) => whole = true,
+                Some(index) => shards.push(index),
+                None => {}
+            }
+        }
+        Ok((shards, whole))
+    }
+
+    /// A shard's bytes, checked against the root recorded for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Expired`] or [`Error::Damaged`].
+    pub fn shard(&self, id: &BlobId, index: u16) -> Result<Bytes, Error> {
+        let what = || format!("shard {index}");
+        self.data(Kind::Shards, id, index, &what, merkle::shard_root)
+    }
+
+    /// The payload, checked against its keccak256, while it is kept whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] (also for a blob that was dispersed by shard), [`Error::Expired`] or [`Error::Damaged`].
+    pub fn whole(&self, id: &BlobId) -> Result<Bytes, Error> {
+        self.data(Kind::Whole, id, keys::WHOLE, &|| "the whole payload".into(), payload_digest)
+    }
+
+    /// Bytes of a shard, or with [`None`] of the whole payload, as recorded; `None` if it was never held.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn length(&self, id: &BlobId, index: Option<u16>) -> Result<Option<u32>, Error> {
+        let key = keys::held(id, index.unwrap_or(keys::WHOLE));
+        let record = self.database()?.get(keys::HELD, &key)?;
+        Ok(record.map(|bytes| Held::decode(&bytes)).transpose()?.map(|held| held.length))
+    }
+
+    /// Everything that is held here of a blob for `index`, if all of it passes its full check again; `None` when
+    /// something is missing or damaged.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] when the disk cannot be read.
+    pub fn recall(&self, id: &BlobId, index: ShardIndex) -> Result<Option<Holding>, Error> {
+        let Some(commitment) = sound(self.commitment(id))?.flatten() else { return Ok(None) };
+        let Some(bytes) = sound(self.shard(id, index.get()))? else { return Ok(None) };
+        let Ok(shard) = commitment.accept(index, bytes) else { return Ok(None) };
+        let mut whole = None;
+        if commitment.blob().is_by_payload() {
+            let Some(bytes) = sound(self.whole(id))? else { return Ok(None) };
+            // The recorded digest is checked by the read; this one is the blob's.
+            if payload_digest(&bytes) != commitment.blob().payload_digest {
+                return Ok(None);
+            }
+            whole = Some(bytes);
+        }
+        Ok(Some(Holding { commitment, shard, whole, fresh: false }))
+    }
+
+    /// A promise made before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn promise(&self, id: &BlobId, digest: &StatementDigest) -> Result<Option<Promise>, Error> {
+        let bytes = self.database()?.get(keys::PROMISES, &keys::promise(id, digest))?;
+        bytes.map(|bytes| Promise::decode(&bytes)).transpose()
+    }
+
+    /// Whether a promise is already durable, so that its statement may be signed again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn promised(&self, id: &BlobId, digest: &StatementDigest) -> Result<Option<Durable>, Error> {
+        Ok(self.promise(id, digest)?.map(|promise| Durable { digest: *digest, slot: promise.slot }))
+    }
+
+    /// The promises made for a blob, the latest retention first; at most 100.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn promises(&self, id: &BlobId) -> Result<Vec<(Durable, Promise)>, Error> {
+        let database = self.database()?;
+        let mut promises = Vec::new();
+        for entry in database.scan(keys::PROMISES, id.as_bytes(), id.as_bytes()) {
+            let (key, value) = entry?;
+            let promise = Promise::decode(&value)?;
+            let digest = digest(key.get(32..).unwrap_or_default())?;
+            promises.push((Durable { digest, slot: promise.slot }, promise));
+        }
+        promises.sort_by_key(|(_, promise)| std::cmp::Reverse(promise.statement.retain_until));
+        promises.truncate(MAX_STATEMENTS);
+        Ok(promises)
+    }
+
+    /// Until when a namespace was promised a blob's shard, and its payload whole: the latest times over all statements, zero
+    /// where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn promised_until(&self, id: &BlobId, namespace: &Namespace) -> Result<(u64, u64), Error> {
+        let (mut retained, mut whole) = (0, 0);
+        for entry in self.database()?.scan(keys::PROMISES, id.as_bytes(), id.as_bytes()) {
+            let Promise { statement, .. } = Promise::decode(&entry?.1)?;
+            if statement.namespace == *namespace {
+                retained = retained.max(statement.retain_until);
+                whole = whole.max(statement.whole_until);
+            }
+        }
+        Ok((retained, whole))
+    }
+
+    /// Every promise, in the order of blob ids.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn each_promise(&self, mut visit: impl FnMut(Promise)) -> Result<(), Error> {
+        for entry in self.database()?.scan(keys::PROMISES, &[], &[]) {
+            visit(Promise::decode(&entry?.1)?);
+        }
+        Ok(())
+    }
+
+    /// A signature made before and remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn attestation(&self, digest: &StatementDigest) -> Result<Option<Bytes>, Error> {
+        self.opaque("attestation", keys::ATTESTATIONS, digest)
+    }
+
+    /// The compact certificate of a statement.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn certificate(&self, digest: &StatementDigest) -> Result<Option<Bytes>, Error> {
+        self.opaque("certificate", keys::CERTIFICATES, digest)
+    }
+
+    /// By-payload blobs of a namespace with this payload, the latest retention first; at most 100.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`].
+    pub fn find(&self, namespace: &Namespace, payload: &Digest) -> Result<Vec<BlobId>, Error> {
+        let prefix = keys::payload_prefix(namespace, payload);
+        let mut found = Vec::new();
+        for entry in self.database()?.scan(keys::PAYLOADS, &prefix, &prefix) {
+            let (key, _) = entry?;
+            let id: [u8; 32] = key.last_chunk().copied().unwrap_or_default();
+            let id = BlobId::from(id);
+            if !found.contains(&id) {
+                found.push(id);
+            }
+            if found.len() == MAX_FOUND {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// What was signed after place `after`, in the order of signing, and the place to go on from if there is more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub fn list(
+        &self,
+        namespace: Option<&Namespace>,
+        after: u64,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, Option<u64>), Error> {
+        let limit = limit.min(MAX_PAGE);
+        let database = self.database()?;
+        let prefix = keys::order_prefix(namespace);
+        let start = keys::order(namespace, after.saturating_add(1));
+        let (mut listed, mut place) = (Vec::new(), after);
+        for entry in database.scan(keys::ORDER, &prefix, &start) {
+            let (key, value) = entry?;
+            if listed.len() == limit {
+                return Ok((listed, Some(place)));
+            }
+            place = keys::order_sequence(&key).unwrap_or(place);
+            let (id, digest) = records::decode_order(&value)?;
+            let missing =
+                || Error::Record { what: "promise", reason: format!("none for statement {digest} of blob {id}") };
+            let promise = self.promise(&id, &digest)?.ok_or_else(missing)?;
+            let certified = database.get(keys::CERTIFICATES, digest.as_bytes())?.is_some();
+            listed.push(Listed { id, digest, promise, certified });
+        }
+        Ok((listed, None))
+    }
+
+    fn opaque(&self, what: &'static str, family: &str, digest: &StatementDigest) -> Result<Option<Bytes>, Error> {
+        let bytes = self.database()?.get(family, digest.as_bytes())?;
+        bytes.map(|bytes| records::decode_opaque(what, &bytes)).transpose()
+    }
+
+    fn data(
+        &self,
+        kind: Kind,
+        id: &BlobId,
+        index: u16,
+        what: &dyn Fn() -> String,
+        root: impl FnOnce(&[u8]) -> Digest,
+    ) -> Result<Bytes, Error> {
+        let damaged = |reason: String| Error::Damaged { id: *id, what: what(), reason };
+        let database = self.database()?;
+        let key = keys::held(id, index);
+        let record = database.get(keys::HELD, &key).map_err(|e| damaging(e, &damaged))?;
+        let Some(record) = record else { return Err(Error::NotFound { id: *id, what: what() }) };
+        let held = Held::decode(&record).map_err(|e| damaged(e.to_string()))?;
+        let bucket = Bucket { kind, day: held.day };
+        let expired = || Error::Expired { id: *id, what: what(), until: held.until };
+        if held.day < database.dropped_before()? {
+            return Err(expired());
+        }
+        let Some(family) = database.bucket(bucket) else {
+            // The bucket may have been dropped since the look above.
+            let dropped = held.day < database.dropped_before()?;
+            return Err(if dropped { expired() } else { damaged(format!("bucket {bucket} is gone")) });
+        };
+        let bytes = database.db.get_cf(&family, key).map_err(|e| damaging(database::read(&e), &damaged))?;
+        let bytes = Bytes::from(bytes.ok_or_else(|| damaged(format!("it is not in bucket {bucket}")))?);
+        let got = root(&bytes);
+        if got != held.root {
+            return Err(damaged(format!("expected root {}, got {got}", held.root)));
+        }
+        Ok(bytes)
+    }
+}
+
+impl Database {
+    pub(super) fn flush(&self, dir: &Path) -> Result<(), Error> {
+        let failed = |e: rocksdb::Error| Error::WritesDisabled { reason: e.to_string() };
+        self.db.flush_wal(true).map_err(failed)?;
+        for name in keys::FIXED {
+            self.db.flush_cf(&self.fixed(name)).map_err(failed)?;
+        }
+        for bucket in self.buckets(dir)? {
+            if let Some(family) = self.bucket(bucket) {
+                self.db.flush_cf(&family).map_err(failed)?;
+            }
+        }
+        self.db.flush().map_err(failed)
+    }
+}
+
+/// Usage by bucket, counted anew.
+pub(super) fn usage(database: &Database, dropped_before: u32) -> Result<UsageByBucket, Error> {
+    let mut usage: UsageByBucket = BTreeMap::new();
+    for entry in database.scan(keys::HELD, &[], &[]) {
+        let (key, value) = entry?;
+        let held = Held::decode(&value)?;
+        if held.day >= dropped_before {
+            let kind = if keys::held_index(&key) == Some(keys::WHOLE) { Kind::Whole } else { Kind::Shards };
+            usage.entry(Bucket { kind, day: held.day }).or_default().add(held.length);
+        }
+    }
+    Ok(usage)
+}
+
+/// The last place given out in the signing order.
+pub(super) fn last_sequence(database: &Database) -> Result<Option<u64>, Error> {
+    let end = keys::order(None, u64::MAX);
+    let last =
+        database.db.iterator_cf(&database.fixed(keys::ORDER), IteratorMode::From(&end, Direction::Reverse)).next();
+    match last {
+        None => Ok(None),
+        Some(Err(e)) => Err(database::read(&e)),
+        Some(Ok((key, _))) => Ok(keys::order_sequence(&key)),
+    }
+}
+
+/// Corruption that RocksDB itself has found is damage to the item that was read.
+fn damaging(error: Error, damaged: &dyn Fn(String) -> Error) -> Error {
+    match error {
+        Error::Record { reason, .. } => damaged(reason),
+        other => other,
+    }
+}
+
+/// `None` for what is missing, expired or damaged: it can be stored again.
+fn sound<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Error::NotFound { .. } | Error::Expired { .. } | Error::Damaged { .. }) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn digest(bytes: &[u8]) -> Result<StatementDigest, Error> {
+    StatementDigest::from_bytes(bytes).map_err(|e| Error::Record { what: "promise", reason: e.to_string() })
+}

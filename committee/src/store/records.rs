@@ -1,0 +1,231 @@
+//! The layout of every stored value. Each begins with a version byte; integers are big-endian.
+
+use bytes::Bytes;
+use holdfast_certificate::{Address, DisperserSignature, Domain, Namespace, PublicKey, Statement, StatementDigest};
+use holdfast_erasure::{Blob, BlobId, Commitment, Digest, FINGERPRINT_BYTES};
+
+use super::Error;
+
+/// The version of every record here. A change of one layout gives that record a new version, and readers keep the old.
+const VERSION: u8 = 1;
+/// The folder's format: column families, keys and records together.
+pub(super) const FORMAT: u8 = 1;
+
+/// Whose data folder it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The member's BLS key.
+    pub public_key: PublicKey,
+    /// The chain and registry whose statements it signs.
+    pub domain: Domain,
+}
+
+impl Identity {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![FORMAT];
+        out.extend_from_slice(&self.public_key.to_bytes());
+        out.extend_from_slice(&self.domain.chain_id.to_be_bytes());
+        out.extend_from_slice(self.domain.registry.as_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::versioned("identity", bytes)?;
+        let key = reader.array::<96>()?;
+        let public_key = PublicKey::from_bytes(&key).map_err(|e| reader.error(&e.to_string()))?;
+        let domain = Domain { chain_id: reader.u64()?, registry: Address::from(reader.array::<20>()?) };
+        reader.end()?;
+        Ok(Self { public_key, domain })
+    }
+}
+
+/// Where one shard, or the whole payload, is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The bucket's day. It stays when the bucket has been dropped.
+    pub(crate) day: u32,
+    pub(crate) length: u32,
+    /// Until when it is kept, the latest over all promises.
+    pub(crate) until: u64,
+    /// The shard's root, or the payload's keccak256: what a read is checked against.
+    pub(crate) root: Digest,
+}
+
+impl Held {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        out.extend_from_slice(&self.day.to_be_bytes());
+        out.extend_from_slice(&self.length.to_be_bytes());
+        out.extend_from_slice(&self.until.to_be_bytes());
+        out.extend_from_slice(self.root.as_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::versioned("held data", bytes)?;
+        let held = Self {
+            day: reader.u32()?,
+            length: reader.u32()?,
+            until: reader.u64()?,
+            root: reader.array::<32>()?.into(),
+        };
+        reader.end()?;
+        Ok(held)
+    }
+}
+
+/// A statement that this member signs, written and synced with the data before the signature is made.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// What is signed.
+    pub statement: Statement,
+    /// What made the member sign it.
+    pub disperser_signature: DisperserSignature,
+    /// The member's slot in the statement's epoch.
+    pub slot: u16,
+}
+
+impl Promise {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        let statement = &self.statement;
+        out.extend_from_slice(statement.namespace.as_bytes());
+        out.extend_from_slice(&statement.epoch.to_be_bytes());
+        blob(&mut out, &statement.blob);
+        out.extend_from_slice(&statement.whole_until.to_be_bytes());
+        out.extend_from_slice(&statement.retain_until.to_be_bytes());
+        out.extend_from_slice(&self.disperser_signature.to_bytes());
+        out.extend_from_slice(&self.slot.to_be_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::versioned("promise", bytes)?;
+        let statement = Statement {
+            namespace: Namespace::from(reader.array::<32>()?),
+            epoch: reader.u64()?,
+            blob: reader.blob()?,
+            whole_until: reader.u64()?,
+            retain_until: reader.u64()?,
+        };
+        let signature = reader.array::<65>()?;
+        let disperser_signature =
+            DisperserSignature::from_bytes(&signature).map_err(|e| reader.error(&e.to_string()))?;
+        let slot = reader.u16()?;
+        reader.end()?;
+        Ok(Self { statement, disperser_signature, slot })
+    }
+}
+
+/// A commitment, checked again when it is read, so that damage to it shows.
+pub(super) fn commitment(commitment: &Commitment) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    blob(&mut out, commitment.blob());
+    for root in commitment.shard_roots() {
+        out.extend_from_slice(root.as_bytes());
+    }
+    out.extend_from_slice(commitment.fingerprints());
+    out
+}
+
+pub(super) fn decode_commitment(bytes: &[u8]) -> Result<Commitment, Error> {
+    let mut reader = Reader::versioned("commitment", bytes)?;
+    let blob = reader.blob()?;
+    let roots =
+        (0..blob.total_shards).map(|_| Ok(reader.array::<32>()?.into())).collect::<Result<Vec<Digest>, Error>>()?;
+    let fingerprints = Bytes::copy_from_slice(reader.take(usize::from(blob.original_shards) * 2 * FINGERPRINT_BYTES)?);
+    reader.end()?;
+    Commitment::new(blob, roots, fingerprints).map_err(|e| reader.error(&e.to_string()))
+}
+
+/// An opaque value: a certificate or a signature.
+pub(super) fn opaque(bytes: &[u8]) -> Vec<u8> {
+    [&[VERSION], bytes].concat()
+}
+
+pub(super) fn decode_opaque(what: &'static str, bytes: &[u8]) -> Result<Bytes, Error> {
+    Ok(Bytes::copy_from_slice(Reader::versioned(what, bytes)?.rest))
+}
+
+/// One place in the signing order.
+pub(super) fn order(id: &BlobId, digest: &StatementDigest) -> Vec<u8> {
+    [&[VERSION], id.as_bytes().as_slice(), digest.as_bytes().as_slice()].concat()
+}
+
+pub(super) fn decode_order(bytes: &[u8]) -> Result<(BlobId, StatementDigest), Error> {
+    let mut reader = Reader::versioned("signing order", bytes)?;
+    let id = BlobId::from(reader.array::<32>()?);
+    let digest = StatementDigest::from_bytes(reader.take(32)?).map_err(|e| reader.error(&e.to_string()))?;
+    reader.end()?;
+    Ok((id, digest))
+}
+
+fn blob(out: &mut Vec<u8>, blob: &Blob) {
+    out.extend_from_slice(&blob.payload_length.to_be_bytes());
+    out.extend_from_slice(blob.payload_digest.as_bytes());
+    out.extend_from_slice(&blob.original_shards.to_be_bytes());
+    out.extend_from_slice(&blob.total_shards.to_be_bytes());
+    out.extend_from_slice(blob.shards_root.as_bytes());
+    out.extend_from_slice(blob.fingerprints_hash.as_bytes());
+}
+
+struct Reader<'a> {
+    what: &'static str,
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn versioned(what: &'static str, bytes: &'a [u8]) -> Result<Self, Error> {
+        let mut reader = Self { what, rest: bytes };
+        match reader.take(1)?[0] {
+            VERSION => Ok(reader),
+            version => Err(reader.error(&format!("version {version}, expected {VERSION}"))),
+        }
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
+        let (head, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or_else(|| self.error(&format!("{count} more bytes expected, got {}", self.rest.len())))?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    fn u16(&mut self) -> Result<u16, Error> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Result<u32, Error> {
+        Ok(u32::from_be_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Result<u64, Error> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+
+    fn blob(&mut self) -> Result<Blob, Error> {
+        Ok(Blob {
+            payload_length: self.u32()?,
+            payload_digest: self.array::<32>()?.into(),
+            original_shards: self.u16()?,
+            total_shards: self.u16()?,
+            shards_root: self.array::<32>()?.into(),
+            fingerprints_hash: self.array::<32>()?.into(),
+        })
+    }
+
+    fn end(&self) -> Result<(), Error> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.error(&format!("{} bytes too many", self.rest.len()))) }
+    }
+
+    fn error(&self, reason: &str) -> Error {
+        Error::Record { what: self.what, reason: reason.into() }
+    }
+}

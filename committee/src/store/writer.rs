@@ -1,0 +1,347 @@
+//! The one thread that writes. It takes everything that waits, up to a bound, writes it as one batch with one sync, and
+//! then answers all. Decisions that read before they write (which bucket, which place in the order) need no lock, since
+//! nobody else writes.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use holdfast_certificate::{Namespace, StatementDigest};
+use holdfast_erasure::{AcceptedShard, Commitment, Digest};
+use rocksdb::{Cache, WriteBatch};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    Error, Usage,
+    database::Database,
+    keys::{self, Bucket, Kind},
+    options,
+    records::{self, Held, Promise},
+};
+use crate::failpoint;
+
+/// Writes that may wait. Their bytes are bounded by the member's budget for bodies in flight.
+pub(super) const QUEUE: usize = 1024;
+/// A batch is closed when it has this many bytes; one larger write goes alone.
+const MAX_GROUP_BYTES: usize = 64 << 20;
+
+/// Statements of one blob for one namespace: retries in other hours and renewals need a few, and nobody needs more. For each
+/// namespace by itself, or one namespace's disperser could use up what another needs for the same blob.
+pub(super) const MAX_STATEMENTS: usize = 256;
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// Data with the promise to keep it.
+#[derive(Debug)]
+pub(super) struct Hold {
+    pub(super) promise: Promise,
+    pub(super) digest: StatementDigest,
+    pub(super) commitment: Commitment,
+    pub(super) shard: AcceptedShard,
+    /// The payload and its keccak256, by payload.
+    pub(super) whole: Option<(Bytes, Digest)>,
+    /// The bytes came from the disperser, not from this store: they replace the copy that is there.
+    pub(super) fresh: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Job {
+    Hold(Box<Hold>, Reply<()>),
+    /// Written without a sync of its own: the signature can be made again from the promise.
+    Attestation(StatementDigest, [u8; 48]),
+    /// Written without a sync of its own: no promise is in it.
+    Certificate(StatementDigest, Bytes, Reply<()>),
+    DropBefore(u32, Reply<Vec<String>>),
+    Stop(oneshot::Sender<()>),
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Hold(hold, _) => hold.shard.bytes().len() + hold.whole.as_ref().map_or(0, |(bytes, _)| bytes.len()),
+            _ => 0,
+        }
+    }
+
+    /// Whether a batch must end before it.
+    fn is_barrier(&self) -> bool {
+        matches!(self, Self::DropBefore(..) | Self::Stop(..))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Why nothing is written any more, since the first failed write.
+    pub(super) disabled: watch::Sender<Option<Arc<str>>>,
+    pub(super) usage: Mutex<BTreeMap<Bucket, Usage>>,
+    pub(super) faults: failpoint::Faults,
+}
+
+pub(super) struct Writer {
+    pub(super) dir: PathBuf,
+    pub(super) database: Arc<Database>,
+    pub(super) cache: Cache,
+    pub(super) shared: Arc<Shared>,
+    pub(super) next_sequence: u64,
+    pub(super) dropped_before: u32,
+}
+
+/// One batch in the making, with what reads of the database do not show yet.
+#[derive(Default)]
+struct Group {
+    batch: WriteBatch,
+    held: HashMap<[u8; 34], Held>,
+    promises: HashMap<[u8; 64], Namespace>,
+    moved: Vec<(Option<Held>, Held, Kind)>,
+    sync: bool,
+}
+
+impl Writer {
+    /// Runs until told to stop or until nobody can send.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut next = jobs.blocking_recv();
+        while let Some(job) = next.take() {
+            match job {
+                Job::DropBefore(day, reply) => {
+                    let _gone = reply.send(self.drop_before(day));
+                }
+                Job::Stop(reply) => {
+                    drop(self);
+                    let _gone = reply.send(());
+                    return;
+                }
+                first => {
+                    let mut bytes = first.bytes();
+                    let mut group = vec![first];
+                    while bytes < MAX_GROUP_BYTES {
+                        match jobs.try_recv() {
+                            Ok(job) if job.is_barrier() || bytes + job.bytes() > MAX_GROUP_BYTES => {
+                                next = Some(job);
+                                break;
+                            }
+                            Ok(job) => {
+                                bytes += job.bytes();
+                                group.push(job);
+                            }
+                            Err(_) => break,
+                        }
+                    }
+                    self.write(group);
+                }
+            }
+            if next.is_none() {
+                next = jobs.blocking_recv();
+            }
+        }
+    }
+
+    /// Writes and syncs one group, then answers its jobs.
+    fn write(&mut self, jobs: Vec<Job>) {
+        let mut group = Group::default();
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let (staged, reply) = match job {
+                Job::Hold(hold, reply) => (self.stage_hold(&mut group, &hold), Some(reply)),
+                Job::Attestation(digest, signature) => {
+                    (self.stage_opaque(&mut group, keys::ATTESTATIONS, &digest, &signature), None)
+                }
+                Job::Certificate(digest, bytes, reply) => {
+                    (self.stage_opaque(&mut group, keys::CERTIFICATES, &digest, &bytes), Some(reply))
+                }
+                Job::DropBefore(..) | Job::Stop(..) => unreachable!("barriers are never grouped"),
+            };
+            answers.push((staged, reply));
+        }
+        let written = self.commit(group);
+        for (staged, reply) in answers {
+            if let Some(reply) = reply {
+                let _gone = reply.send(staged.and_then(|()| written.clone()));
+            }
+        }
+    }
+
+    fn commit(&self, group: Group) -> Result<(), Error> {
+        self.writable()?;
+        if group.batch.is_empty() {
+            return Ok(());
+        }
+        failpoint::reach("before-write");
+        let written = self.shared.faults.write(group.sync).and_then(|()| {
+            if failpoint::is_armed("between-write-and-sync") {
+                self.database.db.write_opt(group.batch, &options::unsynced()).map_err(|e| e.to_string())?;
+                failpoint::reach("between-write-and-sync");
+                return Ok(());
+            }
+            let options = if group.sync { options::synced() } else { options::unsynced() };
+            self.database.db.write_opt(group.batch, &options).map_err(|e| e.to_string())
+        });
+        match written {
+            Ok(()) => {
+                failpoint::reach("after-sync");
+                let mut usage = self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
+                for (before, after, kind) in group.moved {
+                    if let Some(before) = before {
+                        usage.entry(Bucket { kind, day: before.day }).or_default().remove(before.length);
+                    }
+                    usage.entry(Bucket { kind, day: after.day }).or_default().add(after.length);
+                }
+                Ok(())
+            }
+            Err(reason) => Err(self.disable(reason)),
+        }
+    }
+
+    /// Puts data, commitment and promise into the batch. On an error nothing of it is in the batch.
+    fn stage_hold(&mut self, group: &mut Group, hold: &Hold) -> Result<(), Error> {
+        self.writable()?;
+        let id = hold.commitment.id();
+        let statement = &hold.promise.statement;
+        let namespace = statement.namespace;
+        let index = hold.shard.index().get();
+        let root = hold.commitment.shard_roots()[usize::from(index)];
+        let mut places = vec![(Kind::Shards, keys::held(&id, index), hold.shard.bytes(), root, statement.retain_until)];
+        if let Some((bytes, digest)) = &hold.whole {
+            places.push((Kind::Whole, keys::held(&id, keys::WHOLE), bytes, *digest, statement.whole_until));
+        }
+        let mut plans = Vec::with_capacity(2);
+        for (kind, key, bytes, root, until) in places {
+            let before = self.held(group, &key)?;
+            // What was dropped is no longer anywhere; it starts anew.
+            let live = before.filter(|held| held.day >= self.dropped_before);
+            let until = live.map_or(until, |held| held.until.max(until));
+            let bucket = Bucket::of(kind, until);
+            if bucket.day < self.dropped_before {
+                return Err(Error::BucketDropped { day: bucket.day, dropped_before: self.dropped_before });
+            }
+            let length = u32::try_from(bytes.len()).expect("payloads are at most 2^30 bytes, shards no longer");
+            let held = Held { day: bucket.day, length, until, root };
+            let put = hold.fresh || live.is_none_or(|live| live.day != held.day);
+            plans.push((key, bucket, live, held, put.then_some(bytes)));
+        }
+        let promise_key = keys::promise(&id, &hold.digest);
+        let promised =
+            group.promises.contains_key(&promise_key) || self.database.get(keys::PROMISES, &promise_key)?.is_some();
+        if !promised {
+            let staged = group.promises.iter().filter(|(key, of)| key.starts_with(id.as_bytes()) && **of == namespace);
+            let mut signed = staged.count();
+            for entry in self.database.scan(keys::PROMISES, id.as_bytes(), id.as_bytes()) {
+                signed += usize::from(Promise::decode(&entry?.1)?.statement.namespace == namespace);
+            }
+            if signed >= MAX_STATEMENTS {
+                return Err(Error::TooManyStatements { id, namespace, most: MAX_STATEMENTS });
+            }
+        }
+        let committed = !hold.fresh && self.database.get(keys::BLOBS, id.as_bytes())?.is_some();
+        for (_, bucket, _, _, put) in &plans {
+            if put.is_some() {
+                self.create(*bucket)?;
+            }
+        }
+
+        let database = &self.database;
+        for (key, bucket, live, held, put) in plans {
+            if let Some(bytes) = put {
+                let family =
+                    database.bucket(bucket).ok_or_else(|| Error::Read(format!("no column family {bucket}")))?;
+                group.batch.put_cf(&family, key, bytes);
+            }
+            group.batch.put_cf(&database.fixed(keys::HELD), key, held.encode());
+            group.held.insert(key, held);
+            group.moved.push((live, held, bucket.kind));
+        }
+        if !committed {
+            group.batch.put_cf(&database.fixed(keys::BLOBS), id.as_bytes(), records::commitment(&hold.commitment));
+        }
+        if !promised {
+            group.batch.put_cf(&database.fixed(keys::PROMISES), promise_key, hold.promise.encode());
+            let entry = records::order(&id, &hold.digest);
+            for namespace in [None, Some(&statement.namespace)] {
+                group.batch.put_cf(&database.fixed(keys::ORDER), keys::order(namespace, self.next_sequence), &entry);
+            }
+            self.next_sequence += 1;
+            if statement.blob.is_by_payload() {
+                let key =
+                    keys::payload(&statement.namespace, &statement.blob.payload_digest, statement.retain_until, &id);
+                group.batch.put_cf(&database.fixed(keys::PAYLOADS), key, []);
+            }
+            group.promises.insert(promise_key, namespace);
+        }
+        group.sync = true;
+        Ok(())
+    }
+
+    fn stage_opaque(
+        &self,
+        group: &mut Group,
+        family: &str,
+        digest: &StatementDigest,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        self.writable()?;
+        group.batch.put_cf(&self.database.fixed(family), digest.as_bytes(), records::opaque(bytes));
+        Ok(())
+    }
+
+    fn held(&self, group: &Group, key: &[u8; 34]) -> Result<Option<Held>, Error> {
+        match group.held.get(key) {
+            Some(held) => Ok(Some(*held)),
+            None => self.database.get(keys::HELD, key)?.map(|bytes| Held::decode(&bytes)).transpose(),
+        }
+    }
+
+    fn create(&self, bucket: Bucket) -> Result<(), Error> {
+        if self.database.bucket(bucket).is_some() {
+            return Ok(());
+        }
+        let name = bucket.to_string();
+        self.database
+            .db
+            .create_cf(&name, &options::column_family(&name, &self.cache))
+            .map_err(|e| self.disable(e.to_string()))
+    }
+
+    /// Drops every bucket of days before `day`. What is dropped is recorded first, so that a reader can tell "expired"
+    /// from "damaged", and so that a restart finishes what a crash cut off.
+    fn drop_before(&mut self, day: u32) -> Result<Vec<String>, Error> {
+        self.writable()?;
+        if day > self.dropped_before {
+            self.database
+                .db
+                .put_opt(keys::DROPPED_BEFORE, day.to_be_bytes(), &options::synced())
+                .map_err(|e| self.disable(e.to_string()))?;
+            self.dropped_before = day;
+        }
+        let mut dropped = Vec::new();
+        for bucket in self.database.buckets(&self.dir)? {
+            if bucket.day < self.dropped_before && self.database.bucket(bucket).is_some() {
+                self.database.db.drop_cf(&bucket.to_string()).map_err(|e| self.disable(e.to_string()))?;
+                self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner).remove(&bucket);
+                dropped.push(bucket.to_string());
+            }
+        }
+        Ok(dropped)
+    }
+
+    fn writable(&self) -> Result<(), Error> {
+        match &*self.shared.disabled.borrow() {
+            None => Ok(()),
+            Some(reason) => Err(Error::WritesDisabled { reason: reason.to_string() }),
+        }
+    }
+
+    /// After a failed write or sync nobody knows what is on the disk, so this handle never writes again.
+    fn disable(&self, reason: String) -> Error {
+        self.shared.disabled.send_if_modified(|disabled| {
+            let first = disabled.is_none();
+            if first {
+                tracing::error!(reason, "store.disable_writes");
+                *disabled = Some(reason.as_str().into());
+            }
+            first
+        });
+        Error::WritesDisabled { reason }
+    }
+}

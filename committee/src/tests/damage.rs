@@ -1,0 +1,109 @@
+//! Disks that flip bits, fill up, or are tampered with.
+
+use std::sync::atomic::Ordering;
+
+use tonic::Code;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use super::*;
+use crate::fault;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_is_data_loss_and_storing_again_repairs_it() {
+    for (length, dispersal) in
+        [(1, Dispersal::ByShard), (3_000_000, Dispersal::ByShard), (3_000_000, Dispersal::ByPayload)]
+    {
+        let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+        let member = world.start(folder.path(), &clock).await;
+        let peer = Peer::connect(&member).await;
+        let encoded = coded(length, 1, dispersal);
+        let sound = coded(length, 2, dispersal);
+        let statement = world.statement(&encoded);
+        let attestation = peer.store(&world, &encoded, &statement).await;
+        peer.store(&world, &sound, &world.statement(&sound)).await;
+        let data = folder.path().join("data");
+        let busy = fault::flip_bit(&data, &encoded.id()).await.expect_err("running");
+        assert!(busy.to_string().contains("in use"), "{busy}");
+        member.stop().await.expect("stops");
+        assert!(!fault::flip_bit(&data, &encoded.id()).await.expect("flipped").is_empty());
+
+        let member = world.start(folder.path(), &clock).await;
+        let peer = Peer::connect(&member).await;
+        let status = peer.get_shard(encoded.id(), index(&encoded)).await.expect_err("damaged");
+        assert_eq!(status.code(), Code::DataLoss, "{status}");
+        let leaf = v1::GetLeafRequest {
+            blob_id: Bytes::copy_from_slice(encoded.id().as_bytes()),
+            shard_index: index(&encoded).into(),
+            leaf_number: 0,
+        };
+        assert_eq!(peer.retrieval.clone().get_leaf(leaf).await.expect_err("damaged").code(), Code::DataLoss);
+        assert_eq!(peer.get_shard(sound.id(), index(&sound)).await.expect("the other is sound"), shard(&sound));
+        assert_eq!(peer.store(&world, &encoded, &statement).await, attestation);
+        assert_eq!(peer.get_shard(encoded.id(), index(&encoded)).await.expect("repaired"), shard(&encoded));
+        member.stop().await.expect("stops");
+        let member = world.start(folder.path(), &clock).await;
+        let peer = Peer::connect(&member).await;
+        assert_eq!(peer.get_shard(encoded.id(), index(&encoded)).await.expect("for good"), shard(&encoded));
+        member.stop().await.expect("stops");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_shard_is_served_as_if_it_were_right_and_only_the_blob_id_tells() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let member = world.start(folder.path(), &clock).await;
+    let peer = Peer::connect(&member).await;
+    let encoded = coded(100_000, 1, Dispersal::ByShard);
+    peer.store(&world, &encoded, &world.statement(&encoded)).await;
+    member.stop().await.expect("stops");
+    let data = folder.path().join("data");
+    let unknown = coded(1, 9, Dispersal::ByShard).id();
+    assert!(fault::replace_shard(&data, &unknown).await.is_err());
+    assert_eq!(fault::replace_shard(&data, &encoded.id()).await.expect("replaced"), [index(&encoded)]);
+
+    let member = world.start(folder.path(), &clock).await;
+    let peer = Peer::connect(&member).await;
+    let lie = peer.get_shard(encoded.id(), index(&encoded)).await.expect("served");
+    assert_eq!(lie.len(), shard(&encoded).len());
+    let position = encoded.commitment().parameters().index(index(&encoded)).expect("in range");
+    assert!(encoded.commitment().accept(position, lie.into()).is_err(), "a reader must see it");
+    // The member itself sees it too when it is to sign again, and takes the right shard instead.
+    peer.store(&world, &encoded, &world.statement(&encoded)).await;
+    assert_eq!(peer.get_shard(encoded.id(), index(&encoded)).await.expect("repaired"), shard(&encoded));
+    member.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_write_disables_writes_for_good_while_reads_go_on() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let member = world.start(folder.path(), &clock).await;
+    let peer = Peer::connect(&member).await;
+    let (first, second) = (coded(1000, 1, Dispersal::ByShard), coded(1000, 2, Dispersal::ByShard));
+    peer.store(&world, &first, &world.statement(&first)).await;
+    member.store().faults().disk_full.store(true, Ordering::SeqCst);
+    let header = world.shard_header(&world.statement(&second), &second);
+    let status = peer.store_shard(header.clone(), shard(&second)).await.expect_err("disk full");
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    assert!(status.message().contains("no space left"), "{status}");
+    // The disk has room again, but nobody knows what was written: this handle never writes again.
+    member.store().faults().disk_full.store(false, Ordering::SeqCst);
+    let status = peer.store_shard(header, shard(&second)).await.expect_err("disabled");
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    member.store().writes_disabled().wait_for(Option::is_some).await.expect("recorded");
+    tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        while super::lifecycle::health(&peer, "holdfast.v1.Dispersal").await != ServingStatus::NotServing {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("health turns");
+    assert_eq!(super::lifecycle::health(&peer, "holdfast.v1.Retrieval").await, ServingStatus::Serving);
+    assert_eq!(peer.get_shard(first.id(), index(&first)).await.expect("reads go on"), shard(&first));
+    assert_eq!(peer.get_blob(second.id()).await.expect_err("not stored").code(), Code::NotFound);
+    member.stop().await.expect("stops");
+
+    let member = world.start(folder.path(), &clock).await;
+    let peer = Peer::connect(&member).await;
+    peer.store(&world, &second, &world.statement(&second)).await;
+    member.stop().await.expect("stops");
+}
