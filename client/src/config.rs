@@ -1,0 +1,135 @@
+use std::{sync::Arc, time::Duration};
+
+use holdfast_certificate::{DisperserKey, Namespace};
+use holdfast_contracts::Registry;
+
+use crate::{client::Client, error::Error};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest a deadline, delay or limit may be.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3600);
+
+/// The longest retention that can be asked for by default, 10 years; members have their own policy.
+const MAX_RETENTION: Duration = Duration::from_secs(3650 * 24 * 3600);
+
+/// How a [`Client`] behaves where a call says nothing else.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long members hold a blob: `retainUntil` is now plus this, rounded up to the hour. 28 days.
+    pub retention: Duration,
+    /// How long members keep a payload whole that was dispersed by payload, rounded likewise, never longer than
+    /// `retention`. 7 days.
+    pub whole_retention: Duration,
+    /// How long a dispersal may take. 10 s.
+    pub disperse_deadline: Duration,
+    /// How long slow members are still fed after the certificate was returned. 30 s.
+    pub background_limit: Duration,
+    /// How long a retrieval, a search or a status may take. 30 s.
+    pub read_deadline: Duration,
+    /// After how long without an answer another member is asked beside a slow one. The time that the bytes asked for
+    /// take at 32 MB/s is added. 150 ms.
+    pub hedge_delay: Duration,
+    /// How long a connection may take to be made. 2 s.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            retention: 28 * DAY,
+            whole_retention: 7 * DAY,
+            disperse_deadline: Duration::from_secs(10),
+            background_limit: Duration::from_secs(30),
+            read_deadline: Duration::from_secs(30),
+            hedge_delay: Duration::from_millis(150),
+            connect_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Config {
+    fn check(&self) -> Result<(), Error> {
+        for (what, value, max) in [
+            ("retention", self.retention, MAX_RETENTION),
+            ("whole_retention", self.whole_retention, MAX_RETENTION),
+            ("disperse_deadline", self.disperse_deadline, MAX_WAIT),
+            ("background_limit", self.background_limit, MAX_WAIT),
+            ("read_deadline", self.read_deadline, MAX_WAIT),
+            ("hedge_delay", self.hedge_delay, MAX_WAIT),
+            ("connect_timeout", self.connect_timeout, MAX_WAIT),
+        ] {
+            if value.is_zero() || value > max {
+                return Err(Error::Invalid {
+                    what,
+                    reason: format!("{value:?}, expected above zero and at most {max:?}"),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes a [`Client`]. Only the registry is needed to read; to write, also a namespace and a disperser's key.
+#[derive(Debug, Default)]
+pub struct Builder {
+    registry: Option<Arc<dyn Registry>>,
+    namespace: Option<Namespace>,
+    disperser: Option<DisperserKey>,
+    config: Config,
+}
+
+impl Builder {
+    /// Where committees are read from.
+    #[must_use]
+    pub fn registry(mut self, registry: Arc<dyn Registry>) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// The namespace to disperse to, and to search in.
+    #[must_use]
+    pub fn namespace(mut self, namespace: Namespace) -> Self {
+        self.namespace = Some(namespace);
+        self
+    }
+
+    /// The key that signs statements; its address must be a disperser of the namespace.
+    #[must_use]
+    pub fn disperser(mut self, key: DisperserKey) -> Self {
+        self.disperser = Some(key);
+        self
+    }
+
+    /// Replaces the defaults.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Makes the client; connects to nobody yet.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`] without a registry; [`Error::Invalid`] for a deadline or retention of zero or past its
+    /// bound.
+    pub fn build(self) -> Result<Client, Error> {
+        self.config.check()?;
+        let registry = self.registry.ok_or(Error::NotConfigured { what: "registry" })?;
+        Ok(Client::new(registry, self.namespace, self.disperser, self.config))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zero_or_endless_wait_is_refused_by_name() {
+        assert!(Config::default().check().is_ok());
+        let zero = Config { hedge_delay: Duration::ZERO, ..Config::default() };
+        assert!(zero.check().expect_err("zero").to_string().starts_with("hedge_delay is invalid"));
+        let endless = Config { read_deadline: Duration::MAX, ..Config::default() };
+        assert!(endless.check().expect_err("endless").to_string().starts_with("read_deadline is invalid"));
+    }
+}

@@ -1,0 +1,33 @@
+use std::{panic::resume_unwind, sync::Arc};
+
+use tokio::sync::Semaphore;
+
+/// Runs CPU work off the async threads, as many pieces at once as there are cores.
+#[derive(Clone, Debug)]
+pub(crate) struct Cpu {
+    permits: Arc<Semaphore>,
+}
+
+impl Cpu {
+    pub(crate) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { permits: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Runs `work` on a blocking thread. Dropping the future before the work has begun cancels it; after that the work
+    /// runs to its end and its result is dropped.
+    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
+        let task = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            // The runtime is shutting down and drops this future too.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

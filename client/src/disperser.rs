@@ -1,0 +1,211 @@
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use holdfast_certificate::{Attestation, Certificate, Namespace, Statement, VerifiedCertificate};
+use holdfast_contracts::EpochRecord;
+use holdfast_erasure::{Dispersal, encode};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    client::{Inner, unix_now},
+    config::MAX_WAIT,
+    delivery::{Delivery, settle},
+    error::Error,
+    failure::{FailureReason, Fault, MemberFailure},
+    members::Member,
+    quorum::{Quorum, Verdict},
+    statement,
+};
+
+/// How a payload is dispersed. The default is by shard, with the client's retention and deadline.
+#[derive(Clone, Copy, Debug)]
+pub struct DisperseOptions {
+    /// What each member receives: its shard, or the whole payload.
+    pub dispersal: Dispersal,
+    /// The namespace, where not the client's.
+    pub namespace: Option<Namespace>,
+    /// Until when members hold their shard: unix seconds, a whole hour. Default: now plus the client's retention.
+    pub retain_until: Option<u64>,
+    /// By payload: until when members keep it whole, a whole hour and not past `retain_until`.
+    pub whole_until: Option<u64>,
+    /// How long the call may take, an hour at most. Default: the client's.
+    pub deadline: Option<Duration>,
+}
+
+impl DisperseOptions {
+    /// By shard: `n/k` of the payload is sent and stored.
+    #[must_use]
+    pub fn by_shard() -> Self {
+        Self { dispersal: Dispersal::ByShard, namespace: None, retain_until: None, whole_until: None, deadline: None }
+    }
+
+    /// By payload: every member receives and hashes the whole payload, and the certificate carries its keccak256.
+    #[must_use]
+    pub fn by_payload() -> Self {
+        Self { dispersal: Dispersal::ByPayload, ..Self::by_shard() }
+    }
+}
+
+impl Default for DisperseOptions {
+    fn default() -> Self {
+        Self::by_shard()
+    }
+}
+
+/// A dispersal that reached its quorum.
+#[derive(Clone, Debug)]
+pub struct Dispersed {
+    /// The certificate, verified.
+    pub certificate: VerifiedCertificate,
+    /// Slots whose attestation is in the certificate.
+    pub attested: Vec<u16>,
+    /// Members that had failed when the quorum was reached, those with bad attestations among them. Slow members are in
+    /// neither list.
+    pub failures: Vec<MemberFailure>,
+}
+
+/// How long members are still heard after the quorum has become impossible, so that the error can say what each said.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// The requests in flight, each with the slot it was sent to.
+pub(crate) type Sending = JoinSet<(u16, Result<Attestation, FailureReason>)>;
+
+pub(crate) async fn disperse(inner: &Inner, payload: Bytes, options: DisperseOptions) -> Result<Dispersed, Error> {
+    inner.check_open()?;
+    let started = Instant::now();
+    let allowed = options.deadline.unwrap_or(inner.config.disperse_deadline).min(MAX_WAIT);
+    let deadline = started + allowed;
+    let record = inner.active_epoch(deadline).await?;
+    let delivery = Arc::new(prepare(inner, &record, payload, &options).await?);
+    let members = inner.members(&record);
+    let mut sending = Sending::new();
+    for member in &members {
+        let (member, delivery) = (member.clone(), Arc::clone(&delivery));
+        sending.spawn(async move { (member.slot, delivery.to(&member).await) });
+    }
+    let parameters = record.committee.parameters();
+    let mut quorum = Quorum::new(parameters.total_shards(), parameters.threshold());
+    let mut hearing_until = None;
+    let certificate = loop {
+        match quorum.verdict() {
+            Verdict::Reached => {
+                if let Some(certificate) = certify(inner, &record, delivery.statement(), &mut quorum).await? {
+                    break certificate;
+                }
+            }
+            Verdict::Impossible if !quorum.waiting().is_empty() => {
+                let until = *hearing_until.get_or_insert_with(|| deadline.min(Instant::now() + LAST_WORDS));
+                if !hear(&mut sending, &mut quorum, until).await {
+                    quorum.fail_waiting(|_| FailureReason::NotAwaited { after: started.elapsed() });
+                }
+            }
+            Verdict::Impossible => {
+                return Err(Error::QuorumNotReached {
+                    needed: parameters.threshold(),
+                    attested: count(quorum.attested()),
+                    failures: failures(&members, &quorum),
+                });
+            }
+            Verdict::Wait => {
+                if !hear(&mut sending, &mut quorum, deadline).await {
+                    quorum.fail_waiting(|_| FailureReason::NoAnswer { within: allowed });
+                }
+            }
+        }
+    };
+    let dispersed =
+        Dispersed { attested: certificate.signer_slots(), failures: failures(&members, &quorum), certificate };
+    let attested = quorum.attested().map(|(slot, _)| slot).collect();
+    let encoded = Bytes::from(dispersed.certificate.encode());
+    let rest = settle(members, encoded, sending, attested, inner.config.background_limit);
+    if !inner.background.spawn(rest) {
+        tracing::debug!("too many dispersals are fed in the background: slow members are left to repair");
+    }
+    Ok(dispersed)
+}
+
+/// Takes the next member's answer. False when there is none until then.
+async fn hear(sending: &mut Sending, quorum: &mut Quorum<Attestation, FailureReason>, until: Instant) -> bool {
+    match timeout_at(until, sending.join_next()).await {
+        Ok(Some(Ok((slot, Ok(attestation))))) => quorum.attest(slot, attestation),
+        Ok(Some(Ok((slot, Err(reason))))) => quorum.fail(slot, reason),
+        Ok(Some(Err(error))) => std::panic::resume_unwind(error.into_panic()),
+        Ok(None) | Err(_) => return false,
+    }
+    true
+}
+
+/// Encodes the payload, makes the statement and signs it.
+async fn prepare(
+    inner: &Inner,
+    record: &Arc<EpochRecord>,
+    payload: Bytes,
+    options: &DisperseOptions,
+) -> Result<Delivery, Error> {
+    let namespace = options.namespace.or(inner.namespace).ok_or(Error::NotConfigured { what: "namespace" })?;
+    let key = inner.disperser.clone().ok_or(Error::NotConfigured { what: "disperser key" })?;
+    let parameters = *record.committee.parameters();
+    if payload.is_empty() {
+        return Err(Error::EmptyPayload);
+    }
+    let max = u64::from(parameters.max_payload());
+    match u64::try_from(payload.len()) {
+        Ok(got) if got <= max => {}
+        got => return Err(Error::PayloadTooLarge { max, got: got.unwrap_or(u64::MAX) }),
+    }
+    let (retention, whole_retention) = (inner.config.retention, inner.config.whole_retention);
+    let dispersal = options.dispersal;
+    let times =
+        statement::times(unix_now(), dispersal, options.retain_until, options.whole_until, retention, whole_retention);
+    let (epoch, domain) = (record.committee.epoch(), *record.committee.domain());
+    inner
+        .cpu
+        .run(move || {
+            let encoded = encode(parameters.code(), payload, dispersal).map_err(Error::Code)?;
+            let statement = Statement {
+                namespace,
+                epoch,
+                blob: *encoded.blob(),
+                whole_until: times.whole_until,
+                retain_until: times.retain_until,
+            };
+            statement.check(&parameters).map_err(Error::Statement)?;
+            let signature = key.sign(&statement.digest(&domain));
+            Ok(Delivery::new(statement, &signature, encoded, dispersal))
+        })
+        .await
+}
+
+/// Aggregates the attestations and verifies them with one pairing check. None when some were bad: their members have
+/// now failed, and others may still attest.
+async fn certify(
+    inner: &Inner,
+    record: &Arc<EpochRecord>,
+    statement: &Statement,
+    quorum: &mut Quorum<Attestation, FailureReason>,
+) -> Result<Option<VerifiedCertificate>, Error> {
+    let attestations: Vec<Attestation> = quorum.attested().map(|(_, attestation)| *attestation).collect();
+    let (record, statement) = (Arc::clone(record), *statement);
+    let aggregated = inner.cpu.run(move || Certificate::aggregate(&record.committee, statement, &attestations)).await;
+    match aggregated {
+        Ok(certificate) => Ok(Some(certificate)),
+        Err(holdfast_certificate::Error::BadAttestations { slots }) if !slots.is_empty() => {
+            for slot in slots {
+                quorum.fail(slot, Fault::BadAttestation.into());
+            }
+            Ok(None)
+        }
+        Err(error) => Err(Error::Statement(error)),
+    }
+}
+
+fn failures(members: &[Member], quorum: &Quorum<Attestation, FailureReason>) -> Vec<MemberFailure> {
+    quorum.failed().map(|(slot, reason)| members[usize::from(slot)].failure(reason.clone())).collect()
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u16 {
+    u16::try_from(items.count()).expect("a committee has at most 126 members")
+}

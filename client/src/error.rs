@@ -1,0 +1,199 @@
+use holdfast_erasure::{BlobId, Digest};
+
+use crate::failure::MemberFailure;
+
+/// Why a dispersal or a retrieval did not succeed.
+///
+/// [`Error::blame`] says whose fault it is and [`Error::is_retryable`] whether the same call may succeed later.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The payload has no bytes.
+    #[error("the payload is empty, expected at least 1 byte")]
+    EmptyPayload,
+    /// The payload, or the blob to read, is longer than the epoch allows.
+    #[error("the payload has {got} bytes, expected at most {max}")]
+    PayloadTooLarge {
+        /// `maxPayload` of the epoch, in bytes.
+        max: u64,
+        /// Bytes given or claimed.
+        got: u64,
+    },
+    /// The client was built without what this call needs.
+    #[error("the client has no {what}")]
+    NotConfigured {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A setting or an argument cannot be used.
+    #[error("{what} is invalid: {reason}")]
+    Invalid {
+        /// The setting's name.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The statement asked for breaks the protocol's format (times off the hourly grid, `wholeUntil` past
+    /// `retainUntil`, ...).
+    #[error("the statement cannot be signed: {0}")]
+    Statement(#[source] holdfast_certificate::Error),
+    /// The payload or the blob has a form that cannot be coded.
+    #[error("cannot be coded: {0}")]
+    Code(#[source] holdfast_erasure::Error),
+    /// The committee could not be read from its registry.
+    #[error("the committee registry could not be read: {0}")]
+    Registry(#[source] holdfast_contracts::Error),
+    /// Fewer members than the threshold attested within the deadline.
+    #[error("quorum not reached: {attested} of {needed} attestations{}", listed(failures))]
+    QuorumNotReached {
+        /// The epoch's threshold `t`.
+        needed: u16,
+        /// Members whose attestation was received and not found bad.
+        attested: u16,
+        /// One reason for every member that did not attest, in slot order.
+        failures: Vec<MemberFailure>,
+    },
+    /// The blob exists but fewer than `k` distinct shards were accepted within the deadline.
+    #[error("blob {blob} is not retrievable now: {accepted} of {needed} shards accepted{}", listed(failures))]
+    NotRetrievable {
+        /// The blob asked for.
+        blob: BlobId,
+        /// Distinct shards needed, `k`.
+        needed: u16,
+        /// Distinct shards accepted.
+        accepted: u16,
+        /// One reason for every member that did not help.
+        failures: Vec<MemberFailure>,
+    },
+    /// So many members say that they never held the blob (`n - k + 1` of every epoch asked) that it cannot be read.
+    #[error("{what} was not found: {said} members never stored it, {needed} suffice to be certain")]
+    NotFound {
+        /// What was looked for.
+        what: Wanted,
+        /// Members that say so.
+        said: u16,
+        /// Members that must say so, `n - k + 1`.
+        needed: u16,
+    },
+    /// No member gave the blob, and too few deny it to be certain.
+    #[error("{what} is unknown: {said} members never stored it, {needed} would be certain{}", listed(failures))]
+    Unknown {
+        /// What was looked for.
+        what: Wanted,
+        /// Members that say that they never stored it.
+        said: u16,
+        /// Members that must say so for certainty, `n - k + 1`.
+        needed: u16,
+        /// One reason for every member asked.
+        failures: Vec<MemberFailure>,
+    },
+    /// The blob was held, and its retention has ended.
+    #[error("blob {blob} has expired{}", listed(failures))]
+    Expired {
+        /// The blob asked for.
+        blob: BlobId,
+        /// What the members said.
+        failures: Vec<MemberFailure>,
+    },
+    /// The certificate to read by is not genuine.
+    #[error("the certificate is not genuine: {0}")]
+    Certificate(#[source] holdfast_certificate::Error),
+    /// The blob's accepted shards decode to a payload with another digest than the blob names: whoever signed this
+    /// blob signed what nobody can read.
+    #[error("blob {blob} decodes to a payload with digest {got}, expected {expected}")]
+    Inconsistent {
+        /// The blob asked for.
+        blob: BlobId,
+        /// The digest in the blob.
+        expected: Digest,
+        /// keccak256 of what the shards decode to.
+        got: Digest,
+    },
+    /// The client has been closed.
+    #[error("the client is closed")]
+    Closed,
+}
+
+impl Error {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::EmptyPayload
+            | Self::PayloadTooLarge { .. }
+            | Self::NotConfigured { .. }
+            | Self::Invalid { .. }
+            | Self::Statement(_)
+            | Self::Code(_)
+            | Self::NotFound { .. }
+            | Self::Expired { .. }
+            | Self::Certificate(_)
+            | Self::Closed => Blame::Caller,
+            Self::QuorumNotReached { .. }
+            | Self::NotRetrievable { .. }
+            | Self::Unknown { .. }
+            | Self::Inconsistent { .. } => Blame::Committee,
+            Self::Registry(error) => match error.fault() {
+                holdfast_contracts::Fault::Caller | holdfast_contracts::Fault::Config => Blame::Caller,
+                holdfast_contracts::Fault::L1 => Blame::L1,
+            },
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::QuorumNotReached { failures, .. }
+            | Self::NotRetrievable { failures, .. }
+            | Self::Unknown { failures, .. } => failures.iter().any(|failure| failure.reason.is_retryable()),
+            Self::Registry(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+
+    /// What each member said or did, where the call got as far as asking them.
+    #[must_use]
+    pub fn failures(&self) -> &[MemberFailure] {
+        match self {
+            Self::QuorumNotReached { failures, .. }
+            | Self::NotRetrievable { failures, .. }
+            | Self::Unknown { failures, .. }
+            | Self::Expired { failures, .. } => failures,
+            _ => &[],
+        }
+    }
+}
+
+/// Whose fault an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// What was asked for cannot be had: another argument, or another configuration, is needed.
+    Caller,
+    /// Members were down, slow, refusing or lying.
+    Committee,
+    /// The L1 node, or the way to it.
+    L1,
+}
+
+/// What a reader looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// A blob by its id.
+    Blob(BlobId),
+    /// A blob by keccak256 of its payload.
+    Payload(Digest),
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Blob(id) => write!(f, "blob {id}"),
+            Self::Payload(digest) => write!(f, "payload {digest}"),
+        }
+    }
+}
+
+fn listed(failures: &[MemberFailure]) -> String {
+    failures.iter().map(|failure| format!("; {failure}")).collect()
+}

@@ -1,0 +1,288 @@
+use std::{error::Error as _, fmt, time::Duration};
+
+use holdfast_certificate::PublicKey;
+use tonic::{Code, Status};
+
+/// The longest text of a peer that goes into a reason, in bytes.
+const MAX_PEER_TEXT_BYTES: usize = 256;
+
+/// One member that did not do its part, and why.
+#[derive(Clone, Debug)]
+pub struct MemberFailure {
+    /// The member's slot in its epoch.
+    pub slot: u16,
+    /// Where it was asked.
+    pub endpoint: String,
+    /// What happened.
+    pub reason: FailureReason,
+}
+
+impl fmt::Display for MemberFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "member {} at {}: {}", self.slot, self.endpoint, self.reason)
+    }
+}
+
+/// One member that sent something that no honest member with an intact disk sends.
+#[derive(Clone, Debug)]
+pub struct MemberFault {
+    /// The member's slot in its epoch.
+    pub slot: u16,
+    /// Where it was asked.
+    pub endpoint: String,
+    /// What it did.
+    pub reason: Fault,
+}
+
+impl fmt::Display for MemberFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "member {} at {}: {}", self.slot, self.endpoint, self.reason)
+    }
+}
+
+/// Why one member did not help.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FailureReason {
+    /// Silence until the deadline.
+    #[error("no answer within {}", seconds(*.within))]
+    NoAnswer {
+        /// How long it was waited for.
+        within: Duration,
+    },
+    /// The outcome was decided without it.
+    #[error("no answer yet after {} when the outcome was decided", seconds(*.after))]
+    NotAwaited {
+        /// How long it had had.
+        after: Duration,
+    },
+    /// It was not asked, since what was needed came from others or could no longer come.
+    #[error("not asked")]
+    NotAsked,
+    /// No connection, or the connection broke.
+    #[error("unreachable: {detail}")]
+    Unreachable {
+        /// What the transport says.
+        detail: String,
+    },
+    /// The member's endpoint is not a URI that can be connected to.
+    #[error("its endpoint cannot be used: {detail}")]
+    BadEndpoint {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The member never stored it.
+    #[error("never stored here")]
+    NotStored,
+    /// The member held it, and its retention has ended there.
+    #[error("expired here")]
+    Expired,
+    /// The member answered with an error.
+    #[error("refused with {}: {message}", code_name(*.code))]
+    Refused {
+        /// The gRPC status code.
+        code: Code,
+        /// The member's words, cut to 256 bytes.
+        message: String,
+    },
+    /// The member sent what an honest member would not.
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
+/// What a member did that no honest member with an intact disk does.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// An attestation for another slot than the member's.
+    #[error("its attestation is for slot {got}, expected {expected}")]
+    WrongSlot {
+        /// The member's slot.
+        expected: u16,
+        /// The slot in the attestation.
+        got: u16,
+    },
+    /// An attestation whose signature is not one by the slot's key over the statement.
+    #[error("its attestation does not verify")]
+    BadAttestation,
+    /// A message that is not well formed.
+    #[error("malformed answer: {0}")]
+    Malformed(#[from] holdfast_proto::Error),
+    /// The commitment of another blob than the one asked for.
+    #[error("it sent the commitment of another blob, {got}")]
+    WrongCommitment {
+        /// The id of the blob it sent.
+        got: holdfast_erasure::BlobId,
+    },
+    /// More bytes than the blob says.
+    #[error("it sent more than {expected} bytes")]
+    OverLong {
+        /// Bytes expected.
+        expected: usize,
+    },
+    /// The stream ended early.
+    #[error("it sent {got} bytes, expected {expected}")]
+    Truncated {
+        /// Bytes expected.
+        expected: usize,
+        /// Bytes received.
+        got: usize,
+    },
+    /// A chunk above the protocol's size, or an empty one.
+    #[error("it sent a chunk of {got} bytes, expected 1 to {max}")]
+    BadChunk {
+        /// The largest chunk allowed.
+        max: usize,
+        /// The chunk's size.
+        got: usize,
+    },
+    /// A shard that the commitment does not accept.
+    #[error("its shard is not accepted: {0}")]
+    WrongShard(String),
+    /// A payload whose recomputed blob id is another.
+    #[error("its payload makes another blob, {got}")]
+    WrongPayload {
+        /// The id recomputed from what it sent.
+        got: holdfast_erasure::BlobId,
+    },
+    /// It says itself that its copy is damaged.
+    #[error("its copy is damaged: {message}")]
+    Damaged {
+        /// The member's words, cut to 256 bytes.
+        message: String,
+    },
+    /// Whoever answers at the member's endpoint has another key.
+    #[error("it answers with key {got}, expected {expected}")]
+    WrongKey {
+        /// The slot's key.
+        expected: Box<PublicKey>,
+        /// The key it gave.
+        got: Box<PublicKey>,
+    },
+}
+
+impl FailureReason {
+    /// Whether asking the same member the same thing later may succeed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. } | Self::NotAwaited { .. } | Self::NotAsked | Self::Unreachable { .. } => true,
+            Self::BadEndpoint { .. } | Self::NotStored | Self::Expired | Self::Fault(_) => false,
+            Self::Refused { code, .. } => {
+                matches!(code, Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::Internal)
+            }
+        }
+    }
+
+    /// The fault, where it is one.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// What a status means when it came from a write.
+    pub(crate) fn of_write(status: &Status) -> Self {
+        if let Some(detail) = transport_detail(status) {
+            return Self::Unreachable { detail };
+        }
+        Self::Refused { code: status.code(), message: peer_text(status.message()) }
+    }
+
+    /// What a status means when it came from a read (`retrieval.proto` says which code means what).
+    pub(crate) fn of_read(status: &Status) -> Self {
+        if let Some(detail) = transport_detail(status) {
+            return Self::Unreachable { detail };
+        }
+        match status.code() {
+            Code::NotFound => Self::NotStored,
+            Code::FailedPrecondition => Self::Expired,
+            Code::DataLoss => Fault::Damaged { message: peer_text(status.message()) }.into(),
+            code => Self::Refused { code, message: peer_text(status.message()) },
+        }
+    }
+}
+
+/// The innermost cause of a status that this side made because the transport failed; none for one a member sent.
+fn transport_detail(status: &Status) -> Option<String> {
+    let mut cause = status.source()?;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    Some(peer_text(&cause.to_string()))
+}
+
+/// A peer's words without control characters and cut to a bound, so that they can go into a log line or a terminal.
+pub(crate) fn peer_text(text: &str) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut kept = String::new();
+    for c in clean {
+        if kept.len() + c.len_utf8() > MAX_PEER_TEXT_BYTES {
+            kept.push('…');
+            break;
+        }
+        kept.push(c);
+    }
+    kept
+}
+
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peers_words_are_bounded_and_cannot_break_a_line() {
+        let text = peer_text(&format!("a\nb\u{1b}[31m{}", "é".repeat(1000)));
+        assert!(text.starts_with("a b [31mé"));
+        assert!(text.len() <= MAX_PEER_TEXT_BYTES + '…'.len_utf8());
+        assert!(!text.chars().any(char::is_control));
+    }
+
+    #[test]
+    fn a_members_status_is_its_answer_and_a_broken_connection_is_not() {
+        let said = FailureReason::of_write(&Status::permission_denied("not a disperser of the namespace"));
+        assert_eq!(said.to_string(), "refused with PERMISSION_DENIED: not a disperser of the namespace");
+        assert!(!said.is_retryable());
+        let broken = Status::from_error(Box::new(std::io::Error::other("connection reset")));
+        let broken = FailureReason::of_read(&broken);
+        assert!(matches!(broken, FailureReason::Unreachable { .. }), "{broken}");
+        assert!(broken.is_retryable());
+    }
+
+    #[test]
+    fn every_read_status_of_the_protocol_has_its_meaning() {
+        assert!(matches!(FailureReason::of_read(&Status::not_found("x")), FailureReason::NotStored));
+        assert!(matches!(FailureReason::of_read(&Status::failed_precondition("x")), FailureReason::Expired));
+        let damaged = FailureReason::of_read(&Status::data_loss("bad crc"));
+        assert_eq!(damaged.fault().map(ToString::to_string).as_deref(), Some("its copy is damaged: bad crc"));
+        assert!(matches!(FailureReason::of_read(&Status::internal("x")), FailureReason::Refused { .. }));
+    }
+}

@@ -1,0 +1,117 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use holdfast_contracts::EpochRecord;
+use holdfast_erasure::{Blob, BlobId, Commitment};
+use holdfast_proto::v1;
+use tokio::time::Instant;
+
+use crate::{
+    client::Inner,
+    cpu::Cpu,
+    error::{Error, Wanted},
+    failure::{FailureReason, Fault},
+    ledger::Ledger,
+    members::Member,
+    plan::ReadPlan,
+    race::{Event, Race},
+};
+
+/// The most epochs that one member's word makes a reader look at.
+const MAX_HINTED_EPOCHS: usize = 4;
+
+/// A blob's commitment, checked against its id, and what the member that gave it says beside.
+#[derive(Clone, Debug)]
+pub(crate) struct Located {
+    pub(crate) commitment: Commitment,
+    /// Epochs in which the blob was signed, newest first. Not checked: where to ask, not what to believe.
+    pub(crate) epochs: Vec<u64>,
+    /// The latest time until which the payload is kept whole. Not checked.
+    pub(crate) whole_until: u64,
+}
+
+/// Gets a blob's commitment from any member of an epoch.
+pub(crate) async fn locate(
+    inner: &Inner,
+    record: &EpochRecord,
+    id: BlobId,
+    members: &[Member],
+    ledger: &mut Ledger,
+    deadline: Instant,
+) -> Result<Located, Error> {
+    let members = turned(members, inner.turn());
+    let epoch = record.committee.epoch();
+    let needed = record.committee.parameters().code().recovery_shards() + 1;
+    let plan = ReadPlan::new(1, 1, inner.config.hedge_delay, 0..u16::try_from(members.len()).unwrap_or(u16::MAX));
+    let mut race = Race::new(plan, deadline);
+    let not_stored = |reason: &FailureReason| matches!(reason, FailureReason::NotStored);
+    let gone = |reason: &FailureReason| matches!(reason, FailureReason::NotStored | FailureReason::Expired);
+    loop {
+        let event = race
+            .next(|number| {
+                let (peer, cpu) = (members[number].peer.clone(), inner.cpu.clone());
+                async move { Ok(checked(id, peer.get_blob(&id).await?, &cpu).await?) }
+            })
+            .await;
+        match event {
+            Event::Answer(number, Ok(located)) => {
+                ledger.succeed(&members[number]);
+                return Ok::<Located, Error>(located);
+            }
+            Event::Answer(number, Err(reason)) => {
+                race.plan.fail(number);
+                if gone(&reason) {
+                    // It is likely that all will say so: find out in one round trip.
+                    race.plan.ask_all();
+                }
+                ledger.fail(&members[number], reason);
+                if ledger.count(epoch, gone) >= needed {
+                    break;
+                }
+            }
+            Event::Done | Event::Impossible | Event::Deadline => break,
+        }
+    }
+    let outstanding: Vec<_> = race.plan.outstanding().collect();
+    for (number, asked) in outstanding {
+        ledger.give_up(&members[number], FailureReason::NoAnswer { within: race.waited(asked) });
+    }
+    for number in race.plan.unasked() {
+        ledger.give_up(&members[number], FailureReason::NotAsked);
+    }
+    let said = ledger.count(epoch, not_stored);
+    if ledger.is_expired(epoch, record.committee.parameters().faults(), needed) {
+        return Err(Error::Expired { blob: id, failures: ledger.failures() });
+    }
+    let what = Wanted::Blob(id);
+    if said >= needed {
+        return Err(Error::NotFound { what, said, needed });
+    }
+    Err(Error::Unknown { what, said, needed, failures: ledger.failures() })
+}
+
+/// Members from another beginning each time, so that reads fall on all of them.
+pub(crate) fn turned(members: &[Member], turn: usize) -> Vec<Member> {
+    let mut members = members.to_vec();
+    if !members.is_empty() {
+        let by = turn % members.len();
+        members.rotate_left(by);
+    }
+    members
+}
+
+async fn checked(id: BlobId, answer: v1::GetBlobResponse, cpu: &Cpu) -> Result<Located, Fault> {
+    let missing = || holdfast_proto::Error::Missing { field: "commitment" };
+    let wire = Arc::new(answer.commitment.ok_or_else(missing)?);
+    let blob = Blob::try_from(wire.blob.as_ref().ok_or_else(missing)?)?;
+    if blob.id() != id {
+        return Err(Fault::WrongCommitment { got: blob.id() });
+    }
+    let commitment = cpu.run(move || Commitment::try_from(wire.as_ref())).await?;
+    let statements = answer.statements.iter().filter_map(|signed| signed.statement.as_ref());
+    let epochs: BTreeSet<u64> = statements.clone().map(|statement| statement.epoch).collect();
+    Ok(Located {
+        commitment,
+        epochs: epochs.into_iter().rev().take(MAX_HINTED_EPOCHS).collect(),
+        whole_until: statements.map(|statement| statement.whole_until).max().unwrap_or(0),
+    })
+}

@@ -1,0 +1,301 @@
+use std::{collections::HashMap, future::Future, sync::Arc, sync::Mutex, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use holdfast_certificate::Attestation;
+use holdfast_erasure::{BlobId, ShardIndex};
+use holdfast_proto::{
+    MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES,
+    v1::{
+        self, dispersal_client::DispersalClient, node_client::NodeClient, retrieval_client::RetrievalClient,
+        store_payload_request, store_shard_request,
+    },
+};
+use tonic::{
+    Code, Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+
+use crate::failure::{FailureReason, Fault};
+
+/// Bytes of a body in one message. Small enough to stay in a core's cache while it is framed, large enough that framing
+/// costs nothing.
+const SEND_CHUNK_BYTES: usize = 256 << 10;
+const _: () = assert!(SEND_CHUNK_BYTES <= MAX_CHUNK_BYTES);
+
+/// HTTP/2 windows: the bytes that a member may have in flight to us on one stream and on the whole connection. Enough
+/// for 1 Gbit/s at 30 ms; also the bound on what an unread stream can make us hold.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+const MAX_FRAME_BYTES: u32 = 256 << 10;
+
+/// The largest answer about a blob: its commitment (36 KiB for 126 members) and 100 statements of 530 bytes, or 100 ids.
+/// Well below a chunk, since a message of many empty parts takes a hundred times its size once it is decoded.
+const MAX_METADATA_BYTES: usize = 128 << 10;
+
+/// A silent connection is probed after this time, and given up after that.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most connections kept; more committees than this in one process start over.
+const MAX_PEERS: usize = 1024;
+
+/// One member's connection, made when first used and again when it broke. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    endpoint: Arc<str>,
+    channel: Result<Channel, Arc<str>>,
+}
+
+/// Connections by endpoint, shared by all calls of a client.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    connect_timeout: Duration,
+    by_endpoint: Mutex<HashMap<String, Peer>>,
+}
+
+impl Peers {
+    pub(crate) fn new(connect_timeout: Duration) -> Self {
+        Self { connect_timeout, by_endpoint: Mutex::default() }
+    }
+
+    /// The peer at `endpoint`. Must be called within a Tokio runtime.
+    pub(crate) fn at(&self, endpoint: &str) -> Peer {
+        let mut peers = self.by_endpoint.lock().expect("no code panics while it holds this lock");
+        if let Some(peer) = peers.get(endpoint) {
+            return peer.clone();
+        }
+        if peers.len() >= MAX_PEERS {
+            peers.clear();
+        }
+        let peer = Peer::lazy(endpoint, self.connect_timeout);
+        peers.insert(endpoint.to_owned(), peer.clone());
+        peer
+    }
+}
+
+impl Peer {
+    fn lazy(endpoint: &str, connect_timeout: Duration) -> Self {
+        let channel = if endpoint.is_empty() {
+            Err("none is set".into())
+        } else {
+            Endpoint::from_shared(endpoint.to_owned())
+                .map(|it| {
+                    it.connect_timeout(connect_timeout)
+                        .tcp_nodelay(true)
+                        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                        .max_frame_size(MAX_FRAME_BYTES)
+                        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+                        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+                        .connect_lazy()
+                })
+                .map_err(|error| error.to_string().into())
+        };
+        Self { endpoint: endpoint.into(), channel }
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Sends one shard and returns the attestation; its form is checked, its signature is not.
+    pub(crate) async fn store_shard(
+        &self,
+        header: v1::StoreShardHeader,
+        shard: Bytes,
+    ) -> Result<Attestation, FailureReason> {
+        use store_shard_request::Part;
+        let message = |part| v1::StoreShardRequest { part: Some(part) };
+        self.write(|mut client| {
+            let body = send_chunks(shard.clone()).map(Part::Chunk);
+            let parts = std::iter::once(Part::Header(header.clone())).chain(body).map(message);
+            async move { Ok(client.store_shard(tokio_stream::iter(parts)).await?.into_inner().attestation) }
+        })
+        .await
+        .and_then(attestation)
+    }
+
+    /// Sends the whole payload and returns the attestation; its form is checked, its signature is not.
+    pub(crate) async fn store_payload(
+        &self,
+        header: v1::StorePayloadHeader,
+        payload: Bytes,
+    ) -> Result<Attestation, FailureReason> {
+        use store_payload_request::Part;
+        let message = |part| v1::StorePayloadRequest { part: Some(part) };
+        self.write(|mut client| {
+            let body = send_chunks(payload.clone()).map(Part::Chunk);
+            let parts = std::iter::once(Part::Header(header.clone())).chain(body).map(message);
+            async move { Ok(client.store_payload(tokio_stream::iter(parts)).await?.into_inner().attestation) }
+        })
+        .await
+        .and_then(attestation)
+    }
+
+    /// Gives the member a certificate.
+    pub(crate) async fn put_certificate(&self, certificate: Bytes) -> Result<(), FailureReason> {
+        self.write(|mut client| {
+            let request = v1::PutCertificateRequest { certificate: certificate.clone() };
+            async move { client.put_certificate(request).await.map(drop) }
+        })
+        .await
+    }
+
+    /// A blob's metadata as the member tells it.
+    pub(crate) async fn get_blob(&self, id: &BlobId) -> Result<v1::GetBlobResponse, FailureReason> {
+        self.read(|client| {
+            let mut client = client.max_decoding_message_size(MAX_METADATA_BYTES);
+            let request = v1::GetBlobRequest { blob_id: bytes_of(id) };
+            async move { Ok(client.get_blob(request).await?.into_inner()) }
+        })
+        .await
+    }
+
+    /// Blob ids by payload digest as the member tells them.
+    pub(crate) async fn find_blobs(
+        &self,
+        request: &v1::FindBlobsRequest,
+    ) -> Result<v1::FindBlobsResponse, FailureReason> {
+        self.read(|client| {
+            let mut client = client.max_decoding_message_size(MAX_METADATA_BYTES);
+            let request = request.clone();
+            async move { Ok(client.find_blobs(request).await?.into_inner()) }
+        })
+        .await
+    }
+
+    /// One shard's bytes, exactly `length` of them, not yet accepted.
+    pub(crate) async fn get_shard(
+        &self,
+        id: &BlobId,
+        index: ShardIndex,
+        length: usize,
+    ) -> Result<Bytes, FailureReason> {
+        let stream = self
+            .read(|mut client| {
+                let request = v1::GetShardRequest { blob_id: bytes_of(id), shard_index: index.get().into() };
+                async move { Ok(client.get_shard(request).await?.into_inner()) }
+            })
+            .await?;
+        collect(stream, length, |message: v1::GetShardResponse| message.chunk).await
+    }
+
+    /// A whole payload's bytes, exactly `length` of them, not yet verified.
+    pub(crate) async fn get_payload(&self, id: &BlobId, length: usize) -> Result<Bytes, FailureReason> {
+        let stream = self
+            .read(|mut client| {
+                let request = v1::GetPayloadRequest { blob_id: bytes_of(id) };
+                async move { Ok(client.get_payload(request).await?.into_inner()) }
+            })
+            .await?;
+        collect(stream, length, |message: v1::GetPayloadResponse| message.chunk).await
+    }
+
+    /// What the member says of itself.
+    pub(crate) async fn get_info(&self) -> Result<v1::GetInfoResponse, FailureReason> {
+        let channel = self.channel()?;
+        again_if_broken(|| async {
+            let mut client = NodeClient::new(channel.clone()).max_decoding_message_size(MAX_METADATA_BYTES);
+            let answer = client.get_info(v1::GetInfoRequest {}).await;
+            answer.map(tonic::Response::into_inner).map_err(|status| FailureReason::of_write(&status))
+        })
+        .await
+    }
+
+    async fn write<T, F: Future<Output = Result<T, Status>>>(
+        &self,
+        call: impl Fn(DispersalClient<Channel>) -> F,
+    ) -> Result<T, FailureReason> {
+        let channel = self.channel()?;
+        again_if_broken(|| async {
+            let client = DispersalClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+            call(client).await.map_err(|status| FailureReason::of_write(&status))
+        })
+        .await
+    }
+
+    async fn read<T, F: Future<Output = Result<T, Status>>>(
+        &self,
+        call: impl Fn(RetrievalClient<Channel>) -> F,
+    ) -> Result<T, FailureReason> {
+        let channel = self.channel()?;
+        again_if_broken(|| async {
+            let client = RetrievalClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+            call(client).await.map_err(|status| FailureReason::of_read(&status))
+        })
+        .await
+    }
+
+    fn channel(&self) -> Result<&Channel, FailureReason> {
+        self.channel.as_ref().map_err(|detail| FailureReason::BadEndpoint { detail: detail.to_string() })
+    }
+}
+
+/// Tries a call a second time when the connection failed: a kept connection to a member that has restarted since shows
+/// that only when it is used.
+async fn again_if_broken<T, F: Future<Output = Result<T, FailureReason>>>(
+    call: impl Fn() -> F,
+) -> Result<T, FailureReason> {
+    match call().await {
+        Err(FailureReason::Unreachable { .. }) => call().await,
+        answer => answer,
+    }
+}
+
+/// Joins a streamed body of exactly `length` bytes. Nothing past `length` is kept: the stream is cut at once.
+async fn collect<M>(
+    mut stream: Streaming<M>,
+    length: usize,
+    chunk_of: impl Fn(M) -> Bytes,
+) -> Result<Bytes, FailureReason> {
+    let mut joined = BytesMut::new();
+    let mut only = Bytes::new();
+    while let Some(message) = stream.message().await.map_err(|status| cut_short(&status))? {
+        let chunk = chunk_of(message);
+        if chunk.is_empty() || chunk.len() > MAX_CHUNK_BYTES {
+            return Err(Fault::BadChunk { max: MAX_CHUNK_BYTES, got: chunk.len() }.into());
+        }
+        let had = only.len() + joined.len();
+        if chunk.len() > length - had {
+            return Err(Fault::OverLong { expected: length }.into());
+        }
+        if had == 0 {
+            only = chunk;
+        } else {
+            if joined.is_empty() {
+                joined.reserve(length);
+                joined.extend_from_slice(&std::mem::take(&mut only));
+            }
+            joined.extend_from_slice(&chunk);
+        }
+    }
+    let body = if joined.is_empty() { only } else { joined.freeze() };
+    if body.len() < length {
+        return Err(Fault::Truncated { expected: length, got: body.len() }.into());
+    }
+    Ok(body)
+}
+
+/// What an error in the middle of a stream means. A message over the bound is the member's fault, not a shortage.
+fn cut_short(status: &Status) -> FailureReason {
+    match FailureReason::of_read(status) {
+        FailureReason::Refused { code: Code::OutOfRange, .. } => {
+            Fault::BadChunk { max: MAX_CHUNK_BYTES, got: MAX_MESSAGE_BYTES }.into()
+        }
+        reason => reason,
+    }
+}
+
+fn send_chunks(body: Bytes) -> impl Iterator<Item = Bytes> + Send + 'static {
+    let mut rest = body;
+    std::iter::from_fn(move || (!rest.is_empty()).then(|| rest.split_to(rest.len().min(SEND_CHUNK_BYTES))))
+}
+
+fn attestation(wire: Option<v1::Attestation>) -> Result<Attestation, FailureReason> {
+    let wire = wire.ok_or(Fault::Malformed(holdfast_proto::Error::Missing { field: "attestation" }))?;
+    Ok(Attestation::try_from(&wire).map_err(Fault::Malformed)?)
+}
+
+fn bytes_of(id: &BlobId) -> Bytes {
+    Bytes::copy_from_slice(id.as_bytes())
+}

@@ -1,0 +1,65 @@
+use bytes::Bytes;
+use holdfast_erasure::{Blob, Dispersal, encode};
+use tokio::time::Instant;
+
+use crate::{
+    failure::{FailureReason, Fault},
+    locate::turned,
+    members::Member,
+    plan::ReadPlan,
+    race::{Event, Race, hedge_after},
+    retriever::Read,
+};
+
+/// Gets a by-payload blob's payload whole from any one member: accepted only when the blob id recomputed from it is the
+/// one asked for. None when no member gives it by `deadline`; the ledger says why.
+pub(crate) async fn fetch(
+    read: &mut Read<'_>,
+    blob: &Blob,
+    members: &[Member],
+    deadline: Instant,
+) -> Option<(Bytes, u16)> {
+    let mut members = turned(members, read.inner.turn());
+    members.sort_by_key(|member| read.ledger.has_failed(member));
+    let length = usize::try_from(blob.payload_length).ok()?;
+    let parameters = blob.parameters().ok()?;
+    let hedge_after = hedge_after(read.inner.config.hedge_delay, length);
+    let plan = ReadPlan::new(1, 0, hedge_after, 0..u16::try_from(members.len()).unwrap_or(u16::MAX));
+    let mut race = Race::new(plan, deadline);
+    let id = read.id;
+    loop {
+        let event = race
+            .next(|number| {
+                let (peer, cpu) = (members[number].peer.clone(), read.inner.cpu.clone());
+                async move {
+                    let payload = peer.get_payload(&id, length).await?;
+                    let recomputed = cpu.run(move || {
+                        let got = encode(parameters, payload.clone(), Dispersal::ByPayload).map(|encoded| encoded.id());
+                        (got, payload)
+                    });
+                    match recomputed.await {
+                        (Ok(got), payload) if got == id => Ok(payload),
+                        (Ok(got), _) => Err(Fault::WrongPayload { got }.into()),
+                        (Err(error), _) => Err(FailureReason::from(Fault::WrongShard(error.to_string()))),
+                    }
+                }
+            })
+            .await;
+        match event {
+            Event::Answer(number, Ok(payload)) => {
+                read.ledger.succeed(&members[number]);
+                return Some((payload, members[number].slot));
+            }
+            Event::Answer(number, Err(reason)) => {
+                race.plan.fail(number);
+                read.ledger.fail(&members[number], reason);
+            }
+            Event::Done | Event::Impossible | Event::Deadline => break,
+        }
+    }
+    let outstanding: Vec<_> = race.plan.outstanding().collect();
+    for (number, asked) in outstanding {
+        read.ledger.give_up(&members[number], FailureReason::NoAnswer { within: race.waited(asked) });
+    }
+    None
+}
