@@ -1,0 +1,61 @@
+# Two commands do everything on a fresh Debian 12 with Rust and Node:
+#   make demo   the main job from end to end, on real rollup data, with members dying and lying
+#   make test   every test
+# Set CARGO_TARGET_DIR to share build products between checkouts.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+HOLDFAST := $(TARGET)/release/holdfast
+CARGO := cargo --locked
+FILE ?= testdata/op-channel.bin
+
+.PHONY: help deps node build demo test test-rust test-contracts test-reader lint bench contracts golden
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+deps: ## install, or say exactly, what is missing (C++ compiler, libclang, Node packages)
+	@scripts/deps.sh
+
+node: deps
+	@cd contracts && if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then \
+	  npm ci --no-audit --no-fund --loglevel=error; fi
+
+build: deps ## the holdfast binary
+	$(CARGO) build --release -p holdfast-cli
+
+demo: build ## the main job on FILE (default: one real OP Stack channel, then one batcher transaction)
+ifeq ($(origin FILE),file)
+	$(HOLDFAST) demo testdata/op-channel.bin
+	$(HOLDFAST) demo testdata/op-batcher-tx.bin
+else
+	$(HOLDFAST) demo $(FILE)
+endif
+
+test: test-contracts test-rust test-reader ## every test
+
+test-contracts: node ## the committed contract artifacts are what the sources compile to
+	cd contracts && node build/compile.js --check
+
+test-rust: node ## Rust tests and doctests of every crate, the contracts' bytecode and anvil included
+	$(CARGO) test --release --workspace --features holdfast-contracts/devchain
+
+test-reader: build ## the independent Python reader against a real committee with a lying member
+	@scripts/test-reader.sh $(HOLDFAST)
+
+lint: node ## formatting, clippy, rustdoc; cargo-deny where it is installed
+	cargo fmt --all -- --check
+	$(CARGO) clippy --release --workspace --all-targets --features holdfast-contracts/devchain -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
+	  else echo "cargo-deny is not installed: licences and sources of dependencies not checked (cargo install cargo-deny)"; fi
+
+bench: deps ## criterion benches: code and commitment, then storing on five members
+	$(CARGO) bench -p holdfast-benches
+
+contracts: node ## compile the contracts and write their artifacts
+	cd contracts && node build/compile.js
+
+golden: ## regenerate the golden vectors (needs Python with py_ecc)
+	python3 testdata/golden/generate.py

@@ -1,0 +1,225 @@
+//! `holdfast cert`: look at a certificate, verify it, publish it.
+
+use std::{fmt, path::Path};
+
+use clap::Subcommand;
+use holdfast_certificate::{Certificate, VerifiedCertificate};
+use holdfast_contracts::Status;
+use serde::Serialize;
+
+use crate::{
+    config::Config,
+    exit::{Exit, fail},
+    get::read_certificate,
+    output::{Output, human_bytes},
+    times::{human_time, now, parse_time},
+};
+
+/// Look at certificates, verify and publish them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cert {
+    /// Print what a certificate says; checks nothing but its form.
+    ///
+    /// Example: holdfast cert show batch.cert
+    Show {
+        /// A file, or the certificate's bytes in hex.
+        certificate: String,
+    },
+    /// Verify a certificate against its epoch's committee: genuine, and acceptable at a point in time.
+    ///
+    /// Example: holdfast cert verify batch.cert --on-chain
+    Verify {
+        /// A file, or the certificate's bytes in hex.
+        certificate: String,
+        /// The timestamp of the L1 block that carries it: unix seconds, RFC 3339, or now.
+        #[arg(long, default_value = "now", value_parser = parse_time)]
+        at: u64,
+        /// Also ask the registry contract.
+        #[arg(long)]
+        on_chain: bool,
+    },
+    /// Publish a certificate: the registry verifies it in a transaction and emits an event.
+    ///
+    /// Example: holdfast cert publish batch.cert
+    Publish {
+        /// A file, or the certificate's bytes in hex.
+        certificate: String,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    blob_id: String,
+    namespace: String,
+    epoch: u64,
+    payload_length: u32,
+    payload_digest: String,
+    original_shards: u16,
+    total_shards: u16,
+    shards_root: String,
+    fingerprints_hash: String,
+    whole_until: u64,
+    retain_until: u64,
+    signers: Vec<u16>,
+    signature: String,
+    bytes: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verified {
+    genuine: bool,
+    acceptable: bool,
+    at: u64,
+    reason: Option<String>,
+    on_chain: Option<String>,
+}
+
+/// A certificate's publication on L1.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Published {
+    pub(crate) transaction: String,
+    pub(crate) block: u64,
+    pub(crate) gas_used: u64,
+}
+
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "published     in block {}, transaction {}, gas {}", self.block, self.transaction, self.gas_used)
+    }
+}
+
+pub(crate) async fn run(command: Cert, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    match command {
+        Cert::Show { certificate } => output.print(&show(&read_certificate(&certificate)?), human),
+        Cert::Verify { certificate, at, on_chain } => {
+            let certificate = read_certificate(&certificate)?;
+            verify(&certificate, at, on_chain, &Config::load(config)?, output).await
+        }
+        Cert::Publish { certificate } => {
+            let certificate = read_certificate(&certificate)?;
+            let config = Config::load(config)?;
+            let committee = config.registry().await?.epoch(certificate.statement.epoch).await?.committee.clone();
+            let verified = match certificate.verify(&committee) {
+                Ok(verified) => verified,
+                Err(error) => return fail(Exit::Verification, format!("not genuine: {error}")),
+            };
+            output.print(&publish(&config, &verified).await?, ToString::to_string)
+        }
+    }
+}
+
+/// Publishes a certificate from the configured account.
+pub(crate) async fn publish(config: &Config, certificate: &VerifiedCertificate) -> anyhow::Result<Published> {
+    let receipt = config.publisher().await?.publish(certificate).await?;
+    Ok(Published { transaction: receipt.tx_hash.to_string(), block: receipt.block, gas_used: receipt.gas_used })
+}
+
+async fn verify(
+    certificate: &Certificate,
+    at: u64,
+    on_chain: bool,
+    config: &Config,
+    output: Output,
+) -> anyhow::Result<()> {
+    let registry = config.registry().await?;
+    let record = registry.epoch(certificate.statement.epoch).await?;
+    let genuine = certificate.verify(&record.committee);
+    let min_retention = match &genuine {
+        Ok(_) => registry.namespace(&certificate.statement.namespace).await?.min_retention,
+        Err(_) => 0,
+    };
+    let mut reason = match &genuine {
+        Err(error) => Some(error.to_string()),
+        Ok(_) if !record.is_active(at) => {
+            Some(format!("epoch {} is not active at {}", certificate.statement.epoch, human_time(at)))
+        }
+        Ok(_) if certificate.statement.retain_until < at.saturating_add(min_retention) => Some(format!(
+            "retained until {}, expected at least {min_retention} s after {}",
+            human_time(certificate.statement.retain_until),
+            human_time(at)
+        )),
+        Ok(_) => None,
+    };
+    let status =
+        if on_chain { Some(config.chain().await?.verify_on_chain(certificate, Some(at)).await?) } else { None };
+    if let Some(status) = status
+        && status != Status::Ok
+        && reason.is_none()
+    {
+        reason = Some(format!("the registry says {status}"));
+    }
+    let verified = Verified {
+        genuine: genuine.is_ok(),
+        acceptable: reason.is_none(),
+        at,
+        reason: reason.clone(),
+        on_chain: status.map(|status| status.to_string()),
+    };
+    output.print(&verified, |verified| {
+        let mut text = format!(
+            "genuine       {}\nacceptable    {} at {}\n",
+            verified.genuine,
+            verified.acceptable,
+            human_time(at)
+        );
+        if let Some(status) = &verified.on_chain {
+            text += &format!("on L1         {status}\n");
+        }
+        text
+    })?;
+    match reason {
+        None => Ok(()),
+        Some(reason) if genuine.is_ok() && certificate.statement.retain_until < now() => fail(Exit::Expired, reason),
+        Some(reason) => fail(Exit::Verification, reason),
+    }
+}
+
+fn show(certificate: &Certificate) -> Shown {
+    let statement = &certificate.statement;
+    let blob = &statement.blob;
+    Shown {
+        blob_id: blob.id().to_string(),
+        namespace: statement.namespace.to_string(),
+        epoch: statement.epoch,
+        payload_length: blob.payload_length,
+        payload_digest: blob.payload_digest.to_string(),
+        original_shards: blob.original_shards,
+        total_shards: blob.total_shards,
+        shards_root: blob.shards_root.to_string(),
+        fingerprints_hash: blob.fingerprints_hash.to_string(),
+        whole_until: statement.whole_until,
+        retain_until: statement.retain_until,
+        signers: certificate.signer_slots(),
+        signature: certificate.signature().to_string(),
+        bytes: certificate.encode().len(),
+    }
+}
+
+fn human(shown: &Shown) -> String {
+    let signers: Vec<String> = shown.signers.iter().map(|slot| format!("m{slot}")).collect();
+    let dispersed = if shown.whole_until == 0 {
+        "by shard".to_owned()
+    } else {
+        format!("by payload, whole until {}, keccak256 {}", human_time(shown.whole_until), shown.payload_digest)
+    };
+    format!(
+        "blob id       {}\nnamespace     {}\nepoch         {}\npayload       {} ({} bytes), {dispersed}\ncode          any {} of {} shards\n\
+         shards root   {}\nfingerprints  {}\nretain until  {}\nsigners       {}\nsignature     {}\nencoding      {} bytes\n",
+        shown.blob_id,
+        shown.namespace,
+        shown.epoch,
+        human_bytes(shown.payload_length.into()),
+        shown.payload_length,
+        shown.original_shards,
+        shown.total_shards,
+        shown.shards_root,
+        shown.fingerprints_hash,
+        human_time(shown.retain_until),
+        signers.join(" "),
+        shown.signature,
+        shown.bytes,
+    )
+}

@@ -1,0 +1,159 @@
+//! What `put`, `get`, `cert` and `status` need to know: TOML, with `HOLDFAST_*` variables over it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+};
+use holdfast_certificate::{Address, CommitteeFile, DisperserKey, Namespace};
+use holdfast_client::Client;
+use holdfast_contracts::{ChainRegistry, FileRegistry, Publisher, Registry};
+use serde::Deserialize;
+
+use crate::{
+    exit::{Exit, fail},
+    files,
+};
+
+/// Names the file where no `--config` is given.
+const FILE_VARIABLE: &str = "HOLDFAST_CONFIG";
+
+/// Read where neither is given.
+const DEFAULT_FILE: &str = "holdfast.toml";
+
+/// The settings, each also a variable: `HOLDFAST_NAMESPACE`, `HOLDFAST_L1_RPC_URL`, ...
+const KEYS: [&str; 6] =
+    ["namespace", "disperser_key_file", "l1_key_file", "committee_file", "l1.rpc_url", "l1.registry"];
+
+/// A client's configuration. File names in it are relative to the file they stand in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    namespace: Option<Namespace>,
+    disperser_key_file: Option<PathBuf>,
+    l1_key_file: Option<PathBuf>,
+    committee_file: Option<PathBuf>,
+    l1: Option<L1>,
+    #[serde(skip)]
+    base: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct L1 {
+    rpc_url: String,
+    registry: Address,
+}
+
+impl Config {
+    /// Reads the configuration in force.
+    pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let named = file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
+        let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let mut figment = Figment::new();
+        if named.is_some() || path.exists() {
+            figment = figment.merge(Toml::string(&files::read_text(&path)?));
+        }
+        let variables = Env::prefixed("HOLDFAST_")
+            .map(|key| match key.as_str().to_ascii_lowercase().as_str() {
+                "l1_rpc_url" => "l1.rpc_url".into(),
+                "l1_registry" => "l1.registry".into(),
+                other => other.to_owned().into(),
+            })
+            .only(&KEYS);
+        match figment.merge(variables).extract::<Self>() {
+            Ok(config) => {
+                let base = path.parent().map(Path::to_owned).unwrap_or_default();
+                Ok(Self { base, ..config })
+            }
+            Err(error) => fail(Exit::Usage, format!("configuration {}: {}", path.display(), explain(&error))),
+        }
+    }
+
+    /// The registry on L1 or in a file.
+    pub(crate) async fn registry(&self) -> anyhow::Result<Arc<dyn Registry>> {
+        match (&self.l1, &self.committee_file) {
+            (Some(_), _) => Ok(Arc::new(self.chain().await?)),
+            (None, Some(file)) => {
+                let path = self.base.join(file);
+                let registry = FileRegistry::from_file(read_committee_file(&path)?);
+                Ok(Arc::new(registry.with_context(|| format!("committee file {}", path.display()))?))
+            }
+            (None, None) => fail(
+                Exit::Usage,
+                "no committee is configured: set [l1] rpc_url and registry, or committee_file, in holdfast.toml or in the \
+                 file that --config names (a devnet writes one: holdfast-devnet/client.toml)",
+            ),
+        }
+    }
+
+    /// The registry on L1, for what only a contract can answer.
+    pub(crate) async fn chain(&self) -> anyhow::Result<ChainRegistry> {
+        let Some(l1) = &self.l1 else { return fail(Exit::Usage, "no L1 is configured: set [l1] rpc_url and registry") };
+        ChainRegistry::connect(&l1.rpc_url, l1.registry).await.with_context(|| format!("L1 at {}", l1.rpc_url))
+    }
+
+    /// Sends transactions to the registry, from the account in `l1_key_file`.
+    pub(crate) async fn publisher(&self) -> anyhow::Result<Publisher> {
+        let Some(l1) = &self.l1 else { return fail(Exit::Usage, "no L1 is configured: set [l1] rpc_url and registry") };
+        let Some(file) = &self.l1_key_file else {
+            return fail(Exit::Usage, "no L1 account is configured: set l1_key_file (a secp256k1 key in hex)");
+        };
+        let key = read_key(&self.base.join(file))?;
+        Publisher::connect(&l1.rpc_url, l1.registry, &key).await.with_context(|| format!("L1 at {}", l1.rpc_url))
+    }
+
+    /// A client that reads.
+    pub(crate) async fn reader(&self) -> anyhow::Result<Client> {
+        Ok(Client::builder().registry(self.registry().await?).build()?)
+    }
+
+    /// A client that also disperses, for `namespace` or else the configured one.
+    pub(crate) async fn disperser(&self, namespace: Option<Namespace>) -> anyhow::Result<Client> {
+        let Some(namespace) = namespace.or(self.namespace) else {
+            return fail(Exit::Usage, "no namespace: give --namespace, or set namespace in the configuration");
+        };
+        let Some(file) = &self.disperser_key_file else {
+            return fail(
+                Exit::Usage,
+                "no disperser key is configured: set disperser_key_file (a secp256k1 key in hex)",
+            );
+        };
+        let key = read_key(&self.base.join(file))?;
+        let key = match DisperserKey::from_bytes(&key) {
+            Ok(key) => key,
+            Err(error) => return fail(Exit::Usage, format!("disperser key {}: {error}", file.display())),
+        };
+        let registry = self.registry().await?;
+        Ok(Client::builder().registry(registry).namespace(namespace).disperser(key).build()?)
+    }
+}
+
+/// Reads and parses a committee file.
+pub(crate) fn read_committee_file(path: &Path) -> anyhow::Result<CommitteeFile> {
+    match CommitteeFile::parse(&files::read_text(path)?) {
+        Ok(file) => Ok(file),
+        Err(error) => fail(Exit::Usage, format!("committee file {}: {error}", path.display())),
+    }
+}
+
+fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let text = files::read_text(path)?;
+    let mut key = [0; 32];
+    match hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key) {
+        Ok(()) => Ok(key),
+        Err(error) => fail(Exit::Usage, format!("{} is no secp256k1 key (32 bytes in hex): {error}", path.display())),
+    }
+}
+
+/// A configuration error, with the nearest known key where one was misspelt.
+fn explain(error: &figment::Error) -> String {
+    let figment::error::Kind::UnknownField(field, known) = &error.kind else { return error.to_string() };
+    let nearest = known.iter().max_by(|a, b| strsim::jaro(a, field).total_cmp(&strsim::jaro(b, field)));
+    nearest.map_or_else(|| error.to_string(), |nearest| format!("unknown setting {field:?}; did you mean {nearest:?}?"))
+}

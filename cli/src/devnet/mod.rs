@@ -1,0 +1,218 @@
+//! `holdfast devnet`: a whole committee with its L1 on this machine, and faults to try it with.
+
+mod fault;
+mod l1;
+pub(crate) mod process;
+pub(crate) mod state;
+mod status;
+pub(crate) mod up;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+pub(crate) use fault::{Fault, break_member};
+pub(crate) use state::{Layout, State};
+
+use crate::{
+    exit::{Exit, fail},
+    output::{Output, progress},
+    shutdown::Shutdown,
+};
+
+/// Run a committee on this machine.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Devnet {
+    /// Start a devnet, or start again one that was stopped; returns when every member serves.
+    ///
+    /// Example: holdfast devnet up --members 7 -t 6 -k 2
+    Up(UpArgs),
+    /// Show its processes and what each member says of itself.
+    ///
+    /// Example: holdfast devnet status
+    Status(DirArgs),
+    /// Stop every process; the data stays, and `up` starts it again.
+    ///
+    /// Example: holdfast devnet down
+    Down(DownArgs),
+    /// Break one member.
+    ///
+    /// Example: holdfast devnet fault m3 wrong-shard
+    Fault(FaultArgs),
+    /// Start members that crashed. (Damaged data is repaired by storing the same payload again.)
+    ///
+    /// Example: holdfast devnet heal m0 m3
+    Heal(HealArgs),
+    /// The embedded L1, in the foreground; `up` runs this.
+    #[command(hide = true)]
+    L1(l1::L1Args),
+}
+
+/// Where the devnet is.
+#[derive(Debug, Args)]
+pub(crate) struct DirArgs {
+    /// The devnet's folder.
+    #[arg(long, default_value = "holdfast-devnet")]
+    dir: PathBuf,
+}
+
+/// How large a committee, and where.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UpArgs {
+    /// The devnet's folder; made if absent.
+    #[arg(long, default_value = "holdfast-devnet")]
+    pub(crate) dir: PathBuf,
+    /// Members (n): 3 to 126, with an L1 at most 94.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) members: u16,
+    /// Signatures needed (t); the default for this n if absent.
+    #[arg(short = 't', long)]
+    pub(crate) threshold: Option<u16>,
+    /// Original shards (k); the default for this n if absent.
+    #[arg(short = 'k', long)]
+    pub(crate) original_shards: Option<u16>,
+    /// Where the registry is.
+    #[arg(long, value_enum, default_value = "embedded")]
+    pub(crate) l1: L1Kind,
+}
+
+/// The L1 of a devnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum L1Kind {
+    /// An embedded development chain.
+    Embedded,
+    /// No L1: the committee is in a file (chain id 0).
+    None,
+}
+
+/// What to stop.
+#[derive(Debug, Args)]
+pub(crate) struct DownArgs {
+    #[command(flatten)]
+    dir: DirArgs,
+    /// Also remove the devnet's folder, with everything the members store.
+    #[arg(long)]
+    remove: bool,
+}
+
+/// Which member to break, and how.
+#[derive(Debug, Args)]
+pub(crate) struct FaultArgs {
+    /// The member: m0, m1, ...
+    member: String,
+    /// What happens to it.
+    #[arg(value_enum)]
+    fault: Fault,
+    /// Only this blob's shard (wrong-shard, bitflip); every blob it holds if absent.
+    #[arg(long)]
+    blob: Option<String>,
+    #[command(flatten)]
+    dir: DirArgs,
+}
+
+/// Which members to start again.
+#[derive(Debug, Args)]
+pub(crate) struct HealArgs {
+    /// Members: m0 m1 ...; all that are down if none is named.
+    members: Vec<String>,
+    #[command(flatten)]
+    dir: DirArgs,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Broken {
+    member: String,
+    done: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stopped {
+    members: usize,
+    removed: bool,
+}
+
+pub(crate) async fn run(command: Devnet, output: Output) -> anyhow::Result<()> {
+    match command {
+        Devnet::Up(args) => up_command(&args, output).await,
+        Devnet::Status(args) => {
+            let layout = Layout::new(&args.dir);
+            status::print(&layout, &State::load(&layout)?, output).await
+        }
+        Devnet::Down(args) => down_command(&args, output).await,
+        Devnet::Fault(args) => {
+            let layout = Layout::new(&args.dir.dir);
+            let mut state = State::load(&layout)?;
+            let said = break_member(&layout, &mut state, &args.member, args.fault, args.blob.as_deref()).await?;
+            output.print(&Broken { member: args.member, done: said }, |broken| broken.done.clone())
+        }
+        Devnet::Heal(args) => {
+            let layout = Layout::new(&args.dir.dir);
+            let mut state = State::load(&layout)?;
+            let names = if args.members.is_empty() {
+                state.members.iter().filter(|member| !member.is_running()).map(state::Member::name).collect()
+            } else {
+                args.members
+            };
+            for name in &names {
+                up::start_member(&layout, &mut state, name, false).await?;
+            }
+            output.print(&names, |names| match names.as_slice() {
+                [] => "every member is running".to_owned(),
+                names => format!("running again: {}", names.join(" ")),
+            })
+        }
+        Devnet::L1(args) => l1::run(args).await,
+    }
+}
+
+async fn up_command(args: &UpArgs, output: Output) -> anyhow::Result<()> {
+    let shutdown = Shutdown::listen(false)?;
+    let layout = Layout::new(&args.dir);
+    let state = if layout.state().exists() {
+        let mut state = State::load(&layout)?;
+        if state.is_running() {
+            return fail(
+                Exit::Usage,
+                format!("the devnet in {} is running (holdfast devnet status)", args.dir.display()),
+            );
+        }
+        progress("starting the devnet again, with its data");
+        up::restart(&layout, &mut state, false, &shutdown).await?;
+        state
+    } else {
+        up::create(&layout, args, false, &shutdown).await?
+    };
+    output.print(&state, |state| {
+        let mut text = format!(
+            "{} members up, threshold {}, {} original shards\n",
+            state.members.len(),
+            state.threshold,
+            state.original_shards
+        );
+        if let Some(l1) = &state.l1 {
+            text += &format!("L1        {} (chain id {}), registry {}\n", l1.url(), l1.chain_id, l1.registry);
+        }
+        let config = args.dir.join("client.toml");
+        text + &format!(
+            "namespace {}\nconfig    {}\n\ntry: holdfast put FILE --config {1}",
+            state.namespace,
+            config.display()
+        )
+    })
+}
+
+async fn down_command(args: &DownArgs, output: Output) -> anyhow::Result<()> {
+    let layout = Layout::new(&args.dir.dir);
+    let mut state = State::load(&layout)?;
+    up::stop(&layout, &mut state).await?;
+    if args.remove {
+        std::fs::remove_dir_all(layout.dir())?;
+    }
+    let stopped = Stopped { members: state.members.len(), removed: args.remove };
+    output.print(&stopped, |stopped| {
+        format!("{} members stopped{}", stopped.members, if stopped.removed { ", data removed" } else { "" })
+    })
+}

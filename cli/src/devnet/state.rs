@@ -1,0 +1,166 @@
+//! A devnet's folder: where everything lies, and the state file that later commands read.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::process::ProcessId;
+use crate::{
+    exit::{Exit, fail},
+    files,
+};
+
+/// Where a devnet keeps its files.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    dir: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { dir: std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()) }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.join("devnet.json")
+    }
+
+    pub(crate) fn client_config(&self) -> PathBuf {
+        self.dir.join("client.toml")
+    }
+
+    pub(crate) fn committee_file(&self) -> PathBuf {
+        self.dir.join("committee.json")
+    }
+
+    pub(crate) fn disperser_key(&self) -> PathBuf {
+        self.dir.join("disperser.key")
+    }
+
+    pub(crate) fn l1_key(&self) -> PathBuf {
+        self.dir.join("l1.key")
+    }
+
+    pub(crate) fn chain_log(&self) -> PathBuf {
+        self.dir.join("l1.blocks")
+    }
+
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.log"))
+    }
+
+    pub(crate) fn member_dir(&self, slot: u16) -> PathBuf {
+        self.dir.join(format!("m{slot}"))
+    }
+
+    pub(crate) fn member_config(&self, slot: u16) -> PathBuf {
+        self.member_dir(slot).join("member.toml")
+    }
+
+    pub(crate) fn member_data(&self, slot: u16) -> PathBuf {
+        self.member_dir(slot).join("data")
+    }
+}
+
+/// What `devnet up` wrote down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct State {
+    pub(crate) version: u32,
+    pub(crate) namespace: String,
+    pub(crate) threshold: u16,
+    pub(crate) original_shards: u16,
+    /// The embedded L1; absent with `--l1 none`.
+    pub(crate) l1: Option<L1>,
+    pub(crate) members: Vec<Member>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct L1 {
+    pub(crate) listen: String,
+    pub(crate) chain_id: u64,
+    pub(crate) registry: String,
+    pub(crate) process: Option<ProcessId>,
+}
+
+impl L1 {
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Member {
+    pub(crate) slot: u16,
+    pub(crate) listen: String,
+    pub(crate) process: Option<ProcessId>,
+    /// Whether the process ends with the one that started it.
+    #[serde(default)]
+    pub(crate) tied: bool,
+    /// Faults made to this member's data, in words.
+    #[serde(default)]
+    pub(crate) faults: Vec<String>,
+}
+
+impl Member {
+    pub(crate) fn name(&self) -> String {
+        format!("m{}", self.slot)
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.as_ref().is_some_and(ProcessId::is_running)
+    }
+}
+
+impl State {
+    /// The state of the devnet in this folder.
+    pub(crate) fn load(layout: &Layout) -> anyhow::Result<Self> {
+        let path = layout.state();
+        if !path.exists() {
+            return fail(
+                Exit::Usage,
+                format!("no devnet in {} (start one with: holdfast devnet up --dir {0})", layout.dir().display()),
+            );
+        }
+        let state: Self = match serde_json::from_slice(&files::read(&path)?) {
+            Ok(state) => state,
+            Err(error) => {
+                return fail(Exit::Usage, format!("{} is not a devnet's state file: {error}", path.display()));
+            }
+        };
+        if state.version != 1 {
+            return fail(Exit::Usage, format!("{} has version {}, expected 1", path.display(), state.version));
+        }
+        Ok(state)
+    }
+
+    pub(crate) fn save(&self, layout: &Layout) -> anyhow::Result<()> {
+        files::write(&layout.state(), serde_json::to_string_pretty(self)?.as_bytes())
+    }
+
+    /// The member called `m0`, `m1`, ... (or just its slot).
+    pub(crate) fn member_mut(&mut self, name: &str) -> anyhow::Result<&mut Member> {
+        let count = self.members.len();
+        let slot = name.trim_start_matches('m').parse::<usize>().ok();
+        match slot.and_then(|slot| self.members.get_mut(slot)) {
+            Some(member) => Ok(member),
+            None => fail(Exit::Usage, format!("no member {name:?}, expected m0 to m{}", count.saturating_sub(1))),
+        }
+    }
+
+    /// True while any of its processes runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.members.iter().any(Member::is_running)
+            || self.l1.as_ref().and_then(|l1| l1.process.as_ref()).is_some_and(ProcessId::is_running)
+    }
+}

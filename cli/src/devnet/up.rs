@@ -1,0 +1,366 @@
+//! Making, starting and stopping a devnet. `holdfast demo` runs on the same functions.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use holdfast_certificate::{
+    Committee, CommitteeFile, CommitteeParameters, DisperserKey, FileMember, FileNamespace, Namespace, ProvenKey,
+    SecretKey, keystore::Strength,
+};
+use holdfast_contracts::{ChainRegistry, Deployment, Publisher, PublisherOptions, Registry, devchain::DEV_KEYS};
+use holdfast_erasure::{Parameters, keccak256};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use super::{
+    L1Kind, UpArgs,
+    l1::CHAIN_ID,
+    process,
+    state::{L1, Layout, Member, State},
+};
+use crate::{
+    exit::{Exit, fail},
+    files, keys,
+    output::progress,
+    shutdown::Shutdown,
+};
+
+/// How long a process may take until it serves.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(25);
+/// Seconds that a certificate's data must still be retained when L1 accepts it.
+const MIN_RETENTION: u64 = 24 * 3600;
+/// The salt of the namespace that `devnet up` makes.
+const NAMESPACE: &[u8] = b"holdfast devnet";
+
+/// The default threshold and original shards for a committee of `n` (protocol section 1).
+fn defaults(n: u16) -> (u16, u16) {
+    (n - n.div_ceil(7), if n <= 7 { 2 } else { 3 })
+}
+
+/// Makes a devnet in a new folder and starts it. When it fails, what was started is stopped; the folder stays for a look
+/// at the logs.
+pub(crate) async fn create(layout: &Layout, args: &UpArgs, tied: bool, shutdown: &Shutdown) -> anyhow::Result<State> {
+    let (t, k) = defaults(args.members);
+    let (t, k) = (args.threshold.unwrap_or(t), args.original_shards.unwrap_or(k));
+    let parameters = match Parameters::new(k, args.members).map_err(|e| e.to_string()).and_then(|code| {
+        CommitteeParameters::new(code, t, CommitteeParameters::DEFAULT_MAX_PAYLOAD).map_err(|e| e.to_string())
+    }) {
+        Ok(parameters) => parameters,
+        Err(error) => return fail(Exit::Usage, error),
+    };
+    if layout.dir().exists() && fs::read_dir(layout.dir())?.next().is_some() {
+        return fail(Exit::Unsafe, format!("{} is not empty and holds no devnet", layout.dir().display()));
+    }
+    fs::create_dir_all(layout.dir()).with_context(|| format!("cannot make {}", layout.dir().display()))?;
+    let mut state =
+        State { version: 1, namespace: String::new(), threshold: t, original_shards: k, l1: None, members: Vec::new() };
+    let created = tokio::select! {
+        created = fill(layout, args, parameters, tied, &mut state) => created,
+        () = shutdown.requested() => fail(Exit::Other, "interrupted"),
+    };
+    if created.is_err() {
+        stop_processes(&mut state).await;
+    }
+    created.map(|()| state)
+}
+
+async fn fill(
+    layout: &Layout,
+    args: &UpArgs,
+    parameters: CommitteeParameters,
+    tied: bool,
+    state: &mut State,
+) -> anyhow::Result<()> {
+    let disperser = DisperserKey::generate();
+    files::write_new_secret(&layout.disperser_key(), hex::encode(disperser.to_bytes().as_ref()).as_bytes())?;
+
+    progress(format!("making {} member keys", args.members));
+    let listens = free_addresses(usize::from(args.members) + 1)?;
+    let mut secrets = Vec::new();
+    for slot in 0..args.members {
+        let dir = layout.member_dir(slot);
+        fs::create_dir_all(&dir)?;
+        files::write_new_secret(
+            &dir.join("password"),
+            hex::encode(SecretKey::generate().to_bytes().as_ref()).as_bytes(),
+        )?;
+        let key = SecretKey::generate();
+        keys::write_keystore(
+            &dir.join("keystore.json"),
+            &key,
+            &files::password(&dir.join("password"))?,
+            Strength::Development,
+        )?;
+        secrets.push(key);
+        state.members.push(Member {
+            slot,
+            listen: listens[usize::from(slot) + 1].clone(),
+            process: None,
+            tied,
+            faults: Vec::new(),
+        });
+    }
+
+    let (committee, namespace) = match args.l1 {
+        L1Kind::Embedded => {
+            let l1 = L1 { listen: listens[0].clone(), chain_id: CHAIN_ID, registry: String::new(), process: None };
+            let url = l1.url();
+            start_l1(layout, state.l1.insert(l1), tied).await?;
+            let (committee, namespace) = register(layout, state, &url, parameters, &secrets, &disperser).await?;
+            (committee, namespace)
+        }
+        L1Kind::None => {
+            let keys = secrets
+                .iter()
+                .map(|key| ProvenKey::check(key.public_key(), key.prove_possession()))
+                .collect::<Result<Vec<_>, _>>()?;
+            (Committee::off_chain(1, parameters, keys)?, Namespace::from(*keccak256(NAMESPACE).as_bytes()))
+        }
+    };
+    state.namespace = namespace.to_string();
+    write_committee_file(layout, state, &committee, &secrets, namespace, &disperser)?;
+    write_configs(layout, state)?;
+    start_members(layout, state, tied).await?;
+    state.save(layout)
+}
+
+/// Starts every process of a stopped devnet on its old data.
+pub(crate) async fn restart(layout: &Layout, state: &mut State, tied: bool, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let start = async {
+        if let Some(l1) = &mut state.l1 {
+            start_l1(layout, l1, tied).await?;
+        }
+        start_members(layout, state, tied).await
+    };
+    let started = tokio::select! {
+        started = start => started,
+        () = shutdown.requested() => fail(Exit::Other, "interrupted"),
+    };
+    if started.is_err() {
+        stop_processes(state).await;
+    }
+    state.save(layout)?;
+    started
+}
+
+/// Stops every process, members first.
+pub(crate) async fn stop(layout: &Layout, state: &mut State) -> anyhow::Result<()> {
+    stop_processes(state).await;
+    state.save(layout)
+}
+
+/// Starts one member that is down, and waits until it serves.
+pub(crate) async fn start_member(layout: &Layout, state: &mut State, name: &str, tied: bool) -> anyhow::Result<()> {
+    let member = state.member_mut(name)?;
+    if member.is_running() {
+        return fail(Exit::Usage, format!("{name} is running"));
+    }
+    spawn_member(layout, member, tied)?;
+    let member = member.clone();
+    state.save(layout)?;
+    wait_serving(layout, &member).await
+}
+
+async fn stop_processes(state: &mut State) {
+    let members = state.members.iter_mut().filter_map(|member| member.process.take());
+    let stopping: Vec<_> = members.map(|process| async move { process.stop().await }).collect();
+    futures::future::join_all(stopping).await;
+    if let Some(process) = state.l1.as_mut().and_then(|l1| l1.process.take()) {
+        process.stop().await;
+    }
+}
+
+async fn start_members(layout: &Layout, state: &mut State, tied: bool) -> anyhow::Result<()> {
+    progress(format!("starting {} members", state.members.len()));
+    for member in &mut state.members {
+        spawn_member(layout, member, tied)?;
+    }
+    for member in &state.members {
+        wait_serving(layout, member).await?;
+    }
+    Ok(())
+}
+
+fn spawn_member(layout: &Layout, member: &mut Member, tied: bool) -> anyhow::Result<()> {
+    let config = layout.member_config(member.slot);
+    let config = config.to_str().context("the devnet's path is not UTF-8")?;
+    member.tied = tied;
+    member.process = Some(process::start(&["--config", config, "member", "run"], &layout.log(&member.name()), tied)?);
+    Ok(())
+}
+
+async fn wait_serving(layout: &Layout, member: &Member) -> anyhow::Result<()> {
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        if serves(&member.endpoint()).await {
+            return Ok(());
+        }
+        if !member.is_running() || Instant::now() > deadline {
+            let log = layout.log(&member.name());
+            return fail(
+                Exit::Other,
+                format!("{} does not serve; the end of {}:\n{}", member.name(), log.display(), tail(&log)),
+            );
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+async fn serves(endpoint: &str) -> bool {
+    let Ok(endpoint) = tonic::transport::Endpoint::from_shared(endpoint.to_owned()) else { return false };
+    let Ok(channel) = endpoint.connect_timeout(Duration::from_secs(1)).timeout(Duration::from_secs(1)).connect().await
+    else {
+        return false;
+    };
+    let request = HealthCheckRequest { service: "holdfast.v1.Dispersal".to_owned() };
+    let answer = HealthClient::new(channel).check(request).await;
+    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
+}
+
+async fn start_l1(layout: &Layout, l1: &mut L1, tied: bool) -> anyhow::Result<()> {
+    progress("starting the embedded L1");
+    let chain_log = layout.chain_log();
+    let chain_log = chain_log.to_str().context("the devnet's path is not UTF-8")?;
+    let log = layout.log("l1");
+    let process = process::start(&["devnet", "l1", "--listen", &l1.listen, "--state", chain_log], &log, tied)?;
+    // Noted at once, so that it is stopped even when the wait is cut short.
+    l1.process = Some(process.clone());
+    let deadline = Instant::now() + START_LIMIT;
+    while tokio::net::TcpStream::connect(&l1.listen).await.is_err() {
+        if !process.is_running() || Instant::now() > deadline {
+            return fail(Exit::Other, format!("the L1 does not serve; the end of {}:\n{}", log.display(), tail(&log)));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+/// Deploys the registry; registers each member's key and endpoint from the member's account; makes epoch 1 and the
+/// namespace; and waits until all are final.
+async fn register(
+    layout: &Layout,
+    state: &mut State,
+    url: &str,
+    parameters: CommitteeParameters,
+    secrets: &[SecretKey],
+    disperser: &DisperserKey,
+) -> anyhow::Result<(Committee, Namespace)> {
+    progress("deploying the registry, registering keys and committee");
+    let governance = DEV_KEYS[0];
+    files::write_new_secret(&layout.l1_key(), hex::encode(governance).as_bytes())?;
+    let account = DisperserKey::from_bytes(&governance)?.address();
+    let deployment = Deployment { governance: account, guardian: account, delay: 0 };
+    let (governor, _) = Publisher::deploy(url, &governance, deployment, PublisherOptions::default()).await?;
+    let registry = governor.registry();
+    if let Some(l1) = state.l1.as_mut() {
+        l1.registry = registry.to_string();
+    }
+    for (member, secret) in state.members.iter().zip(secrets) {
+        let key = DEV_KEYS[1 + usize::from(member.slot) % (DEV_KEYS.len() - 1)];
+        files::write_new_secret(&layout.member_dir(member.slot).join("account.key"), hex::encode(key).as_bytes())?;
+        let owner = Publisher::connect(url, registry, &key).await?;
+        owner.register_key(&secret.public_key(), &secret.prove_possession()).await?;
+        owner.set_endpoint(&secret.public_key(), &member.endpoint()).await?;
+    }
+    let keys: Vec<_> = secrets.iter().map(SecretKey::public_key).collect();
+    let (epoch, _) = governor.propose_epoch(&keys, &parameters, None).await?;
+    let salt = *keccak256(NAMESPACE).as_bytes();
+    let (namespace, receipt) = governor.create_namespace(salt, MIN_RETENTION, &[disperser.address()]).await?;
+    progress("waiting until L1 has finalized them");
+    governor.wait_final(receipt.block, START_LIMIT).await?;
+    let record = ChainRegistry::connect(url, registry).await?.epoch(epoch).await?;
+    Ok((Committee::clone(&record.committee), namespace))
+}
+
+fn write_committee_file(
+    layout: &Layout,
+    state: &State,
+    committee: &Committee,
+    secrets: &[SecretKey],
+    namespace: Namespace,
+    disperser: &DisperserKey,
+) -> anyhow::Result<()> {
+    let members = state.members.iter().zip(secrets).map(|(member, secret)| FileMember {
+        slot: member.slot,
+        public_key: secret.public_key(),
+        proof_of_possession: secret.prove_possession(),
+        endpoint: member.endpoint(),
+    });
+    let namespace =
+        FileNamespace { id: namespace, dispersers: vec![disperser.address()], min_retention: MIN_RETENTION };
+    let parameters = committee.parameters();
+    let file = CommitteeFile {
+        chain_id: committee.domain().chain_id,
+        registry: Some(committee.domain().registry),
+        epoch: committee.epoch(),
+        original_shards: parameters.original_shards(),
+        total_shards: parameters.total_shards(),
+        threshold: parameters.threshold(),
+        max_payload: parameters.max_payload(),
+        members: members.collect(),
+        namespaces: vec![namespace],
+    };
+    files::write(&layout.committee_file(), file.to_json().as_bytes())
+}
+
+/// Writes every member's configuration and the client's.
+fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
+    let source = |base: &str| match &state.l1 {
+        Some(l1) => format!("[l1]\nrpc_url = \"{}\"\nregistry = \"{}\"\n", l1.url(), l1.registry),
+        None => format!("committee_file = \"{base}committee.json\"\n"),
+    };
+    for member in &state.members {
+        let text = format!(
+            "# A member of a devnet.\nlisten = \"{}\"\ndata_dir = \"data\"\nkeystore = \"keystore.json\"\npassword_file = \"password\"\n{}",
+            member.listen,
+            source("../"),
+        );
+        files::write(&layout.member_config(member.slot), text.as_bytes())?;
+    }
+    let l1_key = if state.l1.is_some() { "l1_key_file = \"l1.key\"\n" } else { "" };
+    let text = format!(
+        "# For holdfast put, get, cert and status on this devnet.\nnamespace = \"{}\"\ndisperser_key_file = \"disperser.key\"\n{l1_key}{}",
+        state.namespace,
+        source(""),
+    );
+    files::write(&layout.client_config(), text.as_bytes())
+}
+
+/// Loopback addresses that nothing listens on. All are held at once, so that they differ.
+fn free_addresses(count: usize) -> anyhow::Result<Vec<String>> {
+    let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+    held.iter().map(|listener| Ok(listener.local_addr()?.to_string())).collect()
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_protocol() {
+        for (n, t, k) in [(4, 3, 2), (5, 4, 2), (6, 5, 2), (7, 6, 2), (10, 8, 3), (13, 11, 3), (20, 17, 3)] {
+            assert_eq!(defaults(n), (t, k), "n = {n}");
+        }
+    }
+
+    #[test]
+    fn defaults_are_valid_for_every_size() {
+        for n in 3..=94 {
+            let (t, k) = defaults(n);
+            let code = Parameters::new(k, n).expect("code parameters");
+            CommitteeParameters::new(code, t, CommitteeParameters::DEFAULT_MAX_PAYLOAD)
+                .unwrap_or_else(|error| panic!("n = {n}: {error}"));
+        }
+    }
+}

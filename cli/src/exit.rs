@@ -1,0 +1,94 @@
+//! Exit codes, and the one place that decides which error gets which.
+
+use holdfast_client as client;
+use holdfast_contracts as contracts;
+
+/// Exit codes of every subcommand; 0 is success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Anything not listed below.
+    Other = 1,
+    /// Bad arguments or configuration.
+    Usage = 2,
+    /// The quorum was not reached, or too few members could be reached.
+    Unreachable = 3,
+    /// Something did not verify.
+    Verification = 4,
+    /// Certainly not stored.
+    NotFound = 5,
+    /// Refused because carrying on would lose or endanger data.
+    Unsafe = 6,
+    /// Was stored; its retention has ended.
+    Expired = 7,
+}
+
+/// An error that knows its exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+/// `Err` with an exit code of its own.
+pub(crate) fn fail<T>(exit: Exit, message: impl Into<String>) -> anyhow::Result<T> {
+    Err(Failure { exit, message: message.into() }.into())
+}
+
+/// The exit code of an error, from the first cause in its chain that says.
+pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
+    error
+        .chain()
+        .find_map(|cause| {
+            if let Some(failure) = cause.downcast_ref::<Failure>() {
+                return Some(failure.exit);
+            }
+            if let Some(error) = cause.downcast_ref::<contracts::Error>() {
+                return Some(of_registry(error));
+            }
+            cause.downcast_ref::<client::Error>().map(of_client)
+        })
+        .unwrap_or(Exit::Other)
+}
+
+/// An error for people: with its causes, and what each member did on a line of its own.
+pub(crate) fn explain(error: &anyhow::Error) -> String {
+    let mut text = format!("{error:#}");
+    let failures = error.chain().find_map(|cause| cause.downcast_ref::<client::Error>()).map(client::Error::failures);
+    for failure in failures.unwrap_or_default() {
+        text = text.replacen(&format!("; {failure}"), &format!("\n  {failure}"), 1);
+    }
+    text
+}
+
+/// The exit code of an error of the registry.
+pub(crate) fn of_registry(error: &contracts::Error) -> Exit {
+    use contracts::{Error, Fault};
+    match (error, error.fault()) {
+        // Only a certificate names these.
+        (Error::UnknownEpoch { .. } | Error::UnknownNamespace { .. } | Error::NotAvailable { .. }, _) => {
+            Exit::Verification
+        }
+        (Error::NoActiveEpoch { .. }, _) | (_, Fault::L1) => Exit::Unreachable,
+        (_, Fault::Config) => Exit::Usage,
+        (_, Fault::Caller) => Exit::Other,
+    }
+}
+
+fn of_client(error: &client::Error) -> Exit {
+    match error {
+        client::Error::EmptyPayload
+        | client::Error::PayloadTooLarge { .. }
+        | client::Error::NotConfigured { .. }
+        | client::Error::Invalid { .. }
+        | client::Error::Statement(_) => Exit::Usage,
+        client::Error::QuorumNotReached { .. }
+        | client::Error::NotRetrievable { .. }
+        | client::Error::Unknown { .. } => Exit::Unreachable,
+        client::Error::Registry(error) => of_registry(error),
+        client::Error::Certificate(_) | client::Error::Inconsistent { .. } => Exit::Verification,
+        client::Error::NotFound { .. } => Exit::NotFound,
+        client::Error::Expired { .. } => Exit::Expired,
+        _ => Exit::Other,
+    }
+}

@@ -1,0 +1,257 @@
+//! `holdfast member`: set up, check, run and look at one committee member.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use holdfast_certificate::{Address, SecretKey, keystore::Strength};
+use holdfast_committee as committee;
+use holdfast_proto::v1::{GetInfoRequest, node_client::NodeClient};
+use serde::Serialize;
+
+use crate::{
+    exit::{Exit, fail, of_registry},
+    files, keys,
+    output::{Output, human_bytes},
+    shutdown::Shutdown,
+    times::now,
+};
+
+const DEFAULT_FILE: &str = "member.toml";
+const STATUS_LIMIT: Duration = Duration::from_secs(5);
+
+/// Set up, check, run and look at one committee member.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Member {
+    /// Make a member's folder: signing key, password, configuration.
+    ///
+    /// Example: holdfast member init --dir m0 --listen 0.0.0.0:7400 --rpc-url URL --registry ADDRESS
+    Init(InitArgs),
+    /// Check the configuration, the key, the registry and the clock, and print what is in force; starts nothing.
+    ///
+    /// Example: holdfast --config m0/member.toml member check
+    Check,
+    /// Run the member until SIGTERM or SIGINT; a second signal ends it at once.
+    ///
+    /// Example: holdfast --config m0/member.toml member run
+    Run {
+        /// Stop when standard input closes.
+        #[arg(long, hide = true)]
+        until_stdin_closes: bool,
+    },
+    /// Ask the running member what it says of itself.
+    ///
+    /// Example: holdfast --config m0/member.toml member status
+    Status,
+}
+
+/// A new member.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder to make.
+    #[arg(long)]
+    dir: PathBuf,
+    /// Where the member listens.
+    #[arg(long, default_value = "127.0.0.1:7400")]
+    listen: SocketAddr,
+    /// URL of an Ethereum JSON-RPC node.
+    #[arg(long, requires = "registry", conflicts_with = "committee_file")]
+    rpc_url: Option<String>,
+    /// The CommitteeRegistry contract.
+    #[arg(long, requires = "rpc_url")]
+    registry: Option<Address>,
+    /// A committee file, for a committee that is not read from L1.
+    #[arg(long, required_unless_present = "rpc_url")]
+    committee_file: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    config: PathBuf,
+    public_key: String,
+    proof_of_possession: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Checked {
+    config: committee::Config,
+    public_key: String,
+    chain_id: u64,
+    registry: String,
+    epoch: Option<u64>,
+    slot: Option<u16>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    version: String,
+    epoch: u64,
+    slot: Option<u32>,
+    blobs: u64,
+    stored_bytes: u64,
+    clock_off_seconds: i64,
+    writes_disabled: Option<String>,
+}
+
+pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    let config = config.unwrap_or(Path::new(DEFAULT_FILE));
+    match command {
+        Member::Init(args) => init(&args, output),
+        Member::Check => check(&load(config)?, output).await,
+        Member::Run { until_stdin_closes } => {
+            let shutdown = Shutdown::listen(until_stdin_closes)?;
+            committee::run(load(config)?, async move { shutdown.requested().await }).await.or_else(refused)
+        }
+        Member::Status => status(&load(config)?, output).await,
+    }
+}
+
+fn load(file: &Path) -> anyhow::Result<committee::Config> {
+    committee::Config::load(file).or_else(|error| fail(Exit::Usage, error.to_string()))
+}
+
+/// What the operator must set right before the member starts has its own exit codes.
+fn refused(error: committee::Error) -> anyhow::Result<()> {
+    match error {
+        committee::Error::Config(_)
+        | committee::Error::File { .. }
+        | committee::Error::Keystore { .. }
+        | committee::Error::InUse { .. }
+        | committee::Error::Listen { .. } => fail(Exit::Usage, error.to_string()),
+        committee::Error::Registry(ref cause) => fail(of_registry(cause), error.to_string()),
+        committee::Error::Store(_) => fail(Exit::Unsafe, error.to_string()),
+        _ => Err(error.into()),
+    }
+}
+
+fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
+    fs::create_dir_all(&args.dir).with_context(|| format!("cannot make {}", args.dir.display()))?;
+    let path = args.dir.join("member.toml");
+    if path.exists() {
+        return fail(Exit::Unsafe, format!("{} exists: this folder is a member's already", path.display()));
+    }
+    let password = args.dir.join("password.txt");
+    files::write_new_secret(&password, hex::encode(SecretKey::generate().to_bytes().as_ref()).as_bytes())?;
+    let key = SecretKey::generate();
+    keys::write_keystore(&args.dir.join("keystore.json"), &key, &files::password(&password)?, Strength::Standard)?;
+    let mut config = committee::Config::in_folder(args.listen, Path::new(""));
+    config.committee_file = args.committee_file.as_deref().map(std::path::absolute).transpose()?;
+    config.l1 =
+        args.rpc_url.clone().zip(args.registry).map(|(rpc_url, registry)| committee::config::L1 { rpc_url, registry });
+    config.check().or_else(|error| fail(Exit::Usage, error.to_string()))?;
+    config.write(&path)?;
+    let made = Made {
+        config: path,
+        public_key: key.public_key().to_string(),
+        proof_of_possession: key.prove_possession().to_string(),
+    };
+    output.print(&made, |made| {
+        format!(
+            "configuration        {}\npublic key           {}\nproof of possession  {}\n\nBack up keystore.json and password.txt, apart from each other.",
+            made.config.display(),
+            made.public_key,
+            made.proof_of_possession
+        )
+    })
+}
+
+async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()> {
+    let key = keys::unlock(&config.keystore, &config.password_file)?;
+    let registry = match committee::registry(config).await {
+        Ok(registry) => registry,
+        Err(error) => return refused(error),
+    };
+    let mut problems = Vec::new();
+    let (mut epoch, mut slot) = (None, None);
+    match registry.active_epoch(now()).await {
+        Ok(record) => {
+            epoch = Some(record.committee.epoch());
+            slot = record.committee.slot_of(&key.public_key());
+            if slot.is_none() {
+                problems.push(format!("epoch {} has no slot for this key", record.committee.epoch()));
+            }
+        }
+        Err(error) => problems.push(error.to_string()),
+    }
+    if let Err(error) = std::net::TcpListener::bind(config.listen) {
+        problems.push(format!("cannot listen on {}: {error}", config.listen));
+    }
+    let domain = registry.domain();
+    let checked = Checked {
+        config: config.clone(),
+        public_key: key.public_key().to_string(),
+        chain_id: domain.chain_id,
+        registry: domain.registry.to_string(),
+        epoch,
+        slot,
+        problems,
+    };
+    let in_force = toml::to_string_pretty(config)?;
+    output.print(&checked, |checked| {
+        let number = |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        let mut text = format!(
+            "{in_force}\npublic key  {}\nchain id    {}\nregistry    {}\nepoch       {}\nslot        {}\n",
+            checked.public_key,
+            checked.chain_id,
+            checked.registry,
+            number(checked.epoch),
+            number(checked.slot.map(u64::from)),
+        );
+        for problem in &checked.problems {
+            text += &format!("problem     {problem}\n");
+        }
+        text
+    })?;
+    if checked.problems.is_empty() { Ok(()) } else { fail(Exit::Usage, checked.problems.join("; ")) }
+}
+
+async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()> {
+    // A member that listens on every address is asked on loopback.
+    let mut address = config.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?
+        .connect_timeout(STATUS_LIMIT)
+        .timeout(STATUS_LIMIT);
+    let channel = match endpoint.connect().await {
+        Ok(channel) => channel,
+        Err(error) => {
+            return fail(
+                Exit::Unreachable,
+                format!("no member answers on {address}: {:#}", anyhow::Error::from(error)),
+            );
+        }
+    };
+    let info = NodeClient::new(channel).get_info(GetInfoRequest {}).await?.into_inner();
+    let status = Status {
+        version: info.version,
+        epoch: info.epoch,
+        slot: info.slot,
+        blobs: info.blobs,
+        stored_bytes: info.stored_bytes,
+        clock_off_seconds: info.time.cast_signed().wrapping_sub(now().cast_signed()),
+        writes_disabled: Some(info.writes_disabled).filter(|reason| !reason.is_empty()),
+    };
+    output.print(&status, |status| {
+        format!(
+            "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nwrites    {}\n",
+            status.version,
+            status.epoch,
+            status.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string()),
+            status.blobs,
+            human_bytes(status.stored_bytes),
+            status.clock_off_seconds,
+            status.writes_disabled.as_deref().unwrap_or("enabled"),
+        )
+    })
+}

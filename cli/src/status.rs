@@ -1,0 +1,84 @@
+//! `holdfast status`: what every member of the active epoch says of itself.
+
+use std::path::Path;
+
+use holdfast_client::{Client, MemberStatus};
+use serde::Serialize;
+
+use crate::{
+    config::Config,
+    output::{Output, human_bytes, table},
+    times::now,
+};
+
+/// One member, as it answered.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    epoch: u64,
+    slot: u16,
+    endpoint: String,
+    public_key: String,
+    state: String,
+    version: Option<String>,
+    blobs: Option<u64>,
+    stored_bytes: Option<u64>,
+    clock_off_seconds: Option<i64>,
+    answered_in_milliseconds: Option<f64>,
+}
+
+pub(crate) async fn run(config: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    print(&Config::load(config)?.reader().await?, output).await
+}
+
+/// Asks every member and prints what it says.
+pub(crate) async fn print(client: &Client, output: Output) -> anyhow::Result<()> {
+    let rows: Vec<Row> = client.status().await?.into_iter().map(row).collect();
+    output.print(&rows, |rows| {
+        let mut cells =
+            vec![["member", "endpoint", "state", "blobs", "stored", "clock", "ms"].map(str::to_owned).to_vec()];
+        for row in rows {
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            cells.push(vec![
+                format!("m{}", row.slot),
+                row.endpoint.clone(),
+                row.state.clone(),
+                or_dash(row.blobs.map(|blobs| blobs.to_string())),
+                or_dash(row.stored_bytes.map(human_bytes)),
+                or_dash(row.clock_off_seconds.map(|off| format!("{off:+} s"))),
+                or_dash(row.answered_in_milliseconds.map(|ms| format!("{ms:.1}"))),
+            ]);
+        }
+        table(&cells)
+    })
+}
+
+fn row(status: MemberStatus) -> Row {
+    let mut row = Row {
+        epoch: status.epoch,
+        slot: status.slot,
+        endpoint: status.endpoint,
+        public_key: status.public_key.to_string(),
+        state: String::new(),
+        version: None,
+        blobs: None,
+        stored_bytes: None,
+        clock_off_seconds: None,
+        answered_in_milliseconds: None,
+    };
+    match status.info {
+        Err(failure) => row.state = failure.reason.to_string(),
+        Ok(info) => {
+            row.state = match &info.writes_disabled {
+                None => "serving".to_owned(),
+                Some(reason) => format!("reads only: {reason}"),
+            };
+            row.clock_off_seconds = Some(info.time.cast_signed().wrapping_sub(now().cast_signed()));
+            row.version = Some(info.version);
+            row.blobs = Some(info.blobs);
+            row.stored_bytes = Some(info.stored_bytes);
+            row.answered_in_milliseconds = Some(info.answered_in.as_secs_f64() * 1e3);
+        }
+    }
+    row
+}

@@ -1,0 +1,45 @@
+//! Times and spans of time on the command line.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use holdfast_certificate::HOUR;
+
+/// Unix seconds by this machine's clock.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The first whole hour at or after a time: statements are on an hourly grid, so that a retried one is the same.
+pub(crate) fn hour_at_or_after(seconds: u64) -> u64 {
+    seconds.div_ceil(HOUR).saturating_mul(HOUR)
+}
+
+/// A point in time as a person reads it, in UTC.
+pub(crate) fn human_time(seconds: u64) -> String {
+    if seconds == 0 {
+        return "-".to_owned();
+    }
+    UNIX_EPOCH
+        .checked_add(Duration::from_secs(seconds))
+        .map_or_else(|| seconds.to_string(), |time| humantime::format_rfc3339_seconds(time).to_string())
+}
+
+/// A point in time from an argument: unix seconds, RFC 3339, or `now`.
+pub(crate) fn parse_time(text: &str) -> Result<u64, String> {
+    if text == "now" {
+        return Ok(now());
+    }
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+    humantime::parse_rfc3339_weak(text)
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .map(|since| since.as_secs())
+        .ok_or_else(|| format!("{text:?} is no time: give unix seconds, 2026-01-31T12:00:00Z, or now"))
+}
+
+/// A span such as `28d` or `36h`.
+pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{text:?} is no span of time such as 28d or 36h: {error}"))
+}

@@ -1,0 +1,12 @@
+//! The `holdfast` binary as its users meet it: exit codes, messages, JSON, processes.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod certificates;
+mod configuration;
+mod demo;
+mod devnet;
+mod keys;
+mod member;
+mod quorum;
+mod support;

@@ -1,0 +1,62 @@
+//! `holdfast member`: what an operator can get wrong.
+
+use std::fs;
+
+use crate::support::{Devnet, run};
+
+#[test]
+fn a_running_member_says_how_it_is_and_another_cannot_take_its_port_or_data() {
+    let devnet = Devnet::shared();
+    let config = |name: &str| devnet.dir().join("m0").join(name).to_str().unwrap().to_owned();
+    let ours = config("member.toml");
+    let status = run(&["--json", "--config", &ours, "member", "status"]).ok().json();
+    assert_eq!(
+        (&status["slot"], &status["epoch"], &status["writesDisabled"]),
+        (&0.into(), &1.into(), &serde_json::Value::Null)
+    );
+
+    let listen = devnet.state()["members"][0]["listen"].as_str().unwrap().to_owned();
+    let text = fs::read_to_string(&ours).unwrap();
+    fs::write(config("port.toml"), text.replace("\"data\"", "\"data2\"")).unwrap();
+    run(&["--config", &config("port.toml"), "member", "run"]).fails(2, &[&listen, "in use by another process"]);
+    run(&["--config", &config("port.toml"), "member", "check"]).fails(2, &["cannot listen on", &listen]);
+
+    fs::write(config("data.toml"), text.replace(&listen, "127.0.0.1:0")).unwrap();
+    run(&["--config", &config("data.toml"), "member", "run"]).fails(6, &["data folder", "in use by another process"]);
+}
+
+#[test]
+fn a_misspelt_key_is_answered_with_the_nearest() {
+    let devnet = Devnet::shared();
+    let config = |name: &str| devnet.dir().join("m1").join(name).to_str().unwrap().to_owned();
+    let text = fs::read_to_string(config("member.toml")).unwrap();
+    fs::write(config("misspelt.toml"), text.replace("listen", "lissen")).unwrap();
+    for verb in ["check", "run", "status"] {
+        run(&["--config", &config("misspelt.toml"), "member", verb]).fails(2, &["`lissen`", "did you mean `listen`"]);
+    }
+}
+
+#[test]
+fn init_makes_a_folder_once_and_check_says_what_is_missing() {
+    let devnet = Devnet::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("m").to_str().unwrap().to_owned();
+    let committee = devnet.dir().join("committee.json").to_str().unwrap().to_owned();
+    let init = ["--json", "member", "init", "--dir", &dir, "--listen", "127.0.0.1:0", "--committee-file", &committee];
+    let made = run(&init).ok().json();
+    assert!(made["publicKey"].is_string() && made["proofOfPossession"].is_string());
+    let before = fs::read(folder.path().join("m/keystore.json")).unwrap();
+    run(&init).fails(6, &["member.toml exists"]);
+    assert_eq!(fs::read(folder.path().join("m/keystore.json")).unwrap(), before);
+
+    let config = made["config"].as_str().unwrap();
+    let checked = run(&["--json", "--config", config, "member", "check"]);
+    checked.fails(2, &["epoch 1 has no slot for this key"]);
+    assert_eq!((&checked.json()["epoch"], &checked.json()["slot"]), (&1.into(), &serde_json::Value::Null));
+    run(&["member", "init", "--dir", &dir]).fails(2, &["--committee-file"]);
+
+    fs::write(folder.path().join("m/password.txt"), "another").unwrap();
+    for verb in ["check", "run"] {
+        run(&["--config", config, "member", verb]).fails(2, &["keystore.json", "password"]);
+    }
+}
