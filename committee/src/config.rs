@@ -16,7 +16,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
-use holdfast_certificate::Address;
+use holdfast_certificate::{Address, Namespace};
 use serde::{Deserialize, Serialize};
 
 const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
@@ -110,6 +110,9 @@ pub struct Policy {
     pub max_whole: Duration,
     /// What each namespace may have outstanding, in GiB times days: 30720 is 1 TiB for 30 days.
     pub namespace_quota_gib_days: u64,
+    /// The namespaces that the member serves; every one that the registry has if empty. Anybody can make a namespace on
+    /// L1, and each has a quota of its own, so a member on an open network names those it serves.
+    pub namespaces: Vec<Namespace>,
 }
 
 /// What a member takes on at once.
@@ -132,7 +135,7 @@ pub struct Limits {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { max_retention: 90 * DAY, max_whole: 30 * DAY, namespace_quota_gib_days: 30_720 }
+        Self { max_retention: 90 * DAY, max_whole: 30 * DAY, namespace_quota_gib_days: 30_720, namespaces: Vec::new() }
     }
 }
 

@@ -65,6 +65,9 @@ pub(crate) enum Error {
     /// No key can be recovered from the disperser's signature.
     #[error("disperser signature: {0}")]
     DisperserSignature(#[source] holdfast_certificate::Error),
+    /// The member's operator serves other namespaces.
+    #[error("namespace {0} is not among those that this member serves")]
+    NotServed(Namespace),
     /// The signature is by a key that may not disperse for this namespace, or is over another statement.
     #[error("the signature over this statement is by {got}, which is not a disperser of namespace {namespace}")]
     NotAllowed {

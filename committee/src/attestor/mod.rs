@@ -110,6 +110,7 @@ impl Attestor {
             Err(e) => return Err(Error::Registry(e)),
         };
         let slot = rules::epoch(&statement, &active, now, &self.public_key)?;
+        rules::served(&statement, &self.policy)?;
         let namespace = self.namespace(&statement.namespace).await?;
         let digest = statement.digest(&self.domain());
         let disperser = disperser_signature.recover(&digest).map_err(Error::DisperserSignature)?;

@@ -30,6 +30,15 @@ pub(super) fn epoch(statement: &Statement, active: &EpochRecord, now: u64, key: 
     committee.slot_of(key).ok_or_else(|| Error::NoSlot { key: Box::new(*key), epoch: committee.epoch() })
 }
 
+/// The namespace is one that this member serves.
+pub(super) fn served(statement: &Statement, policy: &Policy) -> Result<(), Error> {
+    if policy.namespaces.is_empty() || policy.namespaces.contains(&statement.namespace) {
+        Ok(())
+    } else {
+        Err(Error::NotServed(statement.namespace))
+    }
+}
+
 /// The disperser may disperse for the namespace.
 pub(super) fn disperser(statement: &Statement, namespace: &NamespaceRecord, disperser: Address) -> Result<(), Error> {
     if namespace.dispersers.contains(&disperser) {

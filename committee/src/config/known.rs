@@ -7,7 +7,7 @@ use figment::{
 
 use super::Error;
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "listen",
     "data_dir",
     "keystore",
@@ -20,6 +20,7 @@ const KEYS: [&str; 18] = [
     "policy.max_retention",
     "policy.max_whole",
     "policy.namespace_quota_gib_days",
+    "policy.namespaces",
     "limits",
     "limits.receiving_mib",
     "limits.sending_mib",

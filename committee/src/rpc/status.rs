@@ -164,7 +164,7 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
         | E::WrongBlob { .. } => (Code::InvalidArgument, Tell::All),
         E::WrongEpoch { .. } | E::NoActiveEpoch { .. } | E::NoSlot { .. } => (Code::FailedPrecondition, Tell::All),
         E::UnknownNamespace(_) => (Code::NotFound, Tell::All),
-        E::DisperserSignature(_) | E::NotAllowed { .. } => (Code::PermissionDenied, Tell::All),
+        E::NotServed(_) | E::DisperserSignature(_) | E::NotAllowed { .. } => (Code::PermissionDenied, Tell::All),
         E::TooManyStrangers { .. } => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_MS)),
         E::OverQuota(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Store(error) => store_verdict(error),

@@ -491,3 +491,25 @@ async fn made_up_namespaces_are_looked_up_one_at_a_time_and_keep_nobody_else_wai
     strangers.shutdown().await;
     let _stopped = member.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_anybody_made_on_l1_is_not_served_where_the_operator_named_others() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let encoded = coded(1000, 1, Dispersal::ByShard);
+    let statement = world.statement(&encoded);
+    let mut config = World::config(folder.path());
+    config.policy.namespaces = vec![Namespace::from([4; 32])];
+    let member = world.member(config.clone(), Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let status =
+        peer.send_shard(vec![Part::Header(world.shard_header(&statement, &encoded))]).await.expect_err("refused");
+    assert_eq!(status.code(), Code::PermissionDenied, "{status}");
+    assert!(status.message().contains(&world.namespace.to_string()), "{status}");
+    assert!(peer.list().await.is_empty(), "nothing was signed");
+    member.stop().await.expect("stops");
+    // Named, it is served.
+    config.policy.namespaces.push(world.namespace);
+    let member = world.member(config, clock).launch().await.expect("starts");
+    Peer::connect(&member).await.store(&world, &encoded, &statement).await;
+    member.stop().await.expect("stops");
+}

@@ -55,6 +55,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (A::NoSlot { key: key(), epoch: 1 }.into(), Code::FailedPrecondition, All),
         (A::UnknownNamespace(namespace).into(), Code::NotFound, All),
         (A::TooManyStrangers { namespace }.into(), Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+        (A::NotServed(namespace).into(), Code::PermissionDenied, All),
         (A::DisperserSignature(certificate()).into(), Code::PermissionDenied, All),
         (A::NotAllowed { got: Address::from([1; 20]), namespace }.into(), Code::PermissionDenied, All),
         (A::OverQuota(over).into(), Code::ResourceExhausted, RetryAfter(RETRY_LATER_MS)),
