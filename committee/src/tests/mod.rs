@@ -3,7 +3,9 @@
 mod attack;
 mod crash;
 mod damage;
+mod exhaustion;
 mod lifecycle;
+mod namespaces;
 mod retention;
 
 use std::{

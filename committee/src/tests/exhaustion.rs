@@ -1,0 +1,197 @@
+//! Peers that use up memory or time: dispersers that stall or hang up, readers that do not read.
+
+use std::time::Duration;
+
+use tonic::Code;
+use v1::store_shard_request::Part;
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disperser_that_sends_nothing_more_is_cut_off() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.limits.stream_deadline = Duration::from_millis(300);
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let encoded = coded(10_000, 1, Dispersal::ByShard);
+    let header = world.shard_header(&world.statement(&encoded), &encoded);
+    for parts in
+        [vec![], vec![Part::Header(header.clone())], vec![Part::Header(header), Part::Chunk(Bytes::from_static(&[1]))]]
+    {
+        let sent = futures::stream::iter(parts.into_iter().map(|part| v1::StoreShardRequest { part: Some(part) }));
+        let stalled = futures::StreamExt::chain(sent, futures::stream::pending());
+        let status = peer.dispersal.clone().store_shard(stalled).await.expect_err("stalled");
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    }
+    member.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_beyond_the_budget_are_shed_with_a_retry_hint() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.limits.receiving_mib = 1;
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let encoded = coded(2_000_000, 1, Dispersal::ByShard);
+    let statement = world.statement(&encoded);
+    // The first takes nearly all of the budget and then sends nothing.
+    let first = coded(2_000_000, 2, Dispersal::ByShard);
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let send = |part| sender.send(v1::StoreShardRequest { part: Some(part) });
+    let mut client = peer.dispersal.clone();
+    let call =
+        tokio::spawn(async move { client.store_shard(tokio_stream::wrappers::ReceiverStream::new(receiver)).await });
+    send(Part::Header(world.shard_header(&world.statement(&first), &first))).await.expect("sent");
+    // It has its share once the second is refused for want of memory; until then the second is taken.
+    let status = loop {
+        match peer.store_shard(world.shard_header(&statement, &encoded), shard(&encoded)).await {
+            Ok(_) => clock.set(clock.now() + 1),
+            Err(status) => break status,
+        }
+        assert!(clock.now() < NOW + 100, "never refused");
+        let other = coded(2_000_000, u8::try_from(clock.now() - NOW + 2).expect("small"), Dispersal::ByShard);
+        if let Err(status) = peer.store_shard(world.shard_header(&world.statement(&other), &other), shard(&other)).await
+        {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    assert!(status.metadata().contains_key("grpc-retry-pushback-ms"));
+    send(Part::Chunk(shard(&first))).await.expect("sent");
+    drop(sender);
+    let attestation = call.await.expect("joined").expect("stored").into_inner().attestation.expect("an attestation");
+    world.verify(&world.statement(&first), &attestation);
+    member.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_back_for_a_retried_dispersal_counts_as_memory_too() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.limits.receiving_mib = 1;
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    for dispersal in [Dispersal::ByShard, Dispersal::ByPayload] {
+        let encoded = coded(2_000_000, 1, dispersal);
+        peer.store(&world, &encoded, &world.statement(&encoded)).await;
+        // A write that hangs keeps the whole budget.
+        let hanging = Hanging::start(&world, &member, &peer, coded(2_000_000, 2, dispersal)).await;
+        let statement = world.statement(&encoded);
+        let again = async {
+            match dispersal {
+                Dispersal::ByShard => {
+                    peer.send_shard(vec![Part::Header(world.shard_header(&statement, &encoded))]).await
+                }
+                Dispersal::ByPayload => peer.store_payload(world.payload_header(&statement), Bytes::new()).await,
+            }
+        };
+        let answer = tokio::time::timeout(Duration::from_secs(10), again).await.expect("not taken");
+        let status = answer.expect_err("no room to read it back");
+        assert_eq!(status.code(), Code::ResourceExhausted, "{dispersal:?}: {status}");
+        hanging.end(&member).await.expect("stored");
+    }
+    member.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disperser_that_hangs_up_during_the_write_frees_no_memory_that_is_still_in_use() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.limits.receiving_mib = 1;
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let first = coded(2_000_000, 1, Dispersal::ByShard);
+    let hanging = Hanging::start(&world, &member, &peer, first.clone()).await;
+    hanging.hang_up();
+    let second = coded(2_000_000, 2, Dispersal::ByShard);
+    let statement = world.statement(&second);
+    let refused = peer.store_shard(world.shard_header(&statement, &second), shard(&second));
+    let answer = tokio::time::timeout(Duration::from_secs(10), refused).await.expect("not taken");
+    let status = answer.expect_err("no room");
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    assert!(hanging.end(&member).await.is_none(), "the caller has gone");
+    // The write went on all the same, and then there is room.
+    peer.store(&world, &second, &statement).await;
+    assert_eq!(peer.get_shard(first.id(), index(&first)).await.expect("held"), shard(&first));
+    member.stop().await.expect("stops");
+}
+
+/// A dispersal whose write hangs.
+struct Hanging {
+    call: tokio::task::JoinHandle<v1::Attestation>,
+}
+
+impl Hanging {
+    async fn start(world: &World, member: &Running, peer: &Peer, encoded: EncodedBlob) -> Self {
+        let faults = member.store().faults();
+        let before = faults.synced.load(Ordering::SeqCst);
+        faults.disk_hangs.store(true, Ordering::SeqCst);
+        let statement = world.statement(&encoded);
+        let (peer, shard_header, payload_header) =
+            (peer.clone(), world.shard_header(&statement, &encoded), world.payload_header(&statement));
+        let call = tokio::spawn(async move {
+            if encoded.blob().is_by_payload() {
+                peer.store_payload(payload_header, encoded.payload().clone()).await
+            } else {
+                peer.store_shard(shard_header, shard(&encoded)).await
+            }
+            .expect("stored")
+        });
+        tokio::time::timeout(Duration::from_secs(10), async {
+            while member.store().faults().synced.load(Ordering::SeqCst) == before {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("the write begins");
+        Self { call }
+    }
+
+    fn hang_up(&self) {
+        self.call.abort();
+    }
+
+    /// Lets the write go on; none when the caller has hung up.
+    async fn end(self, member: &Running) -> Option<v1::Attestation> {
+        member.store().faults().disk_hangs.store(false, Ordering::SeqCst);
+        self.call.await.ok()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_never_read_do_not_keep_others_from_reading() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    // Room for one such body, which does not fit a stream's window.
+    config.limits.sending_mib = 10;
+    config.limits.stream_deadline = Duration::from_millis(500);
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let encoded = coded(20 << 20, 1, Dispersal::ByShard);
+    peer.store(&world, &encoded, &world.statement(&encoded)).await;
+    let request = v1::GetShardRequest {
+        blob_id: Bytes::copy_from_slice(encoded.id().as_bytes()),
+        shard_index: index(&encoded).into(),
+    };
+    let mut unread = Peer::connect(&member).await.retrieval.get_shard(request).await.expect("begins").into_inner();
+    let read = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            match peer.get_shard(encoded.id(), index(&encoded)).await {
+                Ok(read) => break read,
+                Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status}"),
+            }
+        }
+    });
+    assert_eq!(read.await.expect("the share is given back"), shard(&encoded));
+    let cut = loop {
+        match unread.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("a body cut short must not look whole"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(cut.code(), Code::DeadlineExceeded, "{cut}");
+    member.stop().await.expect("stops");
+}
