@@ -20,6 +20,7 @@
 mod error;
 mod source;
 mod status;
+mod verdict;
 
 mod file;
 mod reader;
@@ -36,6 +37,7 @@ pub mod devchain;
 pub use error::{Error, Fault};
 pub use source::{EpochRecord, NamespaceRecord, Registry};
 pub use status::Status;
+pub use verdict::verdict;
 
 pub use file::FileRegistry;
 pub use reader::{ChainRegistry, ReaderOptions};

@@ -182,7 +182,7 @@ fn vectors(file: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(&path).expect(file)).expect("JSON")
 }
 
-fn all(file: &str) -> Vec<Value> {
+pub(crate) fn all(file: &str) -> Vec<Value> {
     let vectors = vectors(file).as_array().expect("a list").clone();
     assert!(!vectors.is_empty(), "{file}");
     vectors
