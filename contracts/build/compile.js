@@ -1,5 +1,6 @@
 // Compiles the contracts and writes one artifact for each contract in src and test, as
-// {"abi", "bytecode", "deployedBytecode"}. With --check it writes nothing, names the artifacts that are not what the
+// {"abi", "bytecode", "deployedBytecode", "immutableReferences"}; the last says at which bytes of the deployed code the
+// constructor put a value, where the artifact has zeros, so that code on a chain can be compared with it. With --check it writes nothing, names the artifacts that are not what the
 // sources give, and fails if there are any. Same sources and compiler, same bytes: the metadata hash is left out.
 "use strict";
 
@@ -21,7 +22,11 @@ const settings = {
   optimizer: { enabled: true, runs: 20000 },
   viaIR: true,
   metadata: { bytecodeHash: "none", appendCBOR: false },
-  outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] } },
+  outputSelection: {
+    "*": {
+      "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"],
+    },
+  },
 };
 
 // 2394: transient storage outlives a call. Epochs.sol marks with a number that is never used twice.
@@ -68,6 +73,9 @@ function artifacts(contracts) {
         abi: contract.abi,
         bytecode: `0x${contract.evm.bytecode.object}`,
         deployedBytecode: `0x${deployed}`,
+        immutableReferences: Object.values(contract.evm.deployedBytecode.immutableReferences || {})
+          .flat()
+          .sort((a, b) => a.start - b.start),
       };
       files.set(`${folder.artifacts}/${name}.json`, `${JSON.stringify(artifact, null, 2)}\n`);
     }

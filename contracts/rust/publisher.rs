@@ -143,7 +143,7 @@ impl Publisher {
     /// # Errors
     /// [`Error::Reverted`] when the key is not this account's or the URL too long; otherwise an L1 error.
     pub async fn set_endpoint(&self, key: &PublicKey, endpoint: &str) -> Result<PublishReceipt, Error> {
-        let call = setEndpointCall { keyId: key_id(key), endpoint: endpoint.to_owned() };
+        let call = setEndpointCall { keyId: key_id(key), endpoint: endpoint.to_owned(), tlsPin: B256::ZERO };
         Ok(self.sender.transact(self.registry, &call).await?.receipt)
     }
 

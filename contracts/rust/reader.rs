@@ -23,8 +23,8 @@ use self::cache::{Cache, Held};
 use crate::{
     EpochRecord, Error, Fault, NamespaceRecord, Registry, Status,
     bindings::CommitteeRegistry::{
-        self as abi, activeEpochCall, dispersersOfCall, endpointOfCall, epochCountCall, getEpochCall, namespaceOfCall,
-        slotKeysCall, verifyCall,
+        self as abi, activeEpochCall, endpointOfCall, epochCountCall, getEpochCall, namespaceOfCall, slotKeysCall,
+        verifyCall,
     },
     node::{Node, address_in, address_out},
 };
@@ -200,7 +200,7 @@ impl ChainRegistry {
     async fn read_endpoints(&self, committee: &Committee, block: u64) -> Result<Vec<String>, Error> {
         let calls = committee.keys().iter().map(|key| {
             let call = endpointOfCall { keyId: B256::from(*key.id().as_bytes()) };
-            async move { self.node.call(self.domain.registry, &call, block.into()).await }
+            async move { Ok(self.node.call(self.domain.registry, &call, block.into()).await?.endpoint) }
         });
         stream::iter(calls.collect::<Vec<_>>()).buffered(PARALLEL_CALLS).try_collect().await
     }
@@ -213,9 +213,8 @@ impl ChainRegistry {
         if rules.owner == address_out(Address::ZERO) {
             return Err(Error::UnknownNamespace { namespace: *namespace });
         }
-        let dispersers = self.node.call(registry, &dispersersOfCall { namespace: id }, block.into()).await?;
         Ok(NamespaceRecord {
-            dispersers: dispersers.into_iter().map(address_in).collect(),
+            dispersers: rules.dispersers.into_iter().map(address_in).collect(),
             min_retention: rules.minRetention,
         })
     }

@@ -1,10 +1,10 @@
-//! The registry's verdict on a certificate.
+//! The registry's verdict on a certificate or checkpoint.
 
 use std::fmt;
 
 use crate::Error;
 
-/// What `CommitteeRegistry.verify` says of a certificate; the numbers are the contract's.
+/// What `CommitteeRegistry` says of a certificate, checkpoint or proof; the numbers are the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Status {
@@ -30,10 +30,14 @@ pub enum Status {
     BadSignature = 9,
     /// No such namespace.
     UnknownNamespace = 10,
+    /// No such checkpoint was published.
+    UnknownCheckpoint = 11,
+    /// The path does not lead from the blob to the checkpoint's root.
+    NotIncluded = 12,
 }
 
 impl Status {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Ok,
         Self::Malformed,
         Self::UnknownEpoch,
@@ -45,6 +49,8 @@ impl Status {
         Self::BelowThreshold,
         Self::BadSignature,
         Self::UnknownNamespace,
+        Self::UnknownCheckpoint,
+        Self::NotIncluded,
     ];
 
     /// The contract's name of the status.
@@ -62,6 +68,8 @@ impl Status {
             Self::BelowThreshold => "BELOW_THRESHOLD",
             Self::BadSignature => "BAD_SIGNATURE",
             Self::UnknownNamespace => "UNKNOWN_NAMESPACE",
+            Self::UnknownCheckpoint => "UNKNOWN_CHECKPOINT",
+            Self::NotIncluded => "NOT_INCLUDED",
         }
     }
 
@@ -99,6 +107,6 @@ mod tests {
             assert_eq!(status as u8, number);
             assert_eq!(Status::try_from(number).expect("known"), status);
         }
-        assert!(Status::try_from(11).is_err());
+        assert!(Status::try_from(13).is_err());
     }
 }

@@ -4,6 +4,14 @@ pragma solidity 0.8.37;
 import {Bls, G1Point, G2Point} from "./Bls.sol";
 import {KeyBlob} from "./KeyBlob.sol";
 
+/// A slot of an epoch: its key, and what that key's account says of itself now.
+struct Slot {
+    bytes32 keyId;
+    address account;
+    string endpoint;
+    bytes32 tlsPin;
+}
+
 /// Members' keys and where they are served. Anyone registers a key whose possession they prove.
 ///
 /// The proof says that somebody knows the secret key, not who: a proof seen in the mempool can be registered by another
@@ -11,8 +19,8 @@ import {KeyBlob} from "./KeyBlob.sol";
 abstract contract Keys {
     /// A key, named by the hash of its compressed form, now belongs to `account`.
     event KeyRegistered(bytes32 indexed keyId, address indexed account, bytes compressedKey);
-    /// The key's account serves it at `endpoint` from now on.
-    event EndpointSet(bytes32 indexed keyId, string endpoint);
+    /// The key's account serves it at `endpoint` from now on, with this TLS key.
+    event EndpointSet(bytes32 indexed keyId, string endpoint, bytes32 tlsPin);
 
     /// A key is 256 bytes and a proof 128, both in EIP-2537 layout.
     error BadLength();
@@ -33,6 +41,7 @@ abstract contract Keys {
         /// A blob of one key: the negated one, which is what epochs are built from.
         address blob;
         string endpoint;
+        bytes32 tlsPin;
     }
 
     mapping(bytes32 keyId => Key) private _keys;
@@ -54,17 +63,18 @@ abstract contract Keys {
 
         Bls.negate(key);
         entry.account = msg.sender;
-        entry.blob = KeyBlob.create(abi.encode(key));
+        entry.blob = KeyBlob.create(abi.encodePacked(bytes1(0), abi.encode(key)));
         emit KeyRegistered(keyId, msg.sender, compressed);
     }
 
-    /// Says where the key's member is reached, a URL of at most 255 bytes. Only by the key's account.
-    function setEndpoint(bytes32 keyId, string calldata endpoint) external {
+    /// Says where the key's member is reached: a URL of at most 255 bytes, and the SHA-256 of the public key (DER
+    /// SubjectPublicKeyInfo, the pin of RFC 7469) that its TLS certificate has, zero for any. Only by the key's account.
+    function setEndpoint(bytes32 keyId, string calldata endpoint, bytes32 tlsPin) external {
         Key storage entry = _keys[keyId];
         if (entry.account != msg.sender) revert NotKeyAccount(entry.account);
         if (bytes(endpoint).length > MAX_ENDPOINT_BYTES) revert EndpointTooLong(bytes(endpoint).length);
-        entry.endpoint = endpoint;
-        emit EndpointSet(keyId, endpoint);
+        (entry.endpoint, entry.tlsPin) = (endpoint, tlsPin);
+        emit EndpointSet(keyId, endpoint, tlsPin);
     }
 
     /// The account that registered the key; zero when nobody has.
@@ -72,15 +82,21 @@ abstract contract Keys {
         return _keys[keyId].account;
     }
 
-    /// Where the key's member is reached; empty until its account has said so.
-    function endpointOf(bytes32 keyId) external view returns (string memory) {
-        return _keys[keyId].endpoint;
+    /// Where the key's member is reached, and with which TLS key; empty until its account has said so.
+    function endpointOf(bytes32 keyId) external view returns (string memory endpoint, bytes32 tlsPin) {
+        return (_keys[keyId].endpoint, _keys[keyId].tlsPin);
+    }
+
+    /// The slot that has this key.
+    function _slotOf(bytes32 keyId) internal view returns (Slot memory) {
+        Key storage entry = _keys[keyId];
+        return Slot({keyId: keyId, account: entry.account, endpoint: entry.endpoint, tlsPin: entry.tlsPin});
     }
 
     /// Copies the negated key over `key`.
     function _readNegatedKey(bytes32 keyId, G2Point memory key) internal view {
         address blob = _keys[keyId].blob;
         if (blob == address(0)) revert UnknownKey(keyId);
-        KeyBlob.read(blob, 0, key);
+        KeyBlob.read(blob, 1, key);
     }
 }

@@ -15,11 +15,40 @@ alloy::sol! {
     }
 
     #[derive(Debug)]
+    struct Slot {
+        bytes32 keyId;
+        address account;
+        string endpoint;
+        bytes32 tlsPin;
+    }
+
+    #[derive(Debug)]
+    struct NamespaceInfo {
+        address owner;
+        uint64 existsFrom;
+        uint64 minRetention;
+        uint64 nextMinRetention;
+        uint64 nextFrom;
+        uint64 holdUntil;
+        address[] dispersers;
+    }
+
+    #[derive(Debug)]
+    struct Blob {
+        uint32 payloadLength;
+        bytes32 payloadDigest;
+        uint16 originalShards;
+        uint16 totalShards;
+        bytes32 shardsRoot;
+        bytes32 fingerprintsHash;
+    }
+
+    #[derive(Debug)]
     interface Registry {
         function registerKey(bytes pk, bytes pop) external returns (bytes32 keyId);
         function keyAccount(bytes32 keyId) external view returns (address);
-        function setEndpoint(bytes32 keyId, string endpoint) external;
-        function endpointOf(bytes32 keyId) external view returns (string);
+        function setEndpoint(bytes32 keyId, string endpoint, bytes32 tlsPin) external;
+        function endpointOf(bytes32 keyId) external view returns (string endpoint, bytes32 tlsPin);
 
         function proposeEpoch(bytes32[] keyIds, uint16 originalShards, uint16 threshold, uint32 maxPayload, uint64 activeFrom)
             external returns (uint64 epoch);
@@ -27,20 +56,27 @@ alloy::sol! {
         function revokeEpoch(uint64 epoch) external;
         function epochCount() external view returns (uint64);
         function getEpoch(uint64 epoch) external view returns (Epoch memory);
-        function epochKeys(uint64 epoch) external view returns (bytes32[] memory keyIds);
+        function slotsOf(uint64 epoch) external view returns (Slot[] memory slots);
         function slotKeys(uint64 epoch) external view returns (bytes memory keys);
         function activeEpoch(uint64 atTime) external view returns (uint64 epoch);
 
         function createNamespace(bytes32 salt, uint64 minRetention, address[] dispersers) external returns (bytes32 namespace);
         function setDisperser(bytes32 namespace, address disperser, bool allowed) external;
-        function namespaceOf(bytes32 namespace) external view returns (address owner, uint64 minRetention);
+        function setMinRetention(bytes32 namespace, uint64 minRetention) external;
+        function holdNamespace(bytes32 namespace, uint64 until) external;
+        function namespaceOf(bytes32 namespace) external view returns (NamespaceInfo memory);
         function isDisperser(bytes32 namespace, address disperser) external view returns (bool);
-        function dispersersOf(bytes32 namespace) external view returns (address[] memory);
 
         function domainSeparator() external view returns (bytes32);
         function verify(bytes certificate, uint64 atTime) external view returns (uint8);
         function verifySignature(bytes certificate) external view returns (uint8);
         function publish(bytes certificate) external;
+
+        function verifyCheckpoint(bytes checkpoint, uint64 atTime) external view returns (uint8);
+        function verifyInCheckpoint(bytes32 blobId, bytes proof, uint64 atTime) external view returns (uint8);
+        function publishCheckpoint(bytes checkpoint) external;
+        function checkpointPublishedAt(bytes32 checkpointId) external view returns (uint64);
+        function openPayload(bytes32 blobId, Blob blob, uint256 offset, bytes leaf, bytes32[] path) external view returns (bool);
 
         event KeyRegistered(bytes32 indexed keyId, address indexed account, bytes compressedKey);
         event Published(
@@ -50,6 +86,18 @@ alloy::sol! {
             uint64 epoch,
             uint64 retainUntil
         );
+
+        event CheckpointPublished(
+            bytes32 indexed checkpointId,
+            bytes32 indexed namespace,
+            bytes32 indexed blobsRoot,
+            uint64 epoch,
+            uint32 count,
+            uint64 retainUntil
+        );
+        event EndpointSet(bytes32 indexed keyId, string endpoint, bytes32 tlsPin);
+        event NamespaceHeld(bytes32 indexed namespace, uint64 until);
+        event MinRetentionSet(bytes32 indexed namespace, uint64 minRetention, uint64 from);
 
         error BadLength();
         error PointAtInfinity();
@@ -70,7 +118,12 @@ alloy::sol! {
         error NotYetActive(uint64 epoch);
         error AlreadyCancelled(uint64 epoch);
         error AlreadyRevoked(uint64 epoch);
+        error ActiveTooLate(uint64 activeFrom, uint64 latest);
+        error DelayTooLong(uint64 delay);
         error NamespaceExists(bytes32 namespace);
+        error UnknownNamespace(bytes32 namespace);
+        error HoldTooShort(uint64 until, uint64 earliest);
+        error HoldTooLong(uint64 until, uint64 latest);
         error NotNamespaceOwner(address owner);
         error ZeroDisperser();
         error TooManyDispersers();

@@ -10,8 +10,8 @@ use crate::{
     abi::{Epoch, Registry},
     chain::{Chain, START},
     fixture::{
-        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, SEVEN, STRANGER, Size, opposite, propose,
-        register, secret_keys,
+        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, SEVEN, STRANGER, Size, key_ids, opposite,
+        propose, register, secret_keys,
     },
 };
 
@@ -30,7 +30,7 @@ fn an_epoch_reads_back_as_proposed() {
             ids.push(keccak256(key.public_key().to_bytes()));
             keys.extend_from_slice(&key.public_key().to_eip2537());
         }
-        assert_eq!(fixture.chain.call(fixture.registry, &Registry::epochKeysCall { epoch: 1 }), ids);
+        assert_eq!(key_ids(&fixture.chain, fixture.registry, 1), ids);
         assert_eq!(fixture.chain.call(fixture.registry, &Registry::slotKeysCall { epoch: 1 }).to_vec(), keys);
     }
 }
@@ -41,7 +41,7 @@ fn slots_keep_the_order_in_which_keys_were_proposed() {
     ids.sort_unstable();
     ids.reverse();
     chain.must(GOVERNANCE, registry, &propose(ids.clone(), FIVE));
-    assert_eq!(chain.call(registry, &Registry::epochKeysCall { epoch: 1 }), ids);
+    assert_eq!(key_ids(&chain, registry, 1), ids);
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn epochs_that_do_not_exist() {
         chain.send(GUARDIAN, registry, &Registry::cancelEpochCall { epoch }).reverted_with(&unknown);
         chain.send(GUARDIAN, registry, &Registry::revokeEpochCall { epoch }).reverted_with(&unknown);
         chain.send(STRANGER, registry, &Registry::getEpochCall { epoch }).reverted_with(&unknown);
-        chain.send(STRANGER, registry, &Registry::epochKeysCall { epoch }).reverted_with(&unknown);
+        chain.send(STRANGER, registry, &Registry::slotsOfCall { epoch }).reverted_with(&unknown);
         chain.send(STRANGER, registry, &Registry::slotKeysCall { epoch }).reverted_with(&unknown);
     }
 }

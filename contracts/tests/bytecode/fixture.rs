@@ -178,6 +178,11 @@ pub(crate) fn register(chain: &mut Chain, registry: Address, key: &SecretKey) ->
     chain.must(OPERATOR, registry, &registration(key))
 }
 
+/// The ids of an epoch's keys, in slot order.
+pub(crate) fn key_ids(chain: &Chain, registry: Address, epoch: u64) -> Vec<B256> {
+    chain.call(registry, &Registry::slotsOfCall { epoch }).into_iter().map(|slot| slot.keyId).collect()
+}
+
 /// A proposal to be active as soon as possible.
 pub(crate) fn propose(ids: Vec<B256>, size: Size) -> Registry::proposeEpochCall {
     Registry::proposeEpochCall {

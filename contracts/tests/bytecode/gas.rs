@@ -12,7 +12,8 @@ use crate::{
     abi::{Consumer, Registry},
     chain::{Chain, TRANSACTION_GAS_CAP},
     fixture::{
-        FIVE, Fixture, GOVERNANCE, LARGEST, OPERATOR, SEVEN, STRANGER, Size, TWENTY, propose, registration, secret_keys,
+        FIVE, Fixture, GOVERNANCE, LARGEST, OPERATOR, SEVEN, STRANGER, Size, TWENTY, key_ids, propose, registration,
+        secret_keys,
     },
 };
 
@@ -58,7 +59,7 @@ fn gas_of_everything_at_every_size() {
 }
 
 fn proposal_gas(fixture: &mut Fixture, size: Size) -> u64 {
-    let ids = fixture.chain.call(fixture.registry, &Registry::epochKeysCall { epoch: 1 });
+    let ids = key_ids(&fixture.chain, fixture.registry, 1);
     let outcome = fixture.chain.send(GOVERNANCE, fixture.registry, &propose(ids, size));
     assert!(outcome.success);
     outcome.gas_used

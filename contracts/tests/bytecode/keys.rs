@@ -1,6 +1,6 @@
 //! Registration of keys: what proves possession, and what does not.
 
-use alloy::primitives::{Address, Bytes, keccak256};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use revm::primitives::hardfork::SpecId;
 
 use crate::{
@@ -118,28 +118,34 @@ fn lengths_other_than_the_points() {
 fn only_the_keys_account_sets_its_endpoint() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
     let key_id = register(&mut chain, registry, &secret_keys(0, 1)[0]);
-    let endpoint = |text: &str| Registry::setEndpointCall { keyId: key_id, endpoint: text.to_owned() };
+    let endpoint = |text: &str| Registry::setEndpointCall {
+        keyId: key_id,
+        endpoint: text.to_owned(),
+        tlsPin: B256::repeat_byte(0x7f),
+    };
     let read = Registry::endpointOfCall { keyId: key_id };
-    assert_eq!(chain.call(registry, &read), "");
+    let unset = chain.call(registry, &read);
+    assert_eq!((unset.endpoint.as_str(), unset.tlsPin), ("", B256::ZERO));
 
     chain.must(OPERATOR, registry, &endpoint("https://member-0.example:7000"));
     chain
         .send(STRANGER, registry, &endpoint("https://elsewhere.example"))
         .reverted_with(&Registry::NotKeyAccount { account: OPERATOR });
-    assert_eq!(chain.call(registry, &read), "https://member-0.example:7000");
+    let set = chain.call(registry, &read);
+    assert_eq!((set.endpoint.as_str(), set.tlsPin), ("https://member-0.example:7000", B256::repeat_byte(0x7f)));
 
     let longest = "x".repeat(255);
     chain.must(OPERATOR, registry, &endpoint(&longest));
     chain
         .send(OPERATOR, registry, &endpoint(&"x".repeat(256)))
         .reverted_with(&Registry::EndpointTooLong { length: alloy::primitives::U256::from(256) });
-    assert_eq!(chain.call(registry, &read), longest);
+    assert_eq!(chain.call(registry, &read).endpoint, longest);
 }
 
 #[test]
 fn an_unknown_key_has_no_account_that_could_set_its_endpoint() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
-    let call = Registry::setEndpointCall { keyId: keccak256("nobody's"), endpoint: "x".to_owned() };
+    let call = Registry::setEndpointCall { keyId: keccak256("nobody's"), endpoint: "x".to_owned(), tlsPin: B256::ZERO };
     chain.send(STRANGER, registry, &call).reverted_with(&Registry::NotKeyAccount { account: Address::ZERO });
 }
 

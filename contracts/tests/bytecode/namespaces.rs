@@ -87,5 +87,5 @@ fn create(dispersers: Vec<Address>) -> Registry::createNamespaceCall {
 }
 
 fn listed(chain: &Chain, registry: Address, namespace: B256) -> Vec<Address> {
-    chain.call(registry, &Registry::dispersersOfCall { namespace })
+    chain.call(registry, &Registry::namespaceOfCall { namespace }).dispersers
 }

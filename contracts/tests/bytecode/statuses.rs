@@ -13,7 +13,7 @@ use crate::{
     chain::START,
     fixture::{
         DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, MIN_RETENTION, OWNER, SEVEN, TWENTY, bitmap,
-        encode_l1, propose, secret_keys,
+        encode_l1, key_ids, propose, secret_keys,
     },
 };
 
@@ -158,7 +158,7 @@ fn an_epoch_is_good_from_its_first_second_until_its_successors() {
     assert_eq!(fixture.verdict_at(&certificate, first - 1), Status::NotYet);
     assert_eq!(fixture.verdict_at(&certificate, first), Status::Ok);
 
-    let ids = fixture.chain.call(fixture.registry, &Registry::epochKeysCall { epoch: 1 });
+    let ids = key_ids(&fixture.chain, fixture.registry, 1);
     fixture.chain.must(GOVERNANCE, fixture.registry, &propose(ids, FIVE));
     let second = first + DELAY;
     assert_eq!(fixture.verdict_at(&certificate, second - 1), Status::Ok);

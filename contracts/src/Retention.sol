@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// A minimum retention with its past and its next change, and what else is wanted with it: one storage slot.
+struct Retention {
+    /// First second in which the namespace exists; 0 if it does not.
+    uint48 existsFrom;
+    /// Seconds for which data must still be kept, since `from`.
+    uint32 current;
+    uint48 from;
+    /// What it is since `nextFrom`; `nextFrom` is 0 if no change was said after `current`.
+    uint32 next;
+    uint48 nextFrom;
+    /// Members drop nothing before this second.
+    uint48 holdUntil;
+}
+
+/// A minimum retention that was in force from some second on, until the next one was.
+struct PastRetention {
+    uint48 from;
+    uint32 retention;
+}
+
+/// The history of a namespace's minimum retention. What was in force in a second that has passed never changes; the
+/// newest answers are in one slot, older ones are searched for.
+library Retentions {
+    /// The retention in force at `atTime`, when the namespace must exist.
+    function inForceAt(Retention memory r, PastRetention[] storage past, uint256 atTime) internal view returns (uint256) {
+        if (r.nextFrom != 0 && atTime >= r.nextFrom) return r.next;
+        if (atTime >= r.from) return r.current;
+        return _search(past, atTime);
+    }
+
+    /// Lets `retention` hold from `from` on, which must not have passed. What was said before and is not yet in force is
+    /// dropped; with `from` 0 that is all.
+    function set(Retention storage stored, PastRetention[] storage past, uint32 retention, uint48 from) internal {
+        Retention memory r = stored;
+        if (r.nextFrom != 0 && block.timestamp >= r.nextFrom) {
+            past.push(PastRetention({from: r.from, retention: r.current}));
+            (r.current, r.from) = (r.next, r.nextFrom);
+        }
+        (r.next, r.nextFrom) = (retention, from);
+        (stored.current, stored.from, stored.next, stored.nextFrom) = (r.current, r.from, r.next, r.nextFrom);
+    }
+
+    /// The last entry that begins no later than `atTime`. The first one begins when the namespace does.
+    function _search(PastRetention[] storage past, uint256 atTime) private view returns (uint256) {
+        (uint256 low, uint256 high) = (0, past.length);
+        // Everything before `low` begins no later than `atTime`, everything from `high` on begins later.
+        while (low < high) {
+            uint256 middle = (low + high) / 2;
+            if (past[middle].from <= atTime) low = middle + 1;
+            else high = middle;
+        }
+        return past[low - 1].retention;
+    }
+}
