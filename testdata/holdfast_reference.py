@@ -23,6 +23,9 @@ BLOB_TYPE = (
 AVAILABILITY_TYPE = (
     "Availability(bytes32 namespace,uint64 epoch,Blob blob,uint64 wholeUntil,uint64 retainUntil)" + BLOB_TYPE
 )
+CHECKPOINT_TYPE = (
+    "Checkpoint(bytes32 namespace,uint64 epoch,bytes32 blobsRoot,uint32 count,uint64 retainUntil)"
+)
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
 
@@ -384,5 +387,36 @@ class Statement:
             + self.blob.shards_root
             + self.blob.fingerprints_hash
             + self.whole_until.to_bytes(8, "big")
+            + self.retain_until.to_bytes(8, "big")
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    namespace: bytes
+    epoch: int
+    blobs_root: bytes
+    count: int
+    retain_until: int
+
+    def digest(self, separator: bytes) -> bytes:
+        struct = keccak256(
+            keccak256(CHECKPOINT_TYPE.encode())
+            + self.namespace
+            + _word(self.epoch)
+            + self.blobs_root
+            + _word(self.count)
+            + _word(self.retain_until)
+        )
+        return keccak256(b"\x19\x01" + separator + struct)
+
+    def encode(self) -> bytes:
+        """The bytes that a signed checkpoint and a proof begin with."""
+        return (
+            b"\xc1"
+            + self.namespace
+            + self.epoch.to_bytes(8, "big")
+            + self.blobs_root
+            + self.count.to_bytes(4, "big")
             + self.retain_until.to_bytes(8, "big")
         )

@@ -11,35 +11,32 @@
 use holdfast_erasure::{Blob, Digest, Parameters};
 
 use crate::address::Namespace;
-use crate::bitmap::SignerBitmap;
 use crate::certificate::Certificate;
 use crate::error::Error;
-use crate::keys::Signature;
+use crate::fields::Fields;
+use crate::multisignature::MultiSignature;
 use crate::statement::Statement;
 
 /// The only version there is.
 const VERSION: u8 = 1;
 /// Bytes before the signer bitmap.
 const HEAD_BYTES: usize = 1 + 32 + 8 + 4 + 32 + 2 + 2 + 32 + 32 + 8 + 8;
-/// Bytes of the signer bitmap on L1.
-const WORD_BYTES: usize = 32;
 
 impl Certificate {
     /// Bytes of the L1 form, whatever the committee.
-    pub const L1_BYTES: usize = HEAD_BYTES + WORD_BYTES + Signature::EIP2537_BYTES;
+    pub const L1_BYTES: usize = HEAD_BYTES + MultiSignature::L1_BYTES;
 
     /// Bytes of the compact form for a committee of `members`.
     #[must_use]
     pub fn compact_length(members: u16) -> usize {
-        HEAD_BYTES + SignerBitmap::compact_length(members) + Signature::BYTES
+        HEAD_BYTES + MultiSignature::compact_length(members)
     }
 
     /// The compact form.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.encode_head();
-        bytes.extend_from_slice(&self.signers.to_compact());
-        bytes.extend_from_slice(&self.signature.to_bytes());
+        self.quorum.append_compact(&mut bytes);
         bytes
     }
 
@@ -47,8 +44,7 @@ impl Certificate {
     #[must_use]
     pub fn encode_l1(&self) -> Vec<u8> {
         let mut bytes = self.encode_head();
-        bytes.extend_from_slice(&self.signers.to_word());
-        bytes.extend_from_slice(&self.signature.to_eip2537());
+        self.quorum.append_l1(&mut bytes);
         bytes
     }
 
@@ -60,9 +56,7 @@ impl Certificate {
     /// [`Error::Version`], [`Error::Length`], [`Error::Code`], [`Error::BitmapRange`] or [`Error::Point`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (statement, members, rest) = decode_head(bytes, Self::compact_length)?;
-        let (bitmap, signature) = rest.split_at(SignerBitmap::compact_length(members));
-        let signers = SignerBitmap::from_compact(members, bitmap)?;
-        Ok(Self { statement, signers, signature: Signature::from_bytes(signature)? })
+        Ok(Self { statement, quorum: MultiSignature::decode_compact(members, rest)? })
     }
 
     /// Decodes the L1 form, as strictly as [`Self::decode`].
@@ -72,9 +66,7 @@ impl Certificate {
     /// As [`Self::decode`].
     pub fn decode_l1(bytes: &[u8]) -> Result<Self, Error> {
         let (statement, members, rest) = decode_head(bytes, |_| Self::L1_BYTES)?;
-        let (word, signature) = rest.split_at(WORD_BYTES);
-        let signers = SignerBitmap::from_word(members, word.try_into().expect("split at 32"))?;
-        Ok(Self { statement, signers, signature: Signature::from_eip2537(signature)? })
+        Ok(Self { statement, quorum: MultiSignature::decode_l1(members, rest)? })
     }
 
     fn encode_head(&self) -> Vec<u8> {
@@ -127,15 +119,4 @@ fn decode_head(bytes: &[u8], length_for: impl Fn(u16) -> usize) -> Result<(State
         return Err(Error::Length { what: "certificate", expected, got: bytes.len() });
     }
     Ok((statement, members, rest))
-}
-
-/// Reads fields off a head that is known to be long enough.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        let (field, rest) = self.0.split_first_chunk().expect("the fields add up to the head's length");
-        self.0 = rest;
-        *field
-    }
 }

@@ -1,5 +1,7 @@
 //! What can be wrong with a key, a committee, a statement or a certificate.
 
+use holdfast_erasure::{BlobId, Digest};
+
 use crate::{Address, Namespace, PublicKey};
 
 /// Everything this crate refuses, other than keystores ([`crate::keystore::Error`]).
@@ -212,6 +214,56 @@ pub enum Error {
         members: u16,
         /// Lowest bit that is out of range.
         got: u16,
+    },
+    /// A checkpoint over no blob, or over too many.
+    #[error("checkpoint must have from 1 to {most} blobs, got {got}")]
+    CheckpointCount {
+        /// The most that one checkpoint takes.
+        most: u32,
+        /// Blobs it has.
+        got: usize,
+    },
+    /// The blobs of a checkpoint are not in the one order that it takes, or one is there twice.
+    #[error("blob ids must be strictly ascending, the one at position {position} is {got}, after {before}")]
+    BlobOrder {
+        /// Position of the later of the two, from zero.
+        position: usize,
+        /// The id before it.
+        before: BlobId,
+        /// The id there.
+        got: BlobId,
+    },
+    /// Blob ids that are not those of the checkpoint.
+    #[error("blob ids must have the checkpoint's root {expected}, got {got}")]
+    BlobsRoot {
+        /// The root in the checkpoint.
+        expected: Digest,
+        /// The root of the ids given.
+        got: Digest,
+    },
+    /// A place that a checkpoint does not have.
+    #[error("blob index must be below {count} (the checkpoint's count), got {got}")]
+    BlobIndex {
+        /// Blobs in the checkpoint.
+        count: u32,
+        /// Index given.
+        got: u32,
+    },
+    /// A blob that is not among the blobs of the checkpoint.
+    #[error("blob {blob} is not among those of the checkpoint")]
+    BlobAbsent {
+        /// The blob.
+        blob: BlobId,
+    },
+    /// A blob that is not in the checkpoint, or not where the proof says.
+    #[error("blob {blob} is not in the checkpoint with root {root} at index {index}")]
+    NotIncluded {
+        /// The blob.
+        blob: BlobId,
+        /// The checkpoint's root.
+        root: Digest,
+        /// Where it would be.
+        index: u32,
     },
     /// A disperser's signature that cannot be one, or from which no key can be recovered.
     #[error("disperser signature {problem}")]

@@ -8,6 +8,7 @@
 //! - A [`PublicKey`], [`Signature`] or [`ProofOfPossession`] is a point in the right subgroup and not the identity.
 //! - A [`Committee`] has only keys whose holders proved possession, each once.
 //! - A [`VerifiedCertificate`] was signed by at least `t` distinct members of the committee it was verified against.
+//! - A [`VerifiedCheckpoint`] was, too; what a [`CheckpointProof`] proves rests on hashes alone.
 //! - Decoding is strict and never panics: one byte form for each statement and signer set.
 //!
 //! ```
@@ -72,7 +73,11 @@ mod parameters;
 mod attestation;
 mod certificate;
 mod encoding;
+mod fields;
+mod multisignature;
 mod statement;
+
+mod checkpoint;
 
 pub mod keystore;
 
@@ -92,5 +97,6 @@ pub use parameters::CommitteeParameters;
 
 pub use attestation::Attestation;
 pub use certificate::{Certificate, VerifiedCertificate};
+pub use checkpoint::{Checkpoint, CheckpointCertificate, CheckpointProof, VerifiedCheckpoint};
 pub use keystore::Keystore;
 pub use statement::{HOUR, Statement, StatementDigest};

@@ -39,12 +39,7 @@ impl Statement {
     /// The EIP-712 digest for `domain`: what is signed, and the statement's identity.
     #[must_use]
     pub fn digest(&self, domain: &Domain) -> StatementDigest {
-        let separator = domain.separator();
-        let mut message = Vec::with_capacity(2 + 32 + 32);
-        message.extend_from_slice(b"\x19\x01");
-        message.extend_from_slice(separator.as_bytes());
-        message.extend_from_slice(self.hash_struct().as_bytes());
-        StatementDigest(keccak256(&message))
+        StatementDigest::of(domain, &self.hash_struct())
     }
 
     /// Checks the rules of format that need no clock, no registry and no data, in protocol section 4's order: numbers of
@@ -98,13 +93,23 @@ impl Statement {
     }
 }
 
-/// The EIP-712 digest of a statement in one domain.
+/// The EIP-712 digest of what members sign, a [`Statement`] or a [`crate::Checkpoint`], in one domain. The two have different
+/// EIP-712 types, so no digest is of both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StatementDigest(Digest);
 
 impl StatementDigest {
     /// Bytes of a digest.
     pub const BYTES: usize = 32;
+
+    /// The digest of a struct with this `hashStruct`.
+    pub(crate) fn of(domain: &Domain, hash_struct: &Digest) -> Self {
+        let mut message = Vec::with_capacity(2 + 32 + 32);
+        message.extend_from_slice(b"\x19\x01");
+        message.extend_from_slice(domain.separator().as_bytes());
+        message.extend_from_slice(hash_struct.as_bytes());
+        Self(keccak256(&message))
+    }
 
     /// Takes 32 bytes, as a store or the wire keeps them.
     ///

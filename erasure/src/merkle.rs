@@ -67,6 +67,20 @@ pub fn path(leaf_hashes: &[Digest], index: usize) -> Vec<Digest> {
     path
 }
 
+/// Number of hashes in the path of leaf `index` of `count` leaves; none when there is no such leaf.
+pub fn path_length(index: usize, count: usize) -> Option<usize> {
+    if index >= count {
+        return None;
+    }
+    let (mut at, mut last, mut length) = (index, count - 1, 0);
+    while last > 0 {
+        length += usize::from(at % 2 == 1 || at < last);
+        at /= 2;
+        last /= 2;
+    }
+    Some(length)
+}
+
 /// Whether `path` leads from the leaf hash at `index` of `count` leaves to `root`, with nothing left over.
 pub fn verify(root: &Digest, leaf_hash: Digest, index: usize, count: usize, path: &[Digest]) -> bool {
     climb(leaf_hash, index, count, path).as_ref() == Some(root)

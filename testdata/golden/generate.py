@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the golden vectors beside this file: erasure.json and certificate.json.
+"""Writes the golden vectors beside this file: erasure.json, certificate.json and checkpoint.json.
 
 Everything here follows docs/protocol.md; nothing is taken from the Rust code, which is what the vectors test.
 """
@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import certificate  # noqa: E402
+import checkpoint  # noqa: E402
 import erasure  # noqa: E402
 import holdfast_reference as reference  # noqa: E402
 import signing  # noqa: E402
@@ -66,6 +67,7 @@ def main() -> None:
     check_published_vectors()
     write("erasure.json", erasure.vectors())
     write("certificate.json", certificate.vectors())
+    write("checkpoint.json", checkpoint.vectors())
 
 
 if __name__ == "__main__":

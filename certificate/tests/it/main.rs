@@ -2,6 +2,8 @@
 
 mod attacks;
 mod attestations;
+mod checkpoint_golden;
+mod checkpoints;
 mod committee_file;
 mod decoding;
 mod golden;
