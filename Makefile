@@ -10,7 +10,7 @@ HOLDFAST := $(TARGET)/release/holdfast
 CARGO := cargo --locked
 FILE ?= testdata/op-channel.bin
 
-.PHONY: help deps node build demo test test-rust test-contracts test-reader lint bench contracts golden
+.PHONY: help deps node build demo test test-rust test-contracts test-foundry test-reader lint bench contracts golden
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -33,10 +33,13 @@ else
 	$(HOLDFAST) demo $(FILE)
 endif
 
-test: test-contracts test-rust test-reader ## every test
+test: test-contracts test-foundry test-rust test-reader ## every test
 
 test-contracts: node ## the committed contract artifacts are what the sources compile to
 	cd contracts && node build/compile.js --check
+
+test-foundry: node ## the Solidity tests of the contracts, by the rules of the hard forks prague and osaka
+	@scripts/test-foundry.sh
 
 test-rust: node ## Rust tests and doctests of every crate, the contracts' bytecode and anvil included
 	$(CARGO) test --release --workspace --features holdfast-contracts/devchain

@@ -39,7 +39,8 @@ function readSources() {
   const sources = {};
   for (const folder of folders) {
     for (const name of fs.readdirSync(path.join(root, folder.sources)).sort()) {
-      if (!name.endsWith(".sol")) continue;
+      // Tests (.t.sol) are for forge, and have no artifact.
+      if (!name.endsWith(".sol") || name.endsWith(".t.sol")) continue;
       const file = `${folder.sources}/${name}`;
       sources[file] = { content: fs.readFileSync(path.join(root, file), "utf8") };
     }

@@ -15,6 +15,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import certificate  # noqa: E402
 import checkpoint  # noqa: E402
 import erasure  # noqa: E402
+import foundry  # noqa: E402
 import holdfast_reference as reference  # noqa: E402
 import signing  # noqa: E402
 
@@ -68,6 +69,7 @@ def main() -> None:
     write("erasure.json", erasure.vectors())
     write("certificate.json", certificate.vectors())
     write("checkpoint.json", checkpoint.vectors())
+    write("foundry.json", foundry.vectors())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import hashlib
 
 from py_ecc.bls.hash_to_curve import hash_to_G1
 from py_ecc.bls.point_compression import compress_G1, compress_G2, decompress_G1, decompress_G2
-from py_ecc.optimized_bls12_381 import G2, add, curve_order, field_modulus, is_inf, multiply, normalize, pairing
+from py_ecc.optimized_bls12_381 import G2, add, curve_order, field_modulus, is_inf, multiply, neg, normalize, pairing
 from py_ecc.secp256k1 import secp256k1
 
 from holdfast_reference import keccak256, sha256

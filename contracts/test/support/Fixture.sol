@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {CommitteeRegistry} from "../../src/CommitteeRegistry.sol";
+import {Status} from "../../src/Status.sol";
+import {Committee, Golden, Member} from "./Golden.sol";
+import {vm} from "./Vm.sol";
+
+/// A registry at the chain and address that the golden vectors are signed for.
+abstract contract Fixture {
+    address internal constant GOVERNANCE = address(0x6060);
+    address internal constant GUARDIAN = address(0x6161);
+    /// The account of all members' keys.
+    address internal constant OPERATOR = address(0x0a0a);
+    address internal constant STRANGER = address(0x6666);
+    /// The first account of development chains, whose first contract has the vectors' address.
+    address internal constant DEPLOYER = 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266;
+
+    uint256 internal constant CHAIN_ID = 31337;
+    uint64 internal constant DELAY = 2 hours;
+    uint64 internal constant MIN_RETENTION = 1 days;
+    /// When the registry is deployed, some days before the golden statements end.
+    uint64 internal constant START = 1_999_000_000;
+    /// How long each golden committee is active.
+    uint64 internal constant TERM = 1 days;
+
+    CommitteeRegistry internal registry;
+    /// The namespace of foundry.json and the one it has beside it, with the account that may create them.
+    address internal owner;
+    bytes32 internal namespace;
+    bytes32 internal otherNamespace;
+    bytes32 internal otherSalt;
+    uint64 internal retainUntil;
+
+    /// A registry without anything.
+    function deploy() internal {
+        vm.chainId(CHAIN_ID);
+        vm.warp(START);
+        vm.prank(DEPLOYER);
+        registry = new CommitteeRegistry(GOVERNANCE, GUARDIAN, DELAY);
+    }
+
+    /// The golden committees: epoch 1 is active from START + DELAY, each next one TERM later.
+    function proposeCommittees(uint256 count) internal {
+        string memory json = Golden.certificates();
+        for (uint256 i = 0; i < count; ++i) {
+            Committee memory c = Golden.committee(json, i);
+            uint64 epoch = propose(registerAll(c.members), c.originalShards, c.threshold, activeFrom(c.epoch));
+            vm.assertEq(epoch, c.epoch, "the vectors' epochs are numbered from 1");
+        }
+    }
+
+    /// The namespace that foundry.json's statements are in, from the next second on.
+    function createNamespace() internal {
+        string memory json = Golden.signed();
+        owner = vm.parseJsonAddress(json, ".owner");
+        namespace = vm.parseJsonBytes32(json, ".namespace");
+        otherNamespace = vm.parseJsonBytes32(json, ".otherNamespace");
+        otherSalt = vm.parseJsonBytes32(json, ".otherSalt");
+        retainUntil = uint64(vm.parseJsonUint(json, ".retainUntil"));
+        vm.prank(owner);
+        bytes32 created =
+            registry.createNamespace(vm.parseJsonBytes32(json, ".salt"), MIN_RETENTION, new address[](0));
+        vm.assertEq(created, namespace, "the vectors' namespace");
+    }
+
+    function register(Member memory member) internal returns (bytes32) {
+        vm.prank(OPERATOR);
+        return registry.registerKey(member.key, member.proof);
+    }
+
+    function registerAll(Member[] memory members) internal returns (bytes32[] memory keyIds) {
+        keyIds = new bytes32[](members.length);
+        for (uint256 slot = 0; slot < members.length; ++slot) {
+            keyIds[slot] = register(members[slot]);
+        }
+    }
+
+    function propose(bytes32[] memory keyIds, uint16 originalShards, uint16 threshold, uint64 from)
+        internal
+        returns (uint64)
+    {
+        vm.prank(GOVERNANCE);
+        return registry.proposeEpoch(keyIds, originalShards, threshold, 32 << 20, from);
+    }
+
+    function activeFrom(uint64 epoch) internal pure returns (uint64) {
+        return START + DELAY + (epoch - 1) * TERM;
+    }
+
+    /// A time at which the epoch is active.
+    function during(uint64 epoch) internal pure returns (uint64) {
+        return activeFrom(epoch) + TERM / 2;
+    }
+
+    /// Asserts what the registry says now.
+    function expect(bytes memory certificate, Status expected, string memory what) internal view {
+        expectAt(certificate, uint64(block.timestamp), expected, what);
+    }
+
+    function expectAt(bytes memory certificate, uint64 atTime, Status expected, string memory what) internal view {
+        vm.assertEq(uint256(registry.verify(certificate, atTime)), uint256(expected), what);
+    }
+
+    /// Asserts what the registry says apart from times and namespaces.
+    function expectGenuine(bytes memory certificate, Status expected, string memory what) internal view {
+        vm.assertEq(uint256(registry.verifySignature(certificate)), uint256(expected), what);
+    }
+}
