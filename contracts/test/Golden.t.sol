@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {Bls} from "../src/Bls.sol";
-import {CommitteeRegistry} from "../src/CommitteeRegistry.sol";
 import {Status} from "../src/Status.sol";
 import {BlsHarness} from "./BlsHarness.sol";
 import {Certify} from "./support/Certify.sol";
@@ -20,14 +19,17 @@ contract GoldenTest is Fixture {
         deploy();
         proposeCommittees(COMMITTEES);
         createNamespace();
-        harness = new BlsHarness();
+        harness = BlsHarness(create(COMPILED_HARNESS, ""));
     }
 
     function test_the_bytecode_under_test_is_the_committed_artifact() external view {
-        string memory json = vm.readFile("artifacts/CommitteeRegistry.json");
-        vm.assertEq(vm.parseJsonBytes(json, ".bytecode"), type(CommitteeRegistry).creationCode, "CommitteeRegistry");
-        json = vm.readFile("artifacts/test/BlsHarness.json");
-        vm.assertEq(vm.parseJsonBytes(json, ".bytecode"), type(BlsHarness).creationCode, "BlsHarness");
+        string[3] memory compiled = [COMPILED_REGISTRY, COMPILED_HARNESS, COMPILED_CONSUMER];
+        string[3] memory committed = ["CommitteeRegistry", "test/BlsHarness", "test/RecordingConsumer"];
+        for (uint256 i = 0; i < compiled.length; ++i) {
+            string memory json = vm.readFile(string.concat("artifacts/", committed[i], ".json"));
+            bytes32 expected = keccak256(vm.parseJsonBytes(json, ".bytecode"));
+            vm.assertEq(keccak256(vm.getCode(compiled[i])), expected, committed[i]);
+        }
     }
 
     function test_the_registry_has_the_domain_of_the_vectors() external view {

@@ -68,6 +68,7 @@ def vectors() -> dict:
         "otherNamespace": hexed(namespace(OTHER_SALT)),
         "retainUntil": RETAIN_UNTIL,
         "opposite": member(1, pair[1]),
+        "falseProofs": false_proofs(five[0]),
         "statements": statements,
         "checkpoints": {
             f"of {count}": checkpoint(separator, epoch, committees[n], count)
@@ -79,6 +80,23 @@ def vectors() -> dict:
 
 def members(n: int) -> list[signing.SecretKey]:
     return [signing.SecretKey(f"holdfast golden member {n}/{slot}") for slot in range(n)]
+
+
+def false_proofs(key: signing.SecretKey) -> dict:
+    """By the key itself, and still no proof of possession."""
+    compressed = signing.g2_compressed(key.public)
+    flags, c1, c0 = compressed[0] & 0xE0, bytes([compressed[0] & 0x1F]) + compressed[1:48], compressed[48:]
+    swapped = bytes([c0[0] | flags]) + c0[1:] + c1
+    uncompressed = signing.g2_eip2537(key.public)
+    proofs = {
+        "over the coefficients in the other order": signing.hash_to_point(swapped, signing.POSSESSION_SUITE),
+        "over the key without compression": signing.hash_to_point(uncompressed, signing.POSSESSION_SUITE),
+        "by the suite of statements": signing.hash_to_point(compressed, signing.SIGNATURE_SUITE),
+    }
+    return {
+        "names": list(proofs),
+        "proofs": [hexed(signing.g1_eip2537(signing.multiply(point, key.scalar))) for point in proofs.values()],
+    }
 
 
 def namespace(salt: bytes) -> bytes:

@@ -55,6 +55,12 @@ library Certify {
         return bytes.concat(slice(encoded, 0, offset), written, slice(encoded, offset + written.length, encoded.length));
     }
 
+    /// A copy of the same length with as much of `written` as fits at `offset`.
+    function overwrite(bytes memory encoded, uint256 offset, bytes memory written) internal pure returns (bytes memory) {
+        uint256 room = encoded.length - offset;
+        return edit(encoded, offset, written.length > room ? slice(written, 0, room) : written);
+    }
+
     /// A copy with bit `bit` flipped, counted from the most significant of the first byte.
     function flip(bytes memory encoded, uint256 bit) internal pure returns (bytes memory flipped) {
         flipped = bytes.concat(encoded);

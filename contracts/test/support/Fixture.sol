@@ -16,6 +16,11 @@ abstract contract Fixture {
     /// The first account of development chains, whose first contract has the vectors' address.
     address internal constant DEPLOYER = 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266;
 
+    /// Compiled as the artifacts are. `new` would take them as the tests are compiled.
+    string internal constant COMPILED_REGISTRY = "target/forge/out/CommitteeRegistry.sol/CommitteeRegistry.json";
+    string internal constant COMPILED_HARNESS = "target/forge/out/BlsHarness.sol/BlsHarness.json";
+    string internal constant COMPILED_CONSUMER = "target/forge/out/RecordingConsumer.sol/RecordingConsumer.json";
+
     uint256 internal constant CHAIN_ID = 31337;
     uint64 internal constant DELAY = 2 hours;
     uint64 internal constant MIN_RETENTION = 1 days;
@@ -36,8 +41,26 @@ abstract contract Fixture {
     function deploy() internal {
         vm.chainId(CHAIN_ID);
         vm.warp(START);
+        registry = deployRegistry(GOVERNANCE, GUARDIAN, DELAY);
+    }
+
+    /// The next registry of the deployer.
+    function deployRegistry(address governance, address guardian, uint64 delay) internal returns (CommitteeRegistry) {
         vm.prank(DEPLOYER);
-        registry = new CommitteeRegistry(GOVERNANCE, GUARDIAN, DELAY);
+        return CommitteeRegistry(create(COMPILED_REGISTRY, abi.encode(governance, guardian, delay)));
+    }
+
+    /// Creates a contract from its compiled code; reverts with its reason if the constructor does.
+    function create(string memory compiled, bytes memory arguments) internal returns (address deployed) {
+        bytes memory code = bytes.concat(vm.getCode(compiled), arguments);
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 32), mload(code))
+            if iszero(deployed) {
+                let reason := mload(0x40)
+                returndatacopy(reason, 0, returndatasize())
+                revert(reason, returndatasize())
+            }
+        }
     }
 
     /// The golden committees: epoch 1 is active from START + DELAY, each next one TERM later.

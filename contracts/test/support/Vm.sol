@@ -18,6 +18,7 @@ interface Vm {
     function startPrank(address sender) external;
     function stopPrank() external;
     function etch(address target, bytes calldata code) external;
+    function getCode(string calldata artifact) external view returns (bytes memory creationCode);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
@@ -41,10 +42,6 @@ interface Vm {
     function toString(uint256 value) external pure returns (string memory);
     function parseBytes(string calldata text) external pure returns (bytes memory);
     function contains(string calldata subject, string calldata search) external pure returns (bool);
-
-    // Fuzzing.
-    function assume(bool condition) external pure;
-    function bound(uint256 value, uint256 min, uint256 max) external view returns (uint256);
 
     // Assertions, which end the test.
     function assertTrue(bool condition, string calldata what) external pure;
