@@ -1,7 +1,7 @@
 //! Wire to domain by `TryFrom`, with every size checked; domain to wire by `From`.
 
 use bytes::Bytes;
-use holdfast_certificate::{Attestation, DisperserSignature, Namespace, Signature, Statement};
+use holdfast_certificate::{Attestation, Checkpoint, DisperserSignature, Namespace, Signature, Statement};
 use holdfast_erasure::{Blob, BlobId, Commitment, Digest, FINGERPRINT_BYTES, Parameters};
 
 use crate::{Error, v1};
@@ -37,6 +37,25 @@ pub fn digests(field: &'static str, bytes: &[u8], count: usize) -> Result<Vec<Di
 /// Hashes laid end to end.
 pub fn digests_to_bytes(digests: &[Digest]) -> Bytes {
     digests.iter().flat_map(|digest| *digest.as_bytes()).collect::<Vec<u8>>().into()
+}
+
+/// Blob ids laid end to end, at most as many as a checkpoint takes. Whether they are in order is the checkpoint's to check.
+pub fn blob_ids(bytes: &[u8]) -> Result<Vec<BlobId>, Error> {
+    let field = "blob_ids";
+    let (ids, rest) = bytes.as_chunks::<32>();
+    let most = Checkpoint::MAX_BLOBS as usize;
+    if ids.len() > most {
+        return Err(Error::Length { field, expected: most * 32, got: bytes.len() });
+    }
+    if ids.is_empty() || !rest.is_empty() {
+        return Err(Error::Length { field, expected: ids.len().max(1) * 32, got: bytes.len() });
+    }
+    Ok(ids.iter().map(|id| BlobId::from(*id)).collect())
+}
+
+/// Blob ids laid end to end.
+pub fn blob_ids_to_bytes(ids: &[BlobId]) -> Bytes {
+    ids.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>().into()
 }
 
 /// A checked commitment from its parts on the wire. The sizes of roots and fingerprints follow from the blob and are

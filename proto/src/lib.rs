@@ -14,7 +14,9 @@ mod convert;
 mod error;
 
 pub use bounds::{MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES, chunks};
-pub use convert::{blob_id, commitment, digest, digests, digests_to_bytes, disperser_signature, namespace};
+pub use convert::{
+    blob_id, blob_ids, blob_ids_to_bytes, commitment, digest, digests, digests_to_bytes, disperser_signature, namespace,
+};
 pub use error::Error;
 
 /// The generated messages, clients and servers of `holdfast.v1`.

@@ -104,3 +104,21 @@ fn an_attestation_that_is_no_point_is_refused() {
     let wire = v1::Attestation { slot: 1 << 16, signature: Bytes::from(vec![0; 48]) };
     assert!(Attestation::try_from(&wire).is_err());
 }
+
+#[test]
+fn blob_ids_come_back_and_no_more_than_a_checkpoint_takes_are_taken() {
+    let ids: Vec<BlobId> = (0..4096u32).map(|number| holdfast_erasure::sha256(&number.to_be_bytes()).into()).collect();
+    for count in [1, 2, 4096] {
+        let wire = blob_ids_to_bytes(&ids[..count]);
+        assert!(wire.len() <= crate::MAX_MESSAGE_BYTES / 2);
+        assert_eq!(blob_ids(&wire).unwrap(), ids[..count]);
+    }
+    for (length, expected) in [(0, 32), (31, 32), (33, 32), (4096 * 32 - 1, 4095 * 32), (4096 * 32 + 1, 4096 * 32)] {
+        let error = blob_ids(&vec![1; length]).unwrap_err();
+        assert_eq!(error, Error::Length { field: "blob_ids", expected, got: length });
+    }
+    for length in [4097 * 32, 1 << 20] {
+        let error = blob_ids(&vec![1; length]).unwrap_err();
+        assert_eq!(error, Error::Length { field: "blob_ids", expected: 4096 * 32, got: length });
+    }
+}
