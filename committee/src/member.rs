@@ -23,7 +23,7 @@ use tonic_health::server::{HealthReporter, health_reporter};
 
 use crate::{
     Config, Error,
-    attestor::Attestor,
+    attestor::{Attestor, MOST_CHECKPOINTS},
     clock::{Clock, SystemClock},
     quota::Quota,
     rpc::{Budget, DispersalService, NodeService, RetrievalService, Shared},
@@ -168,6 +168,7 @@ impl Member {
             store: Arc::clone(&store),
             workers: Workers::new(),
             strangers: Semaphore::new(1),
+            checkpoints: Arc::new(Semaphore::new(MOST_CHECKPOINTS)),
         });
         let shared = Arc::new(Shared {
             attestor,

@@ -26,7 +26,12 @@ impl FileRegistry {
         let committee = file.committee().map_err(|error| bad(error.to_string()))?;
         let mut namespaces = BTreeMap::new();
         for entry in &file.namespaces {
-            let record = NamespaceRecord { dispersers: entry.dispersers.clone(), min_retention: entry.min_retention };
+            // Without a chain there is no guardian, and so no hold.
+            let record = NamespaceRecord {
+                dispersers: entry.dispersers.clone(),
+                min_retention: entry.min_retention,
+                hold_until: 0,
+            };
             if namespaces.insert(entry.id, record).is_some() {
                 return Err(bad(format!("namespace {} stands twice", entry.id)));
             }
@@ -113,7 +118,7 @@ mod tests {
         assert!(matches!(unknown, Error::UnknownEpoch { epoch: 4 }), "{unknown}");
 
         let rules = registry.namespace(&Namespace::from([1; 32])).await.expect("the file's namespace");
-        assert_eq!((rules.dispersers, rules.min_retention), (vec![Address::from([2; 20])], 3600));
+        assert_eq!((rules.dispersers, rules.min_retention, rules.hold_until), (vec![Address::from([2; 20])], 3600, 0));
         let unknown = registry.namespace(&Namespace::from([2; 32])).await.expect_err("another namespace");
         assert!(matches!(unknown, Error::UnknownNamespace { .. }), "{unknown}");
     }

@@ -216,6 +216,7 @@ impl ChainRegistry {
         Ok(NamespaceRecord {
             dispersers: rules.dispersers.into_iter().map(address_in).collect(),
             min_retention: rules.minRetention,
+            hold_until: 0,
         })
     }
 

@@ -69,4 +69,6 @@ pub struct NamespaceRecord {
     pub dispersers: Vec<Address>,
     /// Seconds that a certificate's data must at least still be retained when L1 accepts it.
     pub min_retention: u64,
+    /// The guardian's hold, unix seconds: before this time members drop nothing of the namespace. Zero for none.
+    pub hold_until: u64,
 }

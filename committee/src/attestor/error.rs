@@ -118,6 +118,12 @@ pub(crate) enum Error {
         /// What the payload makes.
         got: BlobId,
     },
+    /// As many checkpoints as are looked up at once are being looked up.
+    #[error("busy: {most} checkpoints are being looked up")]
+    TooManyCheckpoints {
+        /// How many are at once.
+        most: usize,
+    },
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -6,6 +6,7 @@
 //! by passing its own check, [`Store::hold`] turns that into a [`Durable`] by writing and syncing it, and only a
 //! [`Durable`] can be signed. The types leave no other way.
 
+mod checkpoint;
 mod error;
 mod rules;
 
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use holdfast_certificate::{
     Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, SecretKey, Statement, StatementDigest,
 };
-use holdfast_contracts::{NamespaceRecord, Registry};
+use holdfast_contracts::{EpochRecord, NamespaceRecord, Registry};
 use holdfast_erasure::{BlobId, Commitment, Dispersal, Parameters, ShardIndex, encode};
 use tokio::sync::Semaphore;
 
@@ -28,6 +29,7 @@ use crate::{
     workers::Workers,
 };
 
+pub(crate) use checkpoint::{CheckpointRequest, MOST_CHECKPOINTS};
 pub(crate) use error::Error;
 
 /// How long a namespace that has nothing here waits for its turn to be looked up.
@@ -46,6 +48,8 @@ pub(crate) struct Attestor {
     pub(crate) workers: Workers,
     /// The turn of namespaces that have nothing here to be looked up.
     pub(crate) strangers: Semaphore,
+    /// The turns of checkpoints to be looked up in the store.
+    pub(crate) checkpoints: Arc<Semaphore>,
 }
 
 /// What a disperser asks to have signed.
@@ -102,19 +106,14 @@ impl Attestor {
         let Request { statement, disperser_signature, call } = request;
         let now = self.clock.now();
         rules::dispersal(&statement, call)?;
-        let active = match self.registry.active_epoch(now).await {
-            Ok(active) => active,
-            Err(holdfast_contracts::Error::NoActiveEpoch { at }) => {
-                return Err(Error::NoActiveEpoch { got: statement.epoch, now: at });
-            }
-            Err(e) => return Err(Error::Registry(e)),
-        };
-        let slot = rules::epoch(&statement, &active, now, &self.public_key)?;
-        rules::served(&statement, &self.policy)?;
+        let active = self.active_epoch(statement.epoch, now).await?;
+        rules::format(&statement, &active)?;
+        let slot = rules::slot(&active, &self.public_key)?;
+        rules::served(&statement.namespace, &self.policy)?;
         let namespace = self.namespace(&statement.namespace).await?;
         let digest = statement.digest(&self.domain());
         let disperser = disperser_signature.recover(&digest).map_err(Error::DisperserSignature)?;
-        rules::disperser(&statement, &namespace, disperser)?;
+        rules::disperser(&statement.namespace, &namespace, disperser)?;
         rules::times(&statement, &namespace, &self.policy, now)?;
         let parameters = statement.blob.parameters()?;
         let id = statement.blob.id();
@@ -128,6 +127,16 @@ impl Attestor {
             index: parameters.shard_of_slot(slot, &statement.blob.shards_root),
             reservation,
         })
+    }
+
+    /// The active epoch, which must be the one asked for.
+    async fn active_epoch(&self, epoch: u64, now: u64) -> Result<Arc<EpochRecord>, Error> {
+        let active = self.registry.active_epoch(now).await.map_err(|e| match e {
+            holdfast_contracts::Error::NoActiveEpoch { at } => Error::NoActiveEpoch { got: epoch, now: at },
+            e => Error::Registry(e),
+        })?;
+        rules::epoch(epoch, &active, now)?;
+        Ok(active)
     }
 
     /// A namespace's rules. Those that have nothing here are looked up one at a time: for each the registry may have to ask

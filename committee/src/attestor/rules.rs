@@ -1,7 +1,7 @@
 //! The decisions of the signing rule that need no I/O: pure functions of the statement, what the registry says, the
 //! policy and the time.
 
-use holdfast_certificate::{Address, HOUR, PublicKey, Statement};
+use holdfast_certificate::{Address, HOUR, Namespace, PublicKey, Statement};
 use holdfast_contracts::{EpochRecord, NamespaceRecord};
 use holdfast_erasure::Dispersal;
 
@@ -17,35 +17,54 @@ pub(super) fn dispersal(statement: &Statement, call: Dispersal) -> Result<(), Er
     }
 }
 
-/// The epoch is the active one, the statement's code and length are the epoch's, and this member has a slot in it.
-pub(super) fn epoch(statement: &Statement, active: &EpochRecord, now: u64, key: &PublicKey) -> Result<u16, Error> {
+/// The epoch asked for is the active one.
+pub(super) fn epoch(epoch: u64, active: &EpochRecord, now: u64) -> Result<(), Error> {
     let committee = &active.committee;
-    if statement.epoch != committee.epoch() {
-        return Err(Error::WrongEpoch { active: committee.epoch(), got: statement.epoch });
+    if epoch != committee.epoch() {
+        return Err(Error::WrongEpoch { active: committee.epoch(), got: epoch });
     }
-    if !active.is_active(now) {
-        return Err(Error::NoActiveEpoch { got: statement.epoch, now });
-    }
-    statement.check(committee.parameters()).map_err(Error::Format)?;
+    if active.is_active(now) { Ok(()) } else { Err(Error::NoActiveEpoch { got: epoch, now }) }
+}
+
+/// The statement's code and length are the epoch's.
+pub(super) fn format(statement: &Statement, active: &EpochRecord) -> Result<(), Error> {
+    statement.check(active.committee.parameters()).map_err(Error::Format)
+}
+
+/// The slot that this member has in the epoch.
+pub(super) fn slot(active: &EpochRecord, key: &PublicKey) -> Result<u16, Error> {
+    let committee = &active.committee;
     committee.slot_of(key).ok_or_else(|| Error::NoSlot { key: Box::new(*key), epoch: committee.epoch() })
 }
 
 /// The namespace is one that this member serves.
-pub(super) fn served(statement: &Statement, policy: &Policy) -> Result<(), Error> {
-    if policy.namespaces.is_empty() || policy.namespaces.contains(&statement.namespace) {
+pub(super) fn served(namespace: &Namespace, policy: &Policy) -> Result<(), Error> {
+    if policy.namespaces.is_empty() || policy.namespaces.contains(namespace) {
         Ok(())
     } else {
-        Err(Error::NotServed(statement.namespace))
+        Err(Error::NotServed(*namespace))
     }
 }
 
 /// The disperser may disperse for the namespace.
-pub(super) fn disperser(statement: &Statement, namespace: &NamespaceRecord, disperser: Address) -> Result<(), Error> {
-    if namespace.dispersers.contains(&disperser) {
+pub(super) fn disperser(namespace: &Namespace, record: &NamespaceRecord, disperser: Address) -> Result<(), Error> {
+    if record.dispersers.contains(&disperser) {
         Ok(())
     } else {
-        Err(Error::NotAllowed { got: disperser, namespace: statement.namespace })
+        Err(Error::NotAllowed { got: disperser, namespace: *namespace })
     }
+}
+
+/// The retention is ahead, and long enough for L1.
+pub(super) fn retention(retain_until: u64, namespace: &NamespaceRecord, now: u64) -> Result<(), Error> {
+    let least = now.saturating_add(namespace.min_retention);
+    if retain_until <= now {
+        return Err(Error::Past { field: "retain_until", now, got: retain_until });
+    }
+    if retain_until < least {
+        return Err(Error::TooShort { least, got: retain_until });
+    }
+    Ok(())
 }
 
 /// The times are ahead, long enough for L1, and not longer than this member promises.
@@ -56,13 +75,7 @@ pub(super) fn times(
     now: u64,
 ) -> Result<(), Error> {
     let retain_until = statement.retain_until;
-    let least = now.saturating_add(namespace.min_retention);
-    if retain_until <= now {
-        return Err(Error::Past { field: "retain_until", now, got: retain_until });
-    }
-    if retain_until < least {
-        return Err(Error::TooShort { least, got: retain_until });
-    }
+    retention(retain_until, namespace, now)?;
     at_most("retain_until", retain_until, now, policy.max_retention.as_secs())?;
     if statement.blob.is_by_payload() {
         if statement.whole_until <= now {

@@ -14,7 +14,7 @@ use super::{
     body::{self, Part},
 };
 use crate::{
-    attestor::{self, Admitted},
+    attestor::{self, Admitted, CheckpointRequest},
     store::Holding,
 };
 
@@ -46,6 +46,14 @@ impl dispersal_server::Dispersal for DispersalService {
     ) -> Result<Response<v1::PutCertificateResponse>, Status> {
         self.certificate(request.into_inner()).await?;
         Ok(Response::new(v1::PutCertificateResponse {}))
+    }
+
+    async fn sign_checkpoint(
+        &self,
+        request: Request<v1::SignCheckpointRequest>,
+    ) -> Result<Response<v1::SignCheckpointResponse>, Status> {
+        let attestation = self.checkpoint(&request.into_inner()).await?;
+        Ok(Response::new(v1::SignCheckpointResponse { attestation: Some((&attestation).into()) }))
     }
 }
 
@@ -140,6 +148,20 @@ impl DispersalService {
             attestor.store.put_certificate(digest, request.certificate).await?;
         }
         Ok(())
+    }
+
+    /// Not by a member that is stopping, as every call, nor by one whose writes are disabled: nothing new would be promised, but
+    /// a disk that has failed is no ground on which to say again that data is held.
+    async fn checkpoint(&self, request: &v1::SignCheckpointRequest) -> Result<Attestation, Error> {
+        self.0.accepting()?;
+        let request = CheckpointRequest {
+            namespace: holdfast_proto::namespace(&request.namespace)?,
+            epoch: request.epoch,
+            ids: holdfast_proto::blob_ids(&request.blob_ids)?,
+            retain_until: request.retain_until,
+            disperser_signature: holdfast_proto::disperser_signature(&request.disperser_signature)?,
+        };
+        Ok(self.0.attestor.sign_checkpoint(request).await?)
     }
 
     /// In a task of its own: once the write has begun, a caller that goes away does not stop it half way, and the

@@ -165,7 +165,9 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
         E::WrongEpoch { .. } | E::NoActiveEpoch { .. } | E::NoSlot { .. } => (Code::FailedPrecondition, Tell::All),
         E::UnknownNamespace(_) => (Code::NotFound, Tell::All),
         E::NotServed(_) | E::DisperserSignature(_) | E::NotAllowed { .. } => (Code::PermissionDenied, Tell::All),
-        E::TooManyStrangers { .. } => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_MS)),
+        E::TooManyStrangers { .. } | E::TooManyCheckpoints { .. } => {
+            (Code::ResourceExhausted, Tell::RetryAfter(RETRY_MS))
+        }
         E::OverQuota(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Store(error) => store_verdict(error),
         E::Registry(_) => (Code::Unavailable, Tell::RetryAfter(RETRY_MS)),
@@ -177,7 +179,7 @@ fn store_verdict(error: &store::Error) -> (Code, Tell) {
     use store::Error as E;
     match error {
         E::NotFound { .. } => (Code::NotFound, Tell::All),
-        E::Expired { .. } => (Code::FailedPrecondition, Tell::All),
+        E::Expired { .. } | E::NotPromised { .. } => (Code::FailedPrecondition, Tell::All),
         E::Damaged { .. } => (Code::DataLoss, Tell::All),
         E::TooManyStatements { .. } => (Code::ResourceExhausted, Tell::All),
         E::WritesDisabled { .. } | E::Closed => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),

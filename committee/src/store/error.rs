@@ -60,6 +60,20 @@ pub enum Error {
         /// The latest time promised, unix seconds.
         until: u64,
     },
+    /// This member stored it, and has not signed for it as asked.
+    #[error("blob {id} is not promised for namespace {namespace} in epoch {epoch} until {until}{}", but(*latest))]
+    NotPromised {
+        /// The blob.
+        id: BlobId,
+        /// The namespace asked for.
+        namespace: Namespace,
+        /// The epoch asked for.
+        epoch: u64,
+        /// The time asked for, unix seconds.
+        until: u64,
+        /// The latest time promised in that namespace and epoch; zero if there is none.
+        latest: u64,
+    },
     /// The stored copy is not what was stored. Storing it again repairs it.
     #[error("the stored copy of {what} of blob {id} is damaged: {reason}")]
     Damaged {
@@ -108,4 +122,8 @@ pub enum Error {
     /// A read failed for another reason than damage.
     #[error("read failed: {0}")]
     Read(String),
+}
+
+fn but(latest: u64) -> String {
+    if latest == 0 { String::new() } else { format!(", only until {latest}") }
 }

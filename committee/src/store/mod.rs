@@ -14,6 +14,7 @@
 //!
 //! A read is checked against the recorded root before it is returned; damage is [`Error::Damaged`], never other bytes.
 
+mod covered;
 mod database;
 mod error;
 mod expiry;

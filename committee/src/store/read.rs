@@ -1,11 +1,11 @@
 //! Reads. All of them block; callers run them off the async threads.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_certificate::{Namespace, StatementDigest};
 use holdfast_erasure::{BlobId, Commitment, Digest, ShardIndex, merkle};
-use rocksdb::{Direction, IteratorMode};
+use rocksdb::{BoundColumnFamily, Direction, IteratorMode};
 
 use super::{
     Durable, Error, Holding, Store, UsageByBucket,
@@ -280,29 +280,43 @@ impl Store {
         what: &dyn Fn() -> String,
         root: impl FnOnce(&[u8]) -> Digest,
     ) -> Result<Bytes, Error> {
-        let damaged = |reason: String| Error::Damaged { id: *id, what: what(), reason };
         let database = self.database()?;
-        let key = keys::held(id, index);
-        let record = database.get(keys::HELD, &key).map_err(|e| damaging(e, &damaged))?;
-        let Some(record) = record else { return Err(Error::NotFound { id: *id, what: what() }) };
-        let held = Held::decode(&record).map_err(|e| damaged(e.to_string()))?;
+        let (held, family) = live(&database, kind, id, index, what)?;
+        let damaged = |reason: String| Error::Damaged { id: *id, what: what(), reason };
+        let bytes = database.db.get_cf(&family, keys::held(id, index));
+        let bytes = bytes.map_err(|e| damaging(database::read(&e), &damaged))?;
         let bucket = Bucket { kind, day: held.day };
-        let expired = || Error::Expired { id: *id, what: what(), until: held.until };
-        if held.day < database.dropped_before()? {
-            return Err(expired());
-        }
-        let Some(family) = database.bucket(bucket) else {
-            // The bucket may have been dropped since the look above.
-            let dropped = held.day < database.dropped_before()?;
-            return Err(if dropped { expired() } else { damaged(format!("bucket {bucket} is gone")) });
-        };
-        let bytes = database.db.get_cf(&family, key).map_err(|e| damaging(database::read(&e), &damaged))?;
         let bytes = Bytes::from(bytes.ok_or_else(|| damaged(format!("it is not in bucket {bucket}")))?);
         let got = root(&bytes);
         if got != held.root {
             return Err(damaged(format!("expected root {}, got {got}", held.root)));
         }
         Ok(bytes)
+    }
+}
+
+/// The record of something that is held now, and the bucket that it is in.
+pub(super) fn live<'a>(
+    database: &'a Database,
+    kind: Kind,
+    id: &BlobId,
+    index: u16,
+    what: &dyn Fn() -> String,
+) -> Result<(Held, Arc<BoundColumnFamily<'a>>), Error> {
+    let damaged = |reason: String| Error::Damaged { id: *id, what: what(), reason };
+    let record = database.get(keys::HELD, &keys::held(id, index)).map_err(|e| damaging(e, &damaged))?;
+    let Some(record) = record else { return Err(Error::NotFound { id: *id, what: what() }) };
+    let held = Held::decode(&record).map_err(|e| damaged(e.to_string()))?;
+    let bucket = Bucket { kind, day: held.day };
+    let expired = || Error::Expired { id: *id, what: what(), until: held.until };
+    if held.day < database.dropped_before()? {
+        return Err(expired());
+    }
+    match database.bucket(bucket) {
+        Some(family) => Ok((held, family)),
+        // The bucket may have been dropped since the look above.
+        None if held.day < database.dropped_before()? => Err(expired()),
+        None => Err(damaged(format!("bucket {bucket} is gone"))),
     }
 }
 

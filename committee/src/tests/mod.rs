@@ -1,11 +1,13 @@
 //! One member over real gRPC. The modules are named by what happens to it.
 
 mod attack;
+mod checkpoint;
 mod crash;
 mod damage;
 mod exhaustion;
 mod lifecycle;
 mod namespaces;
+mod registry;
 mod retention;
 
 use std::{
@@ -263,6 +265,11 @@ impl Peer {
             bytes.extend_from_slice(&message.chunk);
         }
         Ok(bytes)
+    }
+
+    pub(crate) async fn sign_checkpoint(&self, request: v1::SignCheckpointRequest) -> Result<v1::Attestation, Status> {
+        let response = self.dispersal.clone().sign_checkpoint(request).await?;
+        Ok(response.into_inner().attestation.expect("an attestation"))
     }
 
     pub(crate) async fn list(&self) -> Vec<v1::ListedBlob> {

@@ -1,0 +1,98 @@
+//! A registry that says what a test wants.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize},
+    },
+};
+
+use holdfast_certificate::{Committee, Domain, ProvenKey};
+use holdfast_contracts::{EpochRecord, Error, NamespaceRecord};
+
+use super::*;
+
+/// The registry of a [`World`], with more epochs of the same members, more namespaces, holds, and outages.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    near: Arc<dyn Registry>,
+    /// The epoch that is active; zero for none.
+    pub(crate) active: AtomicU64,
+    /// While set, it answers as when L1 does not.
+    pub(crate) down: AtomicBool,
+    /// Namespaces that were looked up.
+    pub(crate) asked: AtomicUsize,
+    namespaces: Mutex<BTreeMap<Namespace, NamespaceRecord>>,
+}
+
+impl Scripted {
+    /// Takes the place of the world's registry.
+    pub(crate) fn of(world: &mut World) -> Arc<Self> {
+        let near = Arc::clone(&world.registry);
+        let own = futures::executor::block_on(near.namespace(&world.namespace)).expect("the world's own");
+        let scripted = Arc::new(Self {
+            near,
+            active: AtomicU64::new(EPOCH),
+            down: AtomicBool::new(false),
+            asked: AtomicUsize::new(0),
+            namespaces: Mutex::new(BTreeMap::from([(world.namespace, own)])),
+        });
+        world.registry = Arc::clone(&scripted) as Arc<dyn Registry>;
+        scripted
+    }
+
+    /// Adds a namespace, or changes one.
+    pub(crate) fn put(&self, namespace: Namespace, dispersers: &[&DisperserKey], hold_until: u64) {
+        let dispersers = dispersers.iter().map(|key| key.address()).collect();
+        let record = NamespaceRecord { dispersers, min_retention: 2 * HOUR, hold_until };
+        self.namespaces.lock().expect("no panic").insert(namespace, record);
+    }
+
+    pub(crate) fn hold(&self, namespace: Namespace, until: u64) {
+        let mut namespaces = self.namespaces.lock().expect("no panic");
+        namespaces.get_mut(&namespace).expect("there").hold_until = until;
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    fn up(&self) -> Result<(), Error> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(Error::Rpc { what: "eth_call", reason: "connection refused".into() });
+        }
+        Ok(())
+    }
+}
+
+#[tonic::async_trait]
+impl Registry for Scripted {
+    async fn epoch(&self, epoch: u64) -> Result<Arc<EpochRecord>, Error> {
+        self.up()?;
+        let first = self.near.epoch(EPOCH).await?;
+        let committee = &first.committee;
+        let keys = committee.keys().iter().map(|key| ProvenKey::from_registry(*key)).collect();
+        let committee = Committee::new(*committee.domain(), epoch, *committee.parameters(), keys).expect("as before");
+        Ok(Arc::new(EpochRecord { committee: Arc::new(committee), ..EpochRecord::clone(&first) }))
+    }
+
+    async fn active_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, Error> {
+        self.up()?;
+        match self.active.load(Ordering::SeqCst) {
+            0 => Err(Error::NoActiveEpoch { at }),
+            epoch => self.epoch(epoch).await,
+        }
+    }
+
+    async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.up()?;
+        let namespaces = self.namespaces.lock().expect("no panic");
+        namespaces.get(namespace).cloned().ok_or(Error::UnknownNamespace { namespace: *namespace })
+    }
+
+    fn domain(&self) -> Domain {
+        self.near.domain()
+    }
+}
