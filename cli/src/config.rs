@@ -6,13 +6,14 @@ use std::{
 };
 
 use anyhow::Context;
+use clap::Args;
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
 use holdfast_certificate::{Address, CommitteeFile, DisperserKey, Namespace};
 use holdfast_client::Client;
-use holdfast_contracts::{ChainRegistry, FileRegistry, Publisher, Registry};
+use holdfast_contracts::{ChainRegistry, FileRegistry, Moment, Publisher, Registry, RegistryView};
 use serde::Deserialize;
 
 use crate::{
@@ -29,6 +30,17 @@ const DEFAULT_FILE: &str = "holdfast.toml";
 /// The settings, each also a variable: `HOLDFAST_NAMESPACE`, `HOLDFAST_L1_RPC_URL`, ...
 const KEYS: [&str; 6] =
     ["namespace", "disperser_key_file", "l1_key_file", "committee_file", "l1.rpc_url", "l1.registry"];
+
+/// Where L1 is, on the command line; goes over the configuration.
+#[derive(Debug, Default, Args)]
+pub(crate) struct L1Args {
+    /// URL of an Ethereum JSON-RPC node, in place of the configured one.
+    #[arg(long, value_name = "URL")]
+    rpc: Option<String>,
+    /// The CommitteeRegistry contract, in place of the configured one.
+    #[arg(long, value_name = "ADDRESS")]
+    registry: Option<Address>,
+}
 
 /// A client's configuration. File names in it are relative to the file they stand in.
 #[derive(Debug, Deserialize)]
@@ -75,6 +87,31 @@ impl Config {
         }
     }
 
+    /// This configuration with what the command line says of L1.
+    pub(crate) fn with_l1(mut self, args: &L1Args) -> anyhow::Result<Self> {
+        let configured = self.l1.take();
+        let rpc_url = args.rpc.clone().or_else(|| configured.as_ref().map(|l1| l1.rpc_url.clone()));
+        let registry = args.registry.or(configured.map(|l1| l1.registry));
+        self.l1 = match (rpc_url, registry) {
+            (Some(rpc_url), Some(registry)) => Some(L1 { rpc_url, registry }),
+            (None, None) => None,
+            (Some(_), None) => return fail(Exit::Usage, "an L1 node but no registry: give --registry ADDRESS"),
+            (None, Some(_)) => return fail(Exit::Usage, "a registry but no L1 node: give --rpc URL"),
+        };
+        Ok(self)
+    }
+
+    /// Whether the committee is read from L1.
+    pub(crate) fn has_l1(&self) -> bool {
+        self.l1.is_some()
+    }
+
+    /// The registry at one block of L1, with accounts.
+    pub(crate) async fn view(&self, moment: Moment) -> anyhow::Result<RegistryView> {
+        let l1 = self.l1()?;
+        RegistryView::connect(&l1.rpc_url, l1.registry, moment).await.with_context(|| format!("L1 at {}", l1.rpc_url))
+    }
+
     /// The registry on L1 or in a file.
     pub(crate) async fn registry(&self) -> anyhow::Result<Arc<dyn Registry>> {
         match (&self.l1, &self.committee_file) {
@@ -94,18 +131,27 @@ impl Config {
 
     /// The registry on L1, for what only a contract can answer.
     pub(crate) async fn chain(&self) -> anyhow::Result<ChainRegistry> {
-        let Some(l1) = &self.l1 else { return fail(Exit::Usage, "no L1 is configured: set [l1] rpc_url and registry") };
+        let l1 = self.l1()?;
         ChainRegistry::connect(&l1.rpc_url, l1.registry).await.with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
     /// Sends transactions to the registry, from the account in `l1_key_file`.
     pub(crate) async fn publisher(&self) -> anyhow::Result<Publisher> {
-        let Some(l1) = &self.l1 else { return fail(Exit::Usage, "no L1 is configured: set [l1] rpc_url and registry") };
+        let l1 = self.l1()?;
         let Some(file) = &self.l1_key_file else {
             return fail(Exit::Usage, "no L1 account is configured: set l1_key_file (a secp256k1 key in hex)");
         };
         let key = read_key(&self.base.join(file))?;
         Publisher::connect(&l1.rpc_url, l1.registry, &key).await.with_context(|| format!("L1 at {}", l1.rpc_url))
+    }
+
+    fn l1(&self) -> anyhow::Result<&L1> {
+        match &self.l1 {
+            Some(l1) => Ok(l1),
+            None => {
+                fail(Exit::Usage, "no L1 is configured: set [l1] rpc_url and registry, or give --rpc and --registry")
+            }
+        }
     }
 
     /// A client that reads.

@@ -75,6 +75,15 @@ pub(crate) fn of_registry(error: &contracts::Error) -> Exit {
     }
 }
 
+/// The exit code of a dry run that was refused.
+pub(crate) fn of_dry_run(error: &contracts::Error) -> Exit {
+    match error {
+        // Sent, it would cost gas and change nothing.
+        contracts::Error::Reverted { .. } | contracts::Error::UnknownEpoch { .. } => Exit::Unsafe,
+        other => of_registry(other),
+    }
+}
+
 fn of_client(error: &client::Error) -> Exit {
     match error {
         client::Error::EmptyPayload

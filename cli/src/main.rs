@@ -1,6 +1,7 @@
 //! The `holdfast` command: one binary, a file per subcommand.
 
 mod cert;
+mod committee;
 mod config;
 mod demo;
 mod devnet;
@@ -11,6 +12,7 @@ mod keys;
 mod member;
 mod output;
 mod put;
+mod safe;
 mod shutdown;
 mod status;
 mod times;
@@ -51,6 +53,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Keys),
     #[command(subcommand)]
+    Committee(committee::Committee),
+    #[command(subcommand)]
     Member(member::Member),
     /// Disperse a file and print its certificate.
     ///
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::run(&args, output).await,
             Command::Devnet(command) => devnet::run(command, output).await,
             Command::Keys(command) => keys::run(command, output),
+            Command::Committee(command) => committee::run(command, config, output).await,
             Command::Member(command) => member::run(command, config, output).await,
             Command::Put(args) => put::run(&args, config, output).await,
             Command::Get(args) => get::run(&args, config, output).await,

@@ -28,6 +28,9 @@ mod reader;
 mod publisher;
 mod sender;
 
+mod call;
+mod view;
+
 mod bindings;
 mod node;
 
@@ -41,6 +44,9 @@ pub use verdict::verdict;
 
 pub use file::FileRegistry;
 pub use reader::{ChainRegistry, ReaderOptions};
+
+pub use call::{Argument, RegistryCall};
+pub use view::{EpochView, Governance, Moment, RegistryView, SlotView};
 
 pub use publisher::{Deployment, PublishReceipt, Publisher};
 pub use sender::PublisherOptions;

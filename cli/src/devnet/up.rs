@@ -13,7 +13,7 @@ use holdfast_certificate::{
     SecretKey, keystore::Strength,
 };
 use holdfast_contracts::{ChainRegistry, Deployment, Publisher, PublisherOptions, Registry, devchain::DEV_KEYS};
-use holdfast_erasure::{Parameters, keccak256};
+use holdfast_erasure::keccak256;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use super::{
@@ -23,6 +23,7 @@ use super::{
     state::{L1, Layout, Member, State},
 };
 use crate::{
+    committee::plan,
     exit::{Exit, fail},
     files, keys,
     output::progress,
@@ -37,22 +38,12 @@ const MIN_RETENTION: u64 = 24 * 3600;
 /// The salt of the namespace that `devnet up` makes.
 const NAMESPACE: &[u8] = b"holdfast devnet";
 
-/// The default threshold and original shards for a committee of `n` (protocol section 1).
-fn defaults(n: u16) -> (u16, u16) {
-    (n - n.div_ceil(7), if n <= 7 { 2 } else { 3 })
-}
-
 /// Makes a devnet in a new folder and starts it. When it fails, what was started is stopped; the folder stays for a look
 /// at the logs.
 pub(crate) async fn create(layout: &Layout, args: &UpArgs, tied: bool, shutdown: &Shutdown) -> anyhow::Result<State> {
-    let (t, k) = defaults(args.members);
+    let (t, k) = plan::default_for(args.members);
     let (t, k) = (args.threshold.unwrap_or(t), args.original_shards.unwrap_or(k));
-    let parameters = match Parameters::new(k, args.members).map_err(|e| e.to_string()).and_then(|code| {
-        CommitteeParameters::new(code, t, CommitteeParameters::DEFAULT_MAX_PAYLOAD).map_err(|e| e.to_string())
-    }) {
-        Ok(parameters) => parameters,
-        Err(error) => return fail(Exit::Usage, error),
-    };
+    let parameters = plan::parameters(args.members, t, k, CommitteeParameters::DEFAULT_MAX_PAYLOAD)?;
     if layout.dir().exists() && fs::read_dir(layout.dir())?.next().is_some() {
         return fail(Exit::Unsafe, format!("{} is not empty and holds no devnet", layout.dir().display()));
     }
@@ -341,26 +332,4 @@ fn tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults_are_those_of_the_protocol() {
-        for (n, t, k) in [(4, 3, 2), (5, 4, 2), (6, 5, 2), (7, 6, 2), (10, 8, 3), (13, 11, 3), (20, 17, 3)] {
-            assert_eq!(defaults(n), (t, k), "n = {n}");
-        }
-    }
-
-    #[test]
-    fn defaults_are_valid_for_every_size() {
-        for n in 3..=94 {
-            let (t, k) = defaults(n);
-            let code = Parameters::new(k, n).expect("code parameters");
-            CommitteeParameters::new(code, t, CommitteeParameters::DEFAULT_MAX_PAYLOAD)
-                .unwrap_or_else(|error| panic!("n = {n}: {error}"));
-        }
-    }
 }

@@ -1,0 +1,167 @@
+//! A member's card: what an operator hands to whoever puts a committee together. Nothing on it is secret.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use holdfast_certificate::{Address, ProofOfPossession, ProvenKey, PublicKey};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    exit::{Exit, fail},
+    files, keys,
+    output::{Output, progress},
+};
+
+/// The longest endpoint that the registry takes, in bytes.
+const MAX_ENDPOINT_BYTES: usize = 255;
+/// The longest operator name, in characters.
+const MAX_OPERATOR_CHARS: usize = 64;
+
+/// What goes on a card.
+#[derive(Debug, Args)]
+pub(crate) struct CardArgs {
+    /// The member's keystore (ERC-2335).
+    #[arg(long)]
+    keystore: PathBuf,
+    /// File with its password.
+    #[arg(long)]
+    password_file: PathBuf,
+    /// The URL at which the member will be reached.
+    #[arg(long, value_parser = parse_endpoint)]
+    endpoint: String,
+    /// Who operates the member.
+    #[arg(long, value_parser = parse_operator)]
+    operator: String,
+    /// SHA-256 of the DER SubjectPublicKeyInfo of the member's TLS certificate (RFC 7469), in hex.
+    #[arg(long, value_parser = parse_pin)]
+    tls_pin: Option<Pin>,
+    /// The L1 account that registers the key and sets its endpoint.
+    #[arg(long)]
+    account: Option<Address>,
+    /// Write the card to this file.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// The pin of a TLS key: the hash of its SubjectPublicKeyInfo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) struct Pin(pub(crate) [u8; 32]);
+
+/// A member's card.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Card {
+    version: u64,
+    pub(crate) operator: String,
+    pub(crate) public_key: PublicKey,
+    pub(crate) proof_of_possession: ProofOfPossession,
+    pub(crate) endpoint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_pin: Option<Pin>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<Address>,
+}
+
+impl Card {
+    const VERSION: u64 = 1;
+
+    /// Reads a card and checks it: version, texts, and the proof of possession.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let card: Self = match serde_json::from_str(&files::read_text(path)?) {
+            Ok(card) => card,
+            Err(error) => return fail(Exit::Usage, format!("{} is not a member's card: {error}", path.display())),
+        };
+        if card.version != Self::VERSION {
+            let (got, expected) = (card.version, Self::VERSION);
+            return fail(Exit::Usage, format!("card {} has version {got}, expected {expected}", path.display()));
+        }
+        let texts = parse_endpoint(&card.endpoint).and(parse_operator(&card.operator));
+        if let Err(error) = texts {
+            return fail(Exit::Usage, format!("card {}: {error}", path.display()));
+        }
+        match ProvenKey::check(card.public_key, card.proof_of_possession) {
+            Ok(_) => Ok(card),
+            Err(error) => fail(Exit::Verification, format!("card {} ({}): {error}", path.display(), card.operator)),
+        }
+    }
+
+    /// Reads every card, in the order of the slots, and refuses two of one key.
+    pub(crate) fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
+        let cards = paths.iter().map(|path| Self::read(path)).collect::<anyhow::Result<Vec<_>>>()?;
+        for (second, card) in cards.iter().enumerate() {
+            if let Some(first) = cards[..second].iter().position(|other| other.public_key == card.public_key) {
+                let (first, second) = (paths[first].display(), paths[second].display());
+                return fail(Exit::Usage, format!("{first} and {second} have the same public key"));
+            }
+        }
+        Ok(cards)
+    }
+}
+
+pub(crate) fn run(args: CardArgs, output: Output) -> anyhow::Result<()> {
+    let key = keys::unlock(&args.keystore, &args.password_file)?;
+    let card = Card {
+        version: Card::VERSION,
+        operator: args.operator,
+        public_key: key.public_key(),
+        proof_of_possession: key.prove_possession(),
+        endpoint: args.endpoint,
+        tls_pin: args.tls_pin,
+        account: args.account,
+    };
+    let json = serde_json::to_string_pretty(&card)? + "\n";
+    if let Some(path) = &args.output {
+        files::write(path, json.as_bytes())?;
+        progress(format!("written to {}; hand it over where its sender cannot be mistaken", path.display()));
+    }
+    // A card is JSON whoever reads it.
+    output.print(&card, |_| json.clone())
+}
+
+/// An endpoint as the registry and committee files take it.
+pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
+    let is_url = ["http://", "https://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+    if !is_url || text.chars().any(|character| character.is_control() || character.is_whitespace()) {
+        return Err(format!("{text:?} is no endpoint: expected a URL such as https://m0.example:7400"));
+    }
+    if text.len() > MAX_ENDPOINT_BYTES {
+        return Err(format!("endpoint of {} bytes, expected at most {MAX_ENDPOINT_BYTES}", text.len()));
+    }
+    Ok(text.to_owned())
+}
+
+fn parse_operator(text: &str) -> Result<String, String> {
+    let length = text.chars().count();
+    // It is printed on other people's terminals.
+    if text.trim().is_empty() || length > MAX_OPERATOR_CHARS || text.chars().any(char::is_control) {
+        return Err(format!(
+            "operator's name of {length} characters, expected 1 to {MAX_OPERATOR_CHARS} and none of control"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A pin in hex.
+pub(crate) fn parse_pin(text: &str) -> Result<Pin, String> {
+    let mut pin = [0; 32];
+    match hex::decode_to_slice(text.trim_start_matches("0x"), &mut pin) {
+        Ok(()) if pin != [0; 32] => Ok(Pin(pin)),
+        Ok(()) => Err("a pin of zeros stands for none; leave it out instead".to_owned()),
+        Err(error) => Err(format!("{text:?} is no pin (SHA-256, 32 bytes in hex): {error}")),
+    }
+}
+
+impl From<Pin> for String {
+    fn from(pin: Pin) -> Self {
+        format!("0x{}", hex::encode(pin.0))
+    }
+}
+
+impl TryFrom<String> for Pin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        parse_pin(&text)
+    }
+}

@@ -1,0 +1,93 @@
+//! `holdfast committee cancel|revoke`: what only a guardian may do, as a transaction for it to sign.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use holdfast_certificate::Address;
+use holdfast_contracts::{Moment, RegistryCall};
+use serde::Serialize;
+
+use crate::{
+    config::{Config, L1Args},
+    exit::{Exit, fail},
+    output::Output,
+    safe,
+};
+
+/// Which epoch, and where the transaction goes.
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    /// The epoch.
+    #[arg(long)]
+    epoch: u64,
+    /// Write the transaction here, for the Safe{Wallet} Transaction Builder to import.
+    #[arg(long, value_name = "OUT")]
+    safe_json: PathBuf,
+    #[command(flatten)]
+    l1: L1Args,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Guarded {
+    epoch: u64,
+    function: &'static str,
+    signer: String,
+    safe_json: PathBuf,
+    #[serde(skip)]
+    means: &'static str,
+}
+
+/// Takes back a proposal that is not active yet.
+pub(crate) async fn cancel(args: GuardArgs, config: Config, output: Output) -> anyhow::Result<()> {
+    let call = RegistryCall::CancelEpoch { epoch: args.epoch };
+    let means = "the proposal is taken back for ever; the epoch before it stays active";
+    write(args, config, call, means, output).await
+}
+
+/// Revokes an epoch from the second after the transaction's block.
+pub(crate) async fn revoke(args: GuardArgs, config: Config, output: Output) -> anyhow::Result<()> {
+    let call = RegistryCall::RevokeEpoch { epoch: args.epoch };
+    let means = "no certificate of the epoch is acceptable from then on, and none can be made until the next epoch; \
+                 what L1 accepted before stands, and members keep serving reads";
+    write(args, config, call, means, output).await
+}
+
+async fn write(
+    args: GuardArgs,
+    config: Config,
+    call: RegistryCall,
+    means: &'static str,
+    output: Output,
+) -> anyhow::Result<()> {
+    let view = config.with_l1(&args.l1)?.view(Moment::Latest).await?;
+    let governance = view.governance().await?;
+    // Governance may take its own proposals back, which matters where there is no guardian.
+    let signer = match (governance.guardian, &call) {
+        (Address::ZERO, RegistryCall::CancelEpoch { .. }) => governance.governance,
+        (Address::ZERO, _) => return fail(Exit::Usage, "this registry has no guardian, so no epoch can be revoked"),
+        (guardian, _) => guardian,
+    };
+    if let Err(error) = view.dry_run(signer, &call).await {
+        return fail(crate::exit::of_dry_run(&error), format!("the registry would refuse this: {error}"));
+    }
+    let name = format!("Holdfast: {} {}", call.function(), args.epoch);
+    safe::write(&args.safe_json, &view.domain(), signer, &name, means, &call)?;
+    let guarded = Guarded {
+        epoch: args.epoch,
+        function: call.function(),
+        signer: signer.to_string(),
+        safe_json: args.safe_json,
+        means,
+    };
+    output.print(&guarded, |guarded| {
+        format!(
+            "{} of epoch {}: {}\nto be signed by {}\nwritten to {}",
+            guarded.function,
+            guarded.epoch,
+            guarded.means,
+            guarded.signer,
+            guarded.safe_json.display()
+        )
+    })
+}

@@ -1,0 +1,215 @@
+//! Calls of the registry as data, for others to sign: a Safe, a hardware wallet.
+
+use alloy::{primitives::B256, sol_types::SolCall};
+use holdfast_certificate::{Address, CommitteeParameters, Namespace, PublicKey};
+
+use crate::{
+    bindings::CommitteeRegistry::{
+        cancelEpochCall, createNamespaceCall, proposeEpochCall, revokeEpochCall, setDisperserCall,
+    },
+    node::{address_out, function_name},
+};
+
+/// A call of the registry that this process does not send itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryCall {
+    /// By governance: the next epoch.
+    ProposeEpoch {
+        /// The keys, in slot order.
+        keys: Vec<PublicKey>,
+        /// What the epoch fixes.
+        parameters: CommitteeParameters,
+        /// Unix seconds; `None` is as soon as the delay allows.
+        active_from: Option<u64>,
+    },
+    /// By guardian or governance: takes a proposal back.
+    CancelEpoch {
+        /// The proposal.
+        epoch: u64,
+    },
+    /// By the guardian: from now on and for ever.
+    RevokeEpoch {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// Creates the sender's namespace `keccak256(abi.encode(sender, salt))`.
+    CreateNamespace {
+        /// Tells the sender's namespaces apart.
+        salt: [u8; 32],
+        /// Seconds.
+        min_retention: u64,
+        /// Who may disperse in it.
+        dispersers: Vec<Address>,
+    },
+    /// By the namespace's owner.
+    SetDisperser {
+        /// The namespace.
+        namespace: Namespace,
+        /// The account whose signature members take a blob from.
+        disperser: Address,
+        /// Allowed, or no longer.
+        allowed: bool,
+    },
+}
+
+/// One argument of a call, as a person or a wallet reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name in the contract.
+    pub name: &'static str,
+    /// Its Solidity type.
+    pub kind: &'static str,
+    /// Numbers in decimal, bytes in hex, arrays as `[a,b]`.
+    pub value: String,
+}
+
+impl RegistryCall {
+    /// The contract function's name.
+    #[must_use]
+    pub fn function(&self) -> &'static str {
+        function_name(match self {
+            Self::ProposeEpoch { .. } => proposeEpochCall::SIGNATURE,
+            Self::CancelEpoch { .. } => cancelEpochCall::SIGNATURE,
+            Self::RevokeEpoch { .. } => revokeEpochCall::SIGNATURE,
+            Self::CreateNamespace { .. } => createNamespaceCall::SIGNATURE,
+            Self::SetDisperser { .. } => setDisperserCall::SIGNATURE,
+        })
+    }
+
+    /// The transaction's input: selector and arguments in the ABI's encoding.
+    #[must_use]
+    pub fn data(&self) -> Vec<u8> {
+        match self {
+            Self::ProposeEpoch { keys, parameters, active_from } => proposeEpochCall {
+                keyIds: keys.iter().map(key_id).collect(),
+                originalShards: parameters.original_shards(),
+                threshold: parameters.threshold(),
+                maxPayload: parameters.max_payload(),
+                activeFrom: active_from.unwrap_or(0),
+            }
+            .abi_encode(),
+            Self::CancelEpoch { epoch } => cancelEpochCall { epoch: *epoch }.abi_encode(),
+            Self::RevokeEpoch { epoch } => revokeEpochCall { epoch: *epoch }.abi_encode(),
+            Self::CreateNamespace { salt, min_retention, dispersers } => createNamespaceCall {
+                salt: B256::from(*salt),
+                minRetention: *min_retention,
+                dispersers: dispersers.iter().copied().map(address_out).collect(),
+            }
+            .abi_encode(),
+            Self::SetDisperser { namespace, disperser, allowed } => setDisperserCall {
+                namespace: B256::from(namespace.to_bytes()),
+                disperser: address_out(*disperser),
+                allowed: *allowed,
+            }
+            .abi_encode(),
+        }
+    }
+
+    /// The arguments, in the order of the contract.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<Argument> {
+        let argument = |name, kind, value: String| Argument { name, kind, value };
+        match self {
+            Self::ProposeEpoch { keys, parameters, active_from } => vec![
+                argument("keyIds", "bytes32[]", list(keys.iter().map(PublicKey::id))),
+                argument("originalShards", "uint16", parameters.original_shards().to_string()),
+                argument("threshold", "uint16", parameters.threshold().to_string()),
+                argument("maxPayload", "uint32", parameters.max_payload().to_string()),
+                argument("activeFrom", "uint64", active_from.unwrap_or(0).to_string()),
+            ],
+            Self::CancelEpoch { epoch } | Self::RevokeEpoch { epoch } => {
+                vec![argument("epoch", "uint64", epoch.to_string())]
+            }
+            Self::CreateNamespace { salt, min_retention, dispersers } => vec![
+                argument("salt", "bytes32", format!("0x{}", hex::encode(salt))),
+                argument("minRetention", "uint64", min_retention.to_string()),
+                argument("dispersers", "address[]", list(dispersers)),
+            ],
+            Self::SetDisperser { namespace, disperser, allowed } => vec![
+                argument("namespace", "bytes32", namespace.to_string()),
+                argument("disperser", "address", disperser.to_string()),
+                argument("allowed", "bool", allowed.to_string()),
+            ],
+        }
+    }
+}
+
+/// How the registry names a key: keccak256 of its compressed form.
+fn key_id(key: &PublicKey) -> B256 {
+    B256::from(*key.id().as_bytes())
+}
+
+fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    format!("[{}]", items.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_certificate::SecretKey;
+    use holdfast_erasure::{Parameters, keccak256};
+
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Artifact {
+        abi: Vec<Entry>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Entry {
+        #[serde(rename = "type")]
+        kind: String,
+        #[serde(default)]
+        name: String,
+        #[serde(default)]
+        inputs: Vec<Input>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Input {
+        name: String,
+        #[serde(rename = "type")]
+        kind: String,
+    }
+
+    #[test]
+    fn names_and_types_of_arguments_are_the_contract_s() {
+        let master = SecretKey::derive_master(&[5; 32]).expect("a seed of 32 bytes");
+        let code = Parameters::new(2, 4).expect("parameters");
+        let calls = [
+            RegistryCall::ProposeEpoch {
+                keys: (0..4).map(|index| master.derive_child(index).public_key()).collect(),
+                parameters: CommitteeParameters::new(code, 3, 1 << 20).expect("parameters"),
+                active_from: Some(77),
+            },
+            RegistryCall::CancelEpoch { epoch: 1 },
+            RegistryCall::RevokeEpoch { epoch: 2 },
+            RegistryCall::CreateNamespace {
+                salt: [1; 32],
+                min_retention: 3600,
+                dispersers: vec![Address::from([2; 20]), Address::from([3; 20])],
+            },
+            RegistryCall::SetDisperser {
+                namespace: Namespace::from([4; 32]),
+                disperser: Address::from([5; 20]),
+                allowed: true,
+            },
+        ];
+        let artifact: Artifact =
+            serde_json::from_str(include_str!("../artifacts/CommitteeRegistry.json")).expect("the artifact");
+        for call in calls {
+            let mut functions = artifact.abi.iter().filter(|entry| entry.kind == "function");
+            let function = functions.find(|entry| entry.name == call.function()).expect("a function of the contract");
+            let expected: Vec<_> =
+                function.inputs.iter().map(|input| (input.name.as_str(), input.kind.as_str())).collect();
+            let arguments = call.arguments();
+            let got: Vec<_> = arguments.iter().map(|argument| (argument.name, argument.kind)).collect();
+            assert_eq!(got, expected, "{call:?}");
+            // What a wallet encodes from the arguments begins like what we encode.
+            let types: Vec<_> = arguments.iter().map(|argument| argument.kind).collect();
+            let signature = format!("{}({})", call.function(), types.join(","));
+            assert_eq!(call.data()[..4], keccak256(signature.as_bytes()).as_bytes()[..4], "{call:?}");
+        }
+    }
+}

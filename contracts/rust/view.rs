@@ -1,0 +1,241 @@
+//! The registry as a person who governs or operates it looks at it: with accounts, and at one block.
+
+use std::time::Duration;
+
+use alloy::{
+    eips::{BlockId, BlockNumberOrTag},
+    primitives::B256,
+    providers::Provider as _,
+    rpc::types::TransactionRequest,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, ProvenKey, PublicKey};
+use holdfast_erasure::Parameters;
+
+use crate::{
+    Error, RegistryCall,
+    bindings::CommitteeRegistry::{
+        activeEpochCall, delayCall, endpointOfCall, epochCountCall, getEpochCall, governanceCall, guardianCall,
+        keyAccountCall, slotKeysCall,
+    },
+    node::{BlockPoint, Node, address_in, address_out},
+};
+
+/// The limit of one RPC call.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// How many slots are asked for at once.
+const PARALLEL_CALLS: usize = 16;
+
+/// Which block to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// What a transaction sent now would meet.
+    Latest,
+    /// What members and clients act on.
+    Finalized,
+}
+
+/// The registry at one block.
+#[derive(Debug, Clone)]
+pub struct RegistryView {
+    node: Node,
+    domain: Domain,
+    block: BlockPoint,
+}
+
+/// Who governs a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Governance {
+    /// Proposes epochs.
+    pub governance: Address,
+    /// Whether governance is a contract, as a Safe is.
+    pub is_contract: bool,
+    /// Cancels proposals and revokes epochs; zero for nobody.
+    pub guardian: Address,
+    /// Seconds from a proposal to its activation, at least.
+    pub delay: u64,
+}
+
+/// An epoch, with what its slots' accounts have said.
+#[derive(Debug, Clone)]
+pub struct EpochView {
+    /// Keys and parameters.
+    pub committee: Committee,
+    /// Unix seconds from which it is active.
+    pub active_from: u64,
+    /// Unix seconds from which a successor is.
+    pub active_until: Option<u64>,
+    /// Unix seconds from which it is revoked.
+    pub revoked_at: Option<u64>,
+    /// Whether the proposal was taken back.
+    pub cancelled: bool,
+    /// The slots, in order.
+    pub slots: Vec<SlotView>,
+}
+
+/// One slot of an epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotView {
+    /// Its key.
+    pub key: PublicKey,
+    /// The account that registered the key.
+    pub account: Address,
+    /// Where the member is reached; empty where its account has not said.
+    pub endpoint: String,
+    /// The pin of its TLS key.
+    pub tls_pin: Option<[u8; 32]>,
+}
+
+impl RegistryView {
+    /// Connects and chooses the block.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for the URL, [`Error::NoRegistry`], or an L1 error.
+    pub async fn connect(rpc_url: &str, registry: Address, moment: Moment) -> Result<Self, Error> {
+        let node = Node::new(rpc_url, CALL_LIMIT)?;
+        let chain_id = node.chain_id().await?;
+        let tag = match moment {
+            Moment::Latest => BlockNumberOrTag::Latest,
+            Moment::Finalized => BlockNumberOrTag::Finalized,
+        };
+        let block = node.block(tag).await?;
+        if node.code(registry, block.number).await?.is_empty() {
+            return Err(Error::NoRegistry { registry, chain_id, block: block.number });
+        }
+        Ok(Self { node, domain: Domain { chain_id, registry }, block })
+    }
+
+    /// Chain and registry.
+    #[must_use]
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// The block's number.
+    #[must_use]
+    pub fn block(&self) -> u64 {
+        self.block.number
+    }
+
+    /// The block's timestamp.
+    #[must_use]
+    pub fn time(&self) -> u64 {
+        self.block.timestamp
+    }
+
+    /// Who governs the registry.
+    ///
+    /// # Errors
+    /// An L1 error.
+    pub async fn governance(&self) -> Result<Governance, Error> {
+        let registry = self.domain.registry;
+        let governance = address_in(self.node.call(registry, &governanceCall {}, self.at()).await?);
+        Ok(Governance {
+            governance,
+            is_contract: !self.node.code(governance, self.block.number).await?.is_empty(),
+            guardian: address_in(self.node.call(registry, &guardianCall {}, self.at()).await?),
+            delay: self.node.call(registry, &delayCall {}, self.at()).await?,
+        })
+    }
+
+    /// The account that registered a key; `None` when nobody has.
+    ///
+    /// # Errors
+    /// An L1 error.
+    pub async fn key_account(&self, key: &PublicKey) -> Result<Option<Address>, Error> {
+        let call = keyAccountCall { keyId: B256::from(*key.id().as_bytes()) };
+        let account = address_in(self.node.call(self.domain.registry, &call, self.at()).await?);
+        Ok((account != Address::ZERO).then_some(account))
+    }
+
+    /// Epochs proposed so far, which is also the number of the last one.
+    ///
+    /// # Errors
+    /// An L1 error.
+    pub async fn epoch_count(&self) -> Result<u64, Error> {
+        self.node.call(self.domain.registry, &epochCountCall {}, self.at()).await
+    }
+
+    /// The epoch that the next proposal would succeed: the last one that is not cancelled.
+    ///
+    /// # Errors
+    /// An L1 error.
+    pub async fn last_epoch(&self) -> Result<Option<EpochView>, Error> {
+        for epoch in (1..=self.epoch_count().await?).rev() {
+            let found = self.node.call(self.domain.registry, &getEpochCall { epoch }, self.at()).await?;
+            if !found.cancelled {
+                return self.epoch(epoch).await.map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// One epoch, also one that was cancelled.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEpoch`], [`Error::BadCommittee`], or an L1 error.
+    pub async fn epoch(&self, epoch: u64) -> Result<EpochView, Error> {
+        let registry = self.domain.registry;
+        let found = self.node.call(registry, &getEpochCall { epoch }, self.at()).await?;
+        let bad = |reason: String| Error::BadCommittee { epoch, reason };
+        let code = Parameters::new(found.originalShards, found.totalShards).map_err(|error| bad(error.to_string()))?;
+        let parameters = CommitteeParameters::new(code, found.threshold, found.maxPayload)
+            .map_err(|error| bad(error.to_string()))?;
+        let bytes = self.node.call(registry, &slotKeysCall { epoch }, self.at()).await?;
+        let keys = bytes
+            .chunks(PublicKey::EIP2537_BYTES)
+            .map(PublicKey::from_eip2537)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| bad(error.to_string()))?;
+        let slots = stream::iter(&keys).map(|key| self.slot(key)).buffered(PARALLEL_CALLS).try_collect().await?;
+        let proven = keys.into_iter().map(ProvenKey::from_registry).collect();
+        let committee =
+            Committee::new(self.domain, epoch, parameters, proven).map_err(|error| bad(error.to_string()))?;
+        Ok(EpochView {
+            committee,
+            active_from: found.activeFrom,
+            active_until: (found.activeUntil != 0).then_some(found.activeUntil),
+            revoked_at: (found.revokedAt != 0).then_some(found.revokedAt),
+            cancelled: found.cancelled,
+            slots,
+        })
+    }
+
+    /// The epoch that is active at unix time `at`, as far as the block knows.
+    ///
+    /// # Errors
+    /// An L1 error.
+    pub async fn active_epoch(&self, at: u64) -> Result<Option<u64>, Error> {
+        let epoch = self.node.call(self.domain.registry, &activeEpochCall { atTime: at }, self.at()).await?;
+        Ok((epoch != 0).then_some(epoch))
+    }
+
+    /// Runs a call as `from` would send it, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with what the contract says, or an L1 error.
+    pub async fn dry_run(&self, from: Address, call: &RegistryCall) -> Result<(), Error> {
+        let request = TransactionRequest::default()
+            .from(address_out(from))
+            .to(address_out(self.domain.registry))
+            .input(call.data().into());
+        let provider = self.node.provider();
+        self.node.limited(call.function(), async { provider.call(request).block(self.at()).await }).await?;
+        Ok(())
+    }
+
+    /// A key as its account has registered it; the zero account where nobody has.
+    ///
+    /// # Errors
+    /// An L1 error.
+    pub async fn slot(&self, key: &PublicKey) -> Result<SlotView, Error> {
+        let key_id = B256::from(*key.id().as_bytes());
+        let endpoint = self.node.call(self.domain.registry, &endpointOfCall { keyId: key_id }, self.at()).await?;
+        let account = self.key_account(key).await?.unwrap_or(Address::ZERO);
+        Ok(SlotView { key: *key, account, endpoint, tls_pin: None })
+    }
+
+    fn at(&self) -> BlockId {
+        BlockId::number(self.block.number)
+    }
+}
