@@ -216,7 +216,7 @@ impl ChainRegistry {
         Ok(NamespaceRecord {
             dispersers: rules.dispersers.into_iter().map(address_in).collect(),
             min_retention: rules.minRetention,
-            hold_until: 0,
+            hold_until: rules.holdUntil,
         })
     }
 

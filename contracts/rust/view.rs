@@ -8,7 +8,6 @@ use alloy::{
     providers::Provider as _,
     rpc::types::TransactionRequest,
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, ProvenKey, PublicKey};
 use holdfast_erasure::Parameters;
 
@@ -16,15 +15,13 @@ use crate::{
     Error, RegistryCall,
     bindings::CommitteeRegistry::{
         activeEpochCall, delayCall, endpointOfCall, epochCountCall, getEpochCall, governanceCall, guardianCall,
-        keyAccountCall, slotKeysCall,
+        keyAccountCall, slotKeysCall, slotsOfCall,
     },
     node::{BlockPoint, Node, address_in, address_out},
 };
 
 /// The limit of one RPC call.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-/// How many slots are asked for at once.
-const PARALLEL_CALLS: usize = 16;
 
 /// Which block to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +184,20 @@ impl RegistryView {
             .map(PublicKey::from_eip2537)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| bad(error.to_string()))?;
-        let slots = stream::iter(&keys).map(|key| self.slot(key)).buffered(PARALLEL_CALLS).try_collect().await?;
+        let said = self.node.call(registry, &slotsOfCall { epoch }, self.at()).await?;
+        if said.len() != keys.len() {
+            return Err(bad(format!("expected {} slots, got {}", keys.len(), said.len())));
+        }
+        let slots = keys
+            .iter()
+            .zip(said)
+            .map(|(key, slot)| SlotView {
+                key: *key,
+                account: address_in(slot.account),
+                endpoint: slot.endpoint,
+                tls_pin: pin(slot.tlsPin),
+            })
+            .collect();
         let proven = keys.into_iter().map(ProvenKey::from_registry).collect();
         let committee =
             Committee::new(self.domain, epoch, parameters, proven).map_err(|error| bad(error.to_string()))?;
@@ -230,12 +240,17 @@ impl RegistryView {
     /// An L1 error.
     pub async fn slot(&self, key: &PublicKey) -> Result<SlotView, Error> {
         let key_id = B256::from(*key.id().as_bytes());
-        let endpoint = self.node.call(self.domain.registry, &endpointOfCall { keyId: key_id }, self.at()).await?;
+        let said = self.node.call(self.domain.registry, &endpointOfCall { keyId: key_id }, self.at()).await?;
         let account = self.key_account(key).await?.unwrap_or(Address::ZERO);
-        Ok(SlotView { key: *key, account, endpoint, tls_pin: None })
+        Ok(SlotView { key: *key, account, endpoint: said.endpoint, tls_pin: pin(said.tlsPin) })
     }
 
     fn at(&self) -> BlockId {
         BlockId::number(self.block.number)
     }
+}
+
+/// A pin, unless it is the zero that stands for none.
+fn pin(said: B256) -> Option<[u8; 32]> {
+    (said != B256::ZERO).then_some(said.0)
 }

@@ -345,6 +345,13 @@ impl DispersalService for Member {
         Ok(Response::new(v1::StorePayloadResponse { attestation: self.attest(&statement) }))
     }
 
+    async fn sign_checkpoint(
+        &self,
+        _request: Request<v1::SignCheckpointRequest>,
+    ) -> Result<Response<v1::SignCheckpointResponse>, Status> {
+        Err(Status::unimplemented("this member signs no checkpoints"))
+    }
+
     async fn put_certificate(
         &self,
         request: Request<v1::PutCertificateRequest>,

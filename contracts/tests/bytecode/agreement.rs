@@ -217,7 +217,7 @@ fn committee(fixture: &Fixture, epoch: u64, size: Size, secrets: &[SecretKey]) -
 }
 
 fn namespace_record() -> NamespaceRecord {
-    NamespaceRecord { dispersers: Vec::new(), min_retention: MIN_RETENTION }
+    NamespaceRecord { dispersers: Vec::new(), min_retention: MIN_RETENTION, hold_until: 0 }
 }
 
 fn strange_points() -> Vec<[u8; 128]> {
