@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {CommitteeRegistry} from "../../src/CommitteeRegistry.sol";
 import {Status} from "../../src/Status.sol";
 import {Committee, Golden, Member} from "./Golden.sol";
+import {Registry} from "./Registry.sol";
 import {vm} from "./Vm.sol";
 
 /// A registry at the chain and address that the golden vectors are signed for.
@@ -29,7 +29,7 @@ abstract contract Fixture {
     /// How long each golden committee is active.
     uint64 internal constant TERM = 1 days;
 
-    CommitteeRegistry internal registry;
+    Registry internal registry;
     /// The namespace of foundry.json and the one it has beside it, with the account that may create them.
     address internal owner;
     bytes32 internal namespace;
@@ -45,9 +45,9 @@ abstract contract Fixture {
     }
 
     /// The next registry of the deployer.
-    function deployRegistry(address governance, address guardian, uint64 delay) internal returns (CommitteeRegistry) {
+    function deployRegistry(address governance, address guardian, uint64 delay) internal returns (Registry) {
         vm.prank(DEPLOYER);
-        return CommitteeRegistry(create(COMPILED_REGISTRY, abi.encode(governance, guardian, delay)));
+        return Registry(create(COMPILED_REGISTRY, abi.encode(governance, guardian, delay)));
     }
 
     /// Creates a contract from its compiled code; reverts with its reason if the constructor does.
