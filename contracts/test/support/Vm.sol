@@ -28,7 +28,8 @@ interface Vm {
     function expectRevert(bytes calldata data) external;
     function expectEmit(address emitter) external;
 
-    // Files and JSON.
+    // Files, JSON and the environment.
+    function envOr(string calldata name, string calldata otherwise) external view returns (string memory);
     function readFile(string calldata path) external view returns (string memory);
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
     function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);
