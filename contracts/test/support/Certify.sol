@@ -50,9 +50,13 @@ library Certify {
         for (; signers != 0; signers >>= 1) ones += signers & 1;
     }
 
-    /// A copy with `bytes` written at `offset`.
-    function edit(bytes memory encoded, uint256 offset, bytes memory written) internal pure returns (bytes memory) {
-        return bytes.concat(slice(encoded, 0, offset), written, slice(encoded, offset + written.length, encoded.length));
+    /// A copy with `written` at `offset`.
+    function edit(bytes memory encoded, uint256 offset, bytes memory written) internal pure returns (bytes memory copy) {
+        require(offset + written.length <= encoded.length, "room");
+        copy = bytes.concat(encoded);
+        assembly ("memory-safe") {
+            mcopy(add(add(copy, 32), offset), add(written, 32), mload(written))
+        }
     }
 
     /// A copy of the same length with as much of `written` as fits at `offset`.
@@ -69,7 +73,10 @@ library Certify {
 
     /// Bytes `from` to `to`, without the last.
     function slice(bytes memory data, uint256 from, uint256 to) internal pure returns (bytes memory part) {
+        require(from <= to && to <= data.length, "slice");
         part = new bytes(to - from);
-        for (uint256 i = 0; i < part.length; ++i) part[i] = data[from + i];
+        assembly ("memory-safe") {
+            mcopy(add(part, 32), add(add(data, 32), from), mload(part))
+        }
     }
 }
