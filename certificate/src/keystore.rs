@@ -4,6 +4,7 @@
 //! written.
 
 mod kdf;
+mod web3;
 
 use aes::Aes128;
 use aes::cipher::{KeyIvInit, StreamCipher};
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::keys::{PublicKey, SecretKey};
 use kdf::Kdf;
+pub use web3::Web3Keystore;
 
 /// The only version of the format.
 const VERSION: u64 = 4;
@@ -32,6 +34,9 @@ pub enum Error {
     /// The checksum differs: the password is wrong, or the file is damaged.
     #[error("keystore cannot be decrypted: wrong password, or a damaged file")]
     WrongPassword,
+    /// Not the JSON of a keystore.
+    #[error("no keystore: {0}")]
+    Json(#[from] serde_json::Error),
     /// Another version of the format.
     #[error("keystore version must be {VERSION}, got {got}")]
     Version {
@@ -79,6 +84,23 @@ pub enum Error {
         /// The key of the secret.
         got: Box<PublicKey>,
     },
+}
+
+/// Decrypts the 32 bytes of the secret in the JSON of a keystore: ERC-2335 (version 4) or Web3 Secret Storage (version 3).
+///
+/// # Errors
+///
+/// As [`Keystore::decrypt_secret`]; [`Error::Version`] for any other version.
+pub fn decrypt_any(json: &str, password: &str) -> Result<Zeroizing<[u8; SecretKey::BYTES]>, Error> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    match serde_json::from_str::<Versioned>(json)?.version {
+        web3::VERSION => serde_json::from_str::<Web3Keystore>(json)?.decrypt_secret(password),
+        // Any other than its own is refused there.
+        _ => serde_json::from_str::<Keystore>(json)?.decrypt_secret(password),
+    }
 }
 
 /// How much work a password guess costs.

@@ -1,6 +1,6 @@
 //! What can go wrong on the way to the registry, and whose fault it is.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use holdfast_certificate::{Address, Namespace};
 use holdfast_erasure::Digest;
@@ -115,6 +115,69 @@ pub enum Error {
         limit: Duration,
     },
 
+    /// A job is not sent yet: nothing is signed, and it goes on when its publisher does.
+    #[error("{what} is not sent after {limit:?}; waiting for: {reason}")]
+    NotSent {
+        /// The contract function.
+        what: &'static str,
+        /// How long was waited.
+        limit: Duration,
+        /// What it waits for.
+        reason: String,
+    },
+
+    /// The account cannot pay for a transaction; the job goes on when it can.
+    #[error("account {account} has {balance} wei, and {needed} wei are needed")]
+    Unfunded {
+        /// The account.
+        account: Address,
+        /// What it has, in wei.
+        balance: u128,
+        /// The most that the transaction can cost, in wei.
+        needed: u128,
+    },
+
+    /// The account's key did not sign.
+    #[error("account {account} cannot sign: {reason}")]
+    Signer {
+        /// The account; zero where it is not known yet.
+        account: Address,
+        /// The signer's message.
+        reason: String,
+    },
+
+    /// The publisher knows no such job.
+    #[error("no job {id} in this publisher")]
+    UnknownJob {
+        /// The id asked for.
+        id: Digest,
+    },
+
+    /// Another process has the account's journal open.
+    #[error("the journal {} is in use by another process", path.display())]
+    JournalLocked {
+        /// The journal's folder.
+        path: PathBuf,
+    },
+
+    /// The journal holds something that it cannot hold: nothing is sent.
+    #[error("damaged journal, {}: {reason}", path.display())]
+    BadJournal {
+        /// The damaged file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The journal cannot be read or written: nothing more is sent.
+    #[error("journal {}: {reason}", path.display())]
+    Journal {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's message.
+        reason: String,
+    },
+
     /// The node answered with something that is no valid answer.
     #[error("unusable answer to {what}: {reason}")]
     BadAnswer {
@@ -145,11 +208,22 @@ impl Error {
             | Self::NoActiveEpoch { .. }
             | Self::UnknownNamespace { .. }
             | Self::NotAvailable { .. }
+            | Self::UnknownJob { .. }
             | Self::Reverted { .. } => Fault::Caller,
-            Self::BadCommittee { .. } | Self::WrongChain { .. } | Self::NoRegistry { .. } | Self::Invalid { .. } => {
-                Fault::Config
-            }
-            Self::Rpc { .. } | Self::Timeout { .. } | Self::NotMined { .. } | Self::BadAnswer { .. } => Fault::L1,
+            Self::BadCommittee { .. }
+            | Self::WrongChain { .. }
+            | Self::NoRegistry { .. }
+            | Self::Unfunded { .. }
+            | Self::Signer { .. }
+            | Self::JournalLocked { .. }
+            | Self::BadJournal { .. }
+            | Self::Journal { .. }
+            | Self::Invalid { .. } => Fault::Config,
+            Self::Rpc { .. }
+            | Self::Timeout { .. }
+            | Self::NotMined { .. }
+            | Self::NotSent { .. }
+            | Self::BadAnswer { .. } => Fault::L1,
         }
     }
 
@@ -166,9 +240,19 @@ impl Error {
             | Self::Rpc { .. }
             | Self::Timeout { .. }
             | Self::NotMined { .. }
+            | Self::NotSent { .. }
+            | Self::Unfunded { .. }
+            | Self::Signer { .. }
+            | Self::JournalLocked { .. }
             | Self::BadAnswer { .. } => true,
             Self::NotAvailable { status } => *status == Status::NotYet,
-            Self::BadCommittee { .. } | Self::WrongChain { .. } | Self::Invalid { .. } | Self::Reverted { .. } => false,
+            Self::BadCommittee { .. }
+            | Self::WrongChain { .. }
+            | Self::Invalid { .. }
+            | Self::UnknownJob { .. }
+            | Self::BadJournal { .. }
+            | Self::Journal { .. }
+            | Self::Reverted { .. } => false,
         }
     }
 }

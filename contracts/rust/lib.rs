@@ -3,7 +3,8 @@
 //! - [`Registry`] is the one small interface through which members, clients and the CLI see committees and namespaces:
 //!   [`ChainRegistry`] reads them from the `CommitteeRegistry` contract at a finalized block, [`FileRegistry`] from a
 //!   committee file.
-//! - [`Publisher`] writes to the contract: keys, epochs, namespaces, endpoints, certificates.
+//! - [`Publisher`] writes to the contract: keys, epochs, namespaces, endpoints, certificates. It keeps what it sends in a
+//!   journal, so that nothing is lost or doubled. An [`Account`] signs, with a key from memory, keystore or key service.
 //! - `devchain` (feature of that name) is an embedded development chain on which all of it runs without a node.
 //!
 //! The contract's Solidity stands beside this crate, in `contracts/src`; the bytecode used here is the committed artifact.
@@ -25,8 +26,9 @@ mod verdict;
 mod file;
 mod reader;
 
+mod account;
+mod outbox;
 mod publisher;
-mod sender;
 
 mod call;
 mod view;
@@ -45,8 +47,8 @@ pub use verdict::verdict;
 pub use file::FileRegistry;
 pub use reader::{ChainRegistry, ReaderOptions};
 
+pub use account::Account;
+pub use publisher::{Deployment, Job, JobState, JobStatus, PublishReceipt, Publisher, PublisherOptions, Until};
+
 pub use call::{Argument, RegistryCall};
 pub use view::{EpochView, Governance, Moment, RegistryView, SlotView};
-
-pub use publisher::{Deployment, PublishReceipt, Publisher};
-pub use sender::PublisherOptions;

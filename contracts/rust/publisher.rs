@@ -1,11 +1,22 @@
 //! Writes to the registry: deployment, keys, epochs, namespaces, endpoints and certificates.
 
-use std::time::Duration;
+mod job;
+mod options;
+mod service;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use alloy::{
     eips::BlockNumberOrTag,
-    primitives::{B256, Bytes},
-    sol_types::{SolConstructor as _, SolEvent},
+    primitives::{self, B256, Bytes, keccak256},
+    rpc::types::Log,
+    sol_types::{SolCall, SolConstructor as _, SolEvent},
 };
 use holdfast_certificate::{
     Address, CommitteeParameters, Domain, Namespace, ProofOfPossession, PublicKey, VerifiedCertificate,
@@ -13,14 +24,19 @@ use holdfast_certificate::{
 use holdfast_erasure::Digest;
 use tokio::time::Instant;
 
+pub use self::{
+    job::{Job, JobState, JobStatus, Until},
+    options::PublisherOptions,
+};
 use crate::{
-    Error, PublisherOptions,
+    Account, Error,
     bindings::CommitteeRegistry::{
-        self as abi, EpochProposed, NamespaceCreated, createNamespaceCall, proposeEpochCall, publishCall,
-        registerKeyCall, revokeEpochCall, setDisperserCall, setEndpointCall,
+        self as abi, EpochProposed, NamespaceCreated, cancelEpochCall, createNamespaceCall, holdNamespaceCall,
+        proposeEpochCall, publishCheckpointCall, registerKeyCall, revokeEpochCall, setDisperserCall, setEndpointCall,
+        setMinRetentionCall,
     },
-    node::address_out,
-    sender::{Sender, Sent},
+    node::{address_in, address_out},
+    outbox::Outbox,
 };
 
 /// A transaction that was mined and succeeded.
@@ -47,13 +63,34 @@ pub struct Deployment {
 
 /// One account that writes to the registry.
 ///
-/// Every call makes a dry run first, so that a refusal costs no gas and comes as a decoded error; then it sends one
-/// transaction and waits for its receipt. Calls of one publisher take turns. A receipt is not yet final: see
-/// [`Publisher::wait_final`].
-#[derive(Debug)]
+/// Every call is a *job*: a dry run first, so that a refusal costs no gas and comes as a decoded error; then one nonce, one
+/// transaction with it, and dearer ones in its place while it is not mined, never over
+/// [`PublisherOptions::max_fee_per_gas`]. The calls below wait for a receipt, which is not yet final: see
+/// [`Publisher::wait`].
+///
+/// # Never lost, never doubled
+///
+/// With [`PublisherOptions::journal`], a job is on disk before its transaction leaves, so a publisher that is killed at any
+/// point goes on with it: with the same nonce, after a reorganisation with the same transaction, and with another nonce only
+/// when final blocks have shown that somebody else used the first. A job goes on while [`Publisher::run`],
+/// [`Publisher::drive`] or any waiting call runs, also one that waits for another job.
+///
+/// # One user of an account
+///
+/// A journal is locked by the process that has it open. Transactions that the account sends elsewhere cost time, not jobs.
+#[derive(Debug, Clone)]
 pub struct Publisher {
-    sender: Sender,
+    outbox: Arc<Outbox>,
     registry: Address,
+    receipt_limit: Duration,
+}
+
+/// A call that was mined and succeeded.
+#[derive(Debug)]
+struct Sent {
+    receipt: PublishReceipt,
+    logs: Vec<Log>,
+    created: Option<Address>,
 }
 
 impl Publisher {
@@ -68,44 +105,72 @@ impl Publisher {
     /// [`Publisher::connect`] with options.
     ///
     /// # Errors
-    /// As [`Publisher::connect`].
+    /// As [`Publisher::connect_account`].
     pub async fn connect_with(
         rpc_url: &str,
         registry: Address,
         key: &[u8; 32],
         options: PublisherOptions,
     ) -> Result<Self, Error> {
-        let sender = Sender::connect(rpc_url, key, options).await?;
-        let block = sender.node().block(BlockNumberOrTag::Latest).await?.number;
-        if sender.node().code(registry, block).await?.is_empty() {
-            return Err(Error::NoRegistry { registry, chain_id: sender.chain_id(), block });
+        Self::connect_account(rpc_url, registry, Account::from_key(key)?, options).await
+    }
+
+    /// [`Publisher::connect`] with any account, and options.
+    ///
+    /// # Errors
+    /// As [`Publisher::connect`]; with a journal also [`Error::JournalLocked`], [`Error::BadJournal`] and
+    /// [`Error::Journal`].
+    pub async fn connect_account(
+        rpc_url: &str,
+        registry: Address,
+        account: Account,
+        options: PublisherOptions,
+    ) -> Result<Self, Error> {
+        let outbox = Outbox::open(rpc_url, account, &options).await?;
+        let block = outbox.node().block(BlockNumberOrTag::Latest).await?.number;
+        if outbox.node().code(registry, block).await?.is_empty() {
+            return Err(Error::NoRegistry { registry, chain_id: outbox.chain_id(), block });
         }
-        Ok(Self { sender, registry })
+        Ok(Self { outbox, registry, receipt_limit: options.receipt_limit })
     }
 
     /// Deploys a new registry and connects to it.
     ///
     /// # Errors
-    /// [`Error::Reverted`] when the chain lacks EIP-2537 or governance is zero; otherwise as [`Publisher::connect`].
+    /// As [`Publisher::deploy_account`].
     pub async fn deploy(
         rpc_url: &str,
         key: &[u8; 32],
         deployment: Deployment,
         options: PublisherOptions,
     ) -> Result<(Self, PublishReceipt), Error> {
-        let sender = Sender::connect(rpc_url, key, options).await?;
+        Self::deploy_account(rpc_url, Account::from_key(key)?, deployment, options).await
+    }
+
+    /// [`Publisher::deploy`] with any account.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the chain lacks EIP-2537 or governance is zero; otherwise as
+    /// [`Publisher::connect_account`].
+    pub async fn deploy_account(
+        rpc_url: &str,
+        account: Account,
+        deployment: Deployment,
+        options: PublisherOptions,
+    ) -> Result<(Self, PublishReceipt), Error> {
+        let outbox = Outbox::open(rpc_url, account, &options).await?;
         let arguments = abi::constructorCall {
             governance_: address_out(deployment.governance),
             guardian_: address_out(deployment.guardian),
             delay_: deployment.delay,
         };
         let code = [abi::BYTECODE.as_ref(), &arguments.abi_encode()].concat();
-        let sent = sender.create("deployment of the registry", code.into()).await?;
+        let sent = carry_out(&outbox, new_id(&code), None, code.into(), options.receipt_limit).await?;
         let registry = sent.created.ok_or_else(|| Error::BadAnswer {
             what: "eth_getTransactionReceipt",
             reason: "no contract address".to_owned(),
         })?;
-        Ok((Self { sender, registry }, sent.receipt))
+        Ok((Self { outbox, registry, receipt_limit: options.receipt_limit }, sent.receipt))
     }
 
     /// The registry's address.
@@ -117,13 +182,13 @@ impl Publisher {
     /// The domain of statements under this registry.
     #[must_use]
     pub fn domain(&self) -> Domain {
-        Domain { chain_id: self.sender.chain_id(), registry: self.registry }
+        Domain { chain_id: self.outbox.chain_id(), registry: self.registry }
     }
 
     /// The address of the account that sends.
     #[must_use]
     pub fn account(&self) -> Address {
-        self.sender.account()
+        self.outbox.account().address()
     }
 
     /// Registers a key for this account, with its proof of possession, which the registry checks.
@@ -135,16 +200,26 @@ impl Publisher {
             pk: Bytes::from(key.to_eip2537().to_vec()),
             pop: Bytes::from(proof.to_eip2537().to_vec()),
         };
-        Ok(self.sender.transact(self.registry, &call).await?.receipt)
+        Ok(self.call(&call).await?.receipt)
     }
 
-    /// Says where the key's member is reached: a URL of at most 255 bytes. Only by the account that registered the key.
+    /// Says where the key's member is reached: a URL of at most 255 bytes, and the SHA-256 of its TLS certificate's
+    /// SubjectPublicKeyInfo (RFC 7469). Only by the account that registered the key.
     ///
     /// # Errors
     /// [`Error::Reverted`] when the key is not this account's or the URL too long; otherwise an L1 error.
-    pub async fn set_endpoint(&self, key: &PublicKey, endpoint: &str) -> Result<PublishReceipt, Error> {
-        let call = setEndpointCall { keyId: key_id(key), endpoint: endpoint.to_owned(), tlsPin: B256::ZERO };
-        Ok(self.sender.transact(self.registry, &call).await?.receipt)
+    pub async fn set_endpoint(
+        &self,
+        key: &PublicKey,
+        endpoint: &str,
+        tls_pin: Option<[u8; 32]>,
+    ) -> Result<PublishReceipt, Error> {
+        let call = setEndpointCall {
+            keyId: key_id(key),
+            endpoint: endpoint.to_owned(),
+            tlsPin: B256::from(tls_pin.unwrap_or_default()),
+        };
+        Ok(self.call(&call).await?.receipt)
     }
 
     /// Proposes the next epoch with the keys in slot order, active from unix time `active_from`, or as soon as the
@@ -171,9 +246,18 @@ impl Publisher {
             maxPayload: parameters.max_payload(),
             activeFrom: active_from.unwrap_or(0),
         };
-        let sent = self.sender.transact(self.registry, &call).await?;
+        let sent = self.call(&call).await?;
         let event: EpochProposed = self.event(&sent, "proposeEpoch")?;
         Ok((event.epoch, sent.receipt))
+    }
+
+    /// Withdraws a proposed epoch before it is active. Only by the guardian.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEpoch`]; [`Error::Reverted`] when it is active or the account is not the guardian; otherwise an
+    /// L1 error.
+    pub async fn cancel_epoch(&self, epoch: u64) -> Result<PublishReceipt, Error> {
+        Ok(self.call(&cancelEpochCall { epoch }).await?.receipt)
     }
 
     /// Revokes an epoch from now on and for ever. Only by the guardian.
@@ -182,7 +266,7 @@ impl Publisher {
     /// [`Error::UnknownEpoch`]; [`Error::Reverted`] when it is not active yet, revoked already, or the account is not
     /// the guardian; otherwise an L1 error.
     pub async fn revoke_epoch(&self, epoch: u64) -> Result<PublishReceipt, Error> {
-        Ok(self.sender.transact(self.registry, &revokeEpochCall { epoch }).await?.receipt)
+        Ok(self.call(&revokeEpochCall { epoch }).await?.receipt)
     }
 
     /// Creates this account's namespace of that salt: its id is `keccak256(abi.encode(account, salt))`.
@@ -201,7 +285,7 @@ impl Publisher {
             minRetention: min_retention,
             dispersers: dispersers.iter().copied().map(address_out).collect(),
         };
-        let sent = self.sender.transact(self.registry, &call).await?;
+        let sent = self.call(&call).await?;
         let event: NamespaceCreated = self.event(&sent, "createNamespace")?;
         Ok((Namespace::from(event.namespace.0), sent.receipt))
     }
@@ -221,17 +305,49 @@ impl Publisher {
             disperser: address_out(disperser),
             allowed,
         };
-        Ok(self.sender.transact(self.registry, &call).await?.receipt)
+        Ok(self.call(&call).await?.receipt)
     }
 
-    /// Publishes a certificate: the registry verifies it at the block's time and emits one event.
+    /// Sets how long, in seconds, data of this account's namespace must still be retained: a raise holds from the next
+    /// second, a lowering after the registry's delay.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the namespace is not this account's or the time out of bounds; otherwise an L1 error.
+    pub async fn set_min_retention(&self, namespace: &Namespace, min_retention: u64) -> Result<PublishReceipt, Error> {
+        let call = setMinRetentionCall { namespace: B256::from(namespace.to_bytes()), minRetention: min_retention };
+        Ok(self.call(&call).await?.receipt)
+    }
+
+    /// Keeps members from dropping anything of a namespace before unix time `until`. Only by the guardian, and only ever
+    /// later.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the account is not the guardian, or `until` is too late or no later than before; otherwise
+    /// an L1 error.
+    pub async fn hold_namespace(&self, namespace: &Namespace, until: u64) -> Result<PublishReceipt, Error> {
+        let call = holdNamespaceCall { namespace: B256::from(namespace.to_bytes()), until };
+        Ok(self.call(&call).await?.receipt)
+    }
+
+    /// Publishes a checkpoint in its L1 encoding; `id` is its EIP-712 digest. As [`Publisher::publish`], once for each id.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn publish_checkpoint(&self, id: Digest, checkpoint: &[u8]) -> Result<PublishReceipt, Error> {
+        let call = publishCheckpointCall { checkpoint: checkpoint.to_vec().into() }.abi_encode();
+        self.submit(Job { id, call }).await?;
+        self.wait(&id, Until::Mined, self.receipt_limit).await
+    }
+
+    /// Publishes a certificate: the registry verifies it at the block's time and emits one event. A certificate that this
+    /// publisher's journal knows is not published again; its receipt is given.
     ///
     /// # Errors
     /// [`Error::NotAvailable`] with the rule that it breaks, mostly from the dry run and so without cost; otherwise an
-    /// L1 error. After [`Error::NotMined`] the transaction may still be mined.
+    /// L1 error. After [`Error::NotMined`] and [`Error::NotSent`] the job goes on: see [`Publisher::wait`].
     pub async fn publish(&self, certificate: &VerifiedCertificate) -> Result<PublishReceipt, Error> {
-        let call = publishCall { certificate: certificate.encode_l1().into() };
-        Ok(self.sender.transact(self.registry, &call).await?.receipt)
+        let status = self.submit_certificate(certificate).await?;
+        self.wait(&status.id, Until::Mined, self.receipt_limit).await
     }
 
     /// Waits until a block is final, which is when members and clients see what stands in it.
@@ -242,7 +358,7 @@ impl Publisher {
         const PAUSE: Duration = Duration::from_millis(100);
         let end = Instant::now() + limit;
         loop {
-            match self.sender.node().block(BlockNumberOrTag::Finalized).await {
+            match self.outbox.node().block(BlockNumberOrTag::Finalized).await {
                 Ok(final_block) if final_block.number >= block => return Ok(()),
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%error, "no answer about the finalized block"),
@@ -254,6 +370,13 @@ impl Publisher {
         }
     }
 
+    /// Calls the registry once more, whatever was called before.
+    async fn call<C: SolCall>(&self, call: &C) -> Result<Sent, Error> {
+        let input = call.abi_encode();
+        let registry = Some(address_out(self.registry));
+        carry_out(&self.outbox, new_id(&input), registry, input.into(), self.receipt_limit).await
+    }
+
     /// The event of that type which the registry emitted in a transaction.
     fn event<E: SolEvent>(&self, sent: &Sent, what: &'static str) -> Result<E, Error> {
         let registry = address_out(self.registry);
@@ -263,6 +386,28 @@ impl Publisher {
             reason: format!("no event {} in transaction {}", E::SIGNATURE, sent.receipt.tx_hash),
         })
     }
+}
+
+async fn carry_out(
+    outbox: &Arc<Outbox>,
+    id: Digest,
+    to: Option<primitives::Address>,
+    input: Bytes,
+    limit: Duration,
+) -> Result<Sent, Error> {
+    outbox.submit(id, to, input).await?;
+    let receipt = outbox.wait(&id, Until::Mined, limit).await?;
+    let found = outbox.receipt(&receipt.tx_hash, limit).await?;
+    Ok(Sent { receipt, logs: found.logs().to_vec(), created: found.contract_address.map(address_in) })
+}
+
+/// The id of a call that may be made many times: of this one.
+fn new_id(input: &[u8]) -> Digest {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_be_bytes();
+    let call = CALLS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let unique = [now.as_slice(), &std::process::id().to_be_bytes(), &call, input];
+    Digest::from(keccak256(unique.concat()).0)
 }
 
 /// How the registry names a key: keccak256 of its compressed form.

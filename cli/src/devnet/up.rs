@@ -256,7 +256,7 @@ async fn register(
         files::write_new_secret(&layout.member_dir(member.slot).join("account.key"), hex::encode(key).as_bytes())?;
         let owner = Publisher::connect(url, registry, &key).await?;
         owner.register_key(&secret.public_key(), &secret.prove_possession()).await?;
-        owner.set_endpoint(&secret.public_key(), &member.endpoint()).await?;
+        owner.set_endpoint(&secret.public_key(), &member.endpoint(), None).await?;
     }
     let keys: Vec<_> = secrets.iter().map(SecretKey::public_key).collect();
     let (epoch, _) = governor.propose_epoch(&keys, &parameters, None).await?;

@@ -44,7 +44,7 @@ impl Members {
         for (slot, secret) in self.secrets.iter().enumerate() {
             let key = secret.public_key();
             publisher.register_key(&key, &secret.prove_possession()).await.unwrap();
-            publisher.set_endpoint(&key, &Self::endpoint(slot)).await.unwrap();
+            publisher.set_endpoint(&key, &Self::endpoint(slot), None).await.unwrap();
         }
         let (epoch, _) = publisher.propose_epoch(&self.keys(), &self.parameters, None).await.unwrap();
         let dispersers = [self.disperser.address()];

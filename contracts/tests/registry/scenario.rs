@@ -212,7 +212,8 @@ async fn revocation_is_seen_and_refuses(
     namespace: Namespace,
 ) {
     let record = registry.epoch(epoch).await.unwrap();
-    let certificate = members.certificate(&record, namespace, hours_after(node.time().await, 48));
+    // Another statement than the one published before: that one's job is done, and gives its receipt.
+    let certificate = members.certificate(&record, namespace, hours_after(node.time().await, 72));
     let guardian = Publisher::connect(url, publisher.registry(), &DEV_KEYS[1]).await.unwrap();
     guardian.revoke_epoch(epoch).await.unwrap();
     assert_eq!(registry.epoch(epoch).await.unwrap().revoked_at, None, "not final yet");

@@ -1,0 +1,392 @@
+//! One round: what is next for every job, done.
+
+use alloy::{
+    consensus::TxEip1559,
+    eips::BlockId,
+    primitives::{Address, B256, Bytes, TxKind, U256, keccak256},
+};
+
+use super::{
+    Outbox,
+    chain::{Given, View},
+    fees::Fees,
+    now,
+    plan::{Found, Hold, Look, Step, plan},
+    record::{Attempt, Bound, Inclusion, Record, Refusal, Stage},
+    table::Note,
+};
+use crate::Error;
+
+/// The most jobs whose transactions wait for a block: nodes keep few of one account.
+const MAX_IN_FLIGHT: usize = 16;
+
+/// The most transactions of one job: from the least offer to a thousand times as much takes 60.
+const MAX_ATTEMPTS: usize = 64;
+
+/// Whether a transaction may be given to the node.
+enum Permit {
+    Yes,
+    /// The contract refuses the call, and may do otherwise in a block or two.
+    NotYet,
+    /// The contract goes on refusing it.
+    Cancel(Refusal),
+}
+
+impl Outbox {
+    /// Looks at the chain and does for every job what is next. An error about one job is noted with it and does not stop
+    /// the others; an error of the journal stops everything.
+    pub(super) async fn round(&self) -> Result<(), Error> {
+        if self.table().is_idle() {
+            return Ok(());
+        }
+        let view = self.chain.view().await?;
+        let unfinished = self.table().unfinished();
+        for record in unfinished {
+            let id = record.id;
+            let done = match record.stage {
+                Stage::Built => self.start(record, &view).await,
+                _ => self.follow(record, &view).await,
+            };
+            match done {
+                Ok(()) => {}
+                Err(error @ Error::Journal { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::debug!(%error, job = %id, "no progress");
+                    self.waits(&id, error.to_string());
+                }
+            }
+        }
+        self.fill_gap(&view).await?;
+        let surplus = self.table().surplus();
+        for id in surplus {
+            self.forget(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a job for the first time: dry run, nonce, signature, journal, node.
+    async fn start(&self, mut record: Record, view: &View) -> Result<(), Error> {
+        if self.table().in_flight() >= MAX_IN_FLIGHT {
+            self.waits(&record.id, format!("{MAX_IN_FLIGHT} earlier jobs to be mined"));
+            return Ok(());
+        }
+        // The pending block, so that a job can build on the one before it. A creation's estimate is its dry run.
+        if record.to.is_some()
+            && let Some(refusal) = self.chain.dry_run(&record, BlockId::pending()).await?
+        {
+            return self.fail(record, refusal).await;
+        }
+        let gas_limit = match self.chain.gas(record.what(), record.to, &record.input).await? {
+            Ok(gas_limit) => gas_limit,
+            Err(refusal) => return self.fail(record, refusal).await,
+        };
+        let prices = self.chain.prices().await?;
+        let Some(fees) = self.bounds.offer(prices.base_fee, prices.tip) else {
+            self.waits(&record.id, self.over_bound(prices.base_fee));
+            return Ok(());
+        };
+        let needed = u128::from(gas_limit).saturating_mul(fees.max_fee.into());
+        let balance = self.chain.balance().await?;
+        if balance < needed {
+            self.table().note(&record.id, Some(Note::Unfunded { balance, needed }));
+            return Ok(());
+        }
+        let nonce = view.nonce.max(self.table().next_nonce());
+        let attempt = self.sign(&record, nonce, fees, gas_limit, view).await?;
+        record.stage = Stage::Sent(Bound { nonce, attempts: vec![attempt], cancelled: None, taken_since: None });
+        self.save_and_give(record, view).await
+    }
+
+    /// Looks after a job that has a nonce.
+    async fn follow(&self, record: Record, view: &View) -> Result<(), Error> {
+        let Some(bound) = record.bound() else { return Ok(()) };
+        let live = self.table().live(&record.id);
+        let is_mined = matches!(record.stage, Stage::Mined(..));
+        if is_mined && live.looked == Some((view.head_hash, view.finalized)) {
+            return Ok(());
+        }
+        let is_used = view.nonce > bound.nonce;
+        let found = if is_used || is_mined { self.chain.found(bound, view.finalized).await? } else { None };
+        let finalized_nonce = if is_used && found.is_none() {
+            Some(self.chain.nonce(BlockId::number(view.finalized)).await?)
+        } else {
+            None
+        };
+        let look = Look {
+            head: view.head,
+            now: now(),
+            nonce: view.nonce,
+            finalized: view.finalized,
+            finalized_nonce,
+            found: found.as_ref(),
+            given: live.given,
+        };
+        match (plan(&record.stage, &look, &self.pace), found) {
+            (Step::Wait(hold), _) => {
+                self.table().with_live(&record.id, |live| {
+                    live.looked = is_mined.then_some((view.head_hash, view.finalized));
+                    if !matches!(hold, Hold::Block) || live.note.is_none() {
+                        live.note = Some(Note::Waits(hold.to_string()));
+                    }
+                });
+                Ok(())
+            }
+            (Step::Send, _) => self.send_again(record, view).await,
+            (Step::Bump, _) => self.bump(record, view).await,
+            (Step::Mined, Some(found)) => self.mined(record, found).await,
+            (Step::Unmined, _) => self.unmined(record).await,
+            (Step::Taken, _) => self.taken(record, view).await,
+            (Step::Rebind, _) => self.rebind(record).await,
+            (Step::Finish, _) => self.finish(record).await,
+            (Step::Mined, None) => Ok(()),
+        }
+    }
+
+    async fn send_again(&self, record: Record, view: &View) -> Result<(), Error> {
+        match self.permit(&record, view).await? {
+            Permit::Yes => {
+                self.give(&record, view).await;
+                Ok(())
+            }
+            Permit::NotYet => Ok(()),
+            Permit::Cancel(refusal) => self.replace(record, view, Some(refusal)).await,
+        }
+    }
+
+    async fn bump(&self, record: Record, view: &View) -> Result<(), Error> {
+        match self.permit(&record, view).await? {
+            Permit::Yes => self.replace(record, view, None).await,
+            Permit::NotYet => Ok(()),
+            Permit::Cancel(refusal) => self.replace(record, view, Some(refusal)).await,
+        }
+    }
+
+    /// A dry run at the head, if nothing of ours comes before the job: there its result is what a block would give.
+    async fn permit(&self, record: &Record, view: &View) -> Result<Permit, Error> {
+        let Stage::Sent(bound) = &record.stage else { return Ok(Permit::Yes) };
+        if record.filler || bound.nonce != view.nonce || bound.newest().cancels {
+            return Ok(Permit::Yes);
+        }
+        let refusal = self.chain.dry_run(record, BlockId::number(view.head)).await?;
+        let Some(refusal) = refusal else {
+            self.table().with_live(&record.id, |live| live.refused_since = None);
+            return Ok(Permit::Yes);
+        };
+        let reason = refusal.error(record.what()).to_string();
+        // After a reorganisation, what it builds on may come back; before that it would only be reverted.
+        let since = self.table().with_live(&record.id, |live| *live.refused_since.get_or_insert(view.head));
+        if since.is_some_and(|since| view.head >= since.saturating_add(self.pace.bump_blocks)) {
+            return Ok(Permit::Cancel(refusal));
+        }
+        self.waits(&record.id, format!("the contract to take it again: {reason}"));
+        Ok(Permit::NotYet)
+    }
+
+    /// Signs a dearer transaction with the same nonce, which does nothing if the job is cancelled. Where the bound leaves
+    /// no room, the newest one stays.
+    async fn replace(&self, mut record: Record, view: &View, cancelled: Option<Refusal>) -> Result<(), Error> {
+        let Stage::Sent(mut bound) = record.stage.clone() else { return Ok(()) };
+        let last = bound.newest().clone();
+        let prices = self.chain.prices().await?;
+        let fees = self.bounds.replace(last.fees, prices.base_fee, prices.tip);
+        let Some(fees) = fees.filter(|_| bound.attempts.len() < MAX_ATTEMPTS) else {
+            let due = match self.table().live(&record.id).given {
+                Some((head, was_taken)) => view.head > head.saturating_add(u64::from(was_taken)),
+                None => true,
+            };
+            if due {
+                self.give(&record, view).await;
+            }
+            self.waits(&record.id, self.over_bound(prices.base_fee));
+            return Ok(());
+        };
+        let cancels = cancelled.is_some() || last.cancels;
+        let attempt = if cancels {
+            self.sign_empty(bound.nonce, fees, view).await?
+        } else {
+            self.sign(&record, bound.nonce, fees, last.gas_limit, view).await?
+        };
+        tracing::info!(job = %record.id, nonce = bound.nonce, max_fee = fees.max_fee, cancels, "transaction replaced");
+        bound.attempts.push(attempt);
+        bound.cancelled = cancelled.or(bound.cancelled);
+        record.stage = Stage::Sent(bound);
+        self.save_and_give(record, view).await
+    }
+
+    async fn mined(&self, mut record: Record, found: Found) -> Result<(), Error> {
+        let Some(bound) = record.bound().cloned() else { return Ok(()) };
+        let cancels = bound.attempts.iter().any(|attempt| attempt.hash == found.hash && attempt.cancels);
+        let refusal = match (cancels, found.succeeded) {
+            (true, _) => bound.cancelled.clone(),
+            (false, true) => None,
+            (false, false) => Some(self.reason(&record, &found).await?),
+        };
+        let Found { hash, block, block_hash, gas_used, .. } = found;
+        let inclusion = Inclusion { hash, block, block_hash, gas_used, refusal };
+        record.stage = Stage::Mined(Bound { taken_since: None, ..bound }, inclusion);
+        self.save(record).await
+    }
+
+    /// Why a transaction was reverted: the state has changed between its dry run and its block, so it is asked for there.
+    async fn reason(&self, record: &Record, found: &Found) -> Result<Refusal, Error> {
+        let unknown = || Refusal::Reverted(format!("transaction {} failed", found.hash));
+        match self.chain.dry_run(record, BlockId::number(found.block)).await {
+            Ok(refusal) => Ok(refusal.unwrap_or_else(unknown)),
+            Err(error @ Error::Timeout { .. }) => Err(error),
+            // A node that keeps no state of that block never will.
+            Err(_) => Ok(unknown()),
+        }
+    }
+
+    async fn unmined(&self, mut record: Record) -> Result<(), Error> {
+        let Stage::Mined(bound, inclusion) = record.stage else { return Ok(()) };
+        tracing::warn!(job = %record.id, transaction = %inclusion.hash, block = inclusion.block, "a reorganisation took a transaction back");
+        record.stage = Stage::Sent(bound);
+        self.save(record).await
+    }
+
+    async fn taken(&self, mut record: Record, view: &View) -> Result<(), Error> {
+        let Stage::Sent(bound) = record.stage else { return Ok(()) };
+        record.stage = Stage::Sent(Bound { taken_since: Some(view.finalized), ..bound });
+        self.save(record).await
+    }
+
+    async fn rebind(&self, mut record: Record) -> Result<(), Error> {
+        tracing::warn!(job = %record.id, "another transaction of this account has taken the nonce");
+        if record.filler {
+            return self.forget(record.id).await;
+        }
+        record.stage = Stage::Built;
+        self.save(record).await
+    }
+
+    async fn finish(&self, mut record: Record) -> Result<(), Error> {
+        let Stage::Mined(_, inclusion) = record.stage else { return Ok(()) };
+        if record.filler {
+            return self.forget(record.id).await;
+        }
+        record.stage = match inclusion.refusal {
+            Some(refusal) => Stage::Failed(refusal),
+            None => Stage::Finalized(inclusion),
+        };
+        self.save(record).await
+    }
+
+    async fn fail(&self, mut record: Record, refusal: Refusal) -> Result<(), Error> {
+        record.stage = Stage::Failed(refusal);
+        self.save(record).await
+    }
+
+    /// Uses up the account's next nonce if it belongs to no job while later ones do, and nobody else's transaction waits
+    /// for it: a reorganisation has taken a stranger's transaction away for good.
+    async fn fill_gap(&self, view: &View) -> Result<(), Error> {
+        let nonce = view.nonce;
+        if self.table().lowest_nonce().is_none_or(|lowest| lowest <= nonce) {
+            self.table().gap_since = None;
+            return Ok(());
+        }
+        let since = *self.table().gap_since.get_or_insert(view.head);
+        if view.head < since.saturating_add(self.pace.bump_blocks)
+            || self.chain.nonce(BlockId::pending()).await? > nonce
+        {
+            return Ok(());
+        }
+        let prices = self.chain.prices().await?;
+        let Some(fees) = self.bounds.offer(prices.base_fee, prices.tip) else { return Ok(()) };
+        let attempt = self.sign_empty(nonce, fees, view).await?;
+        let account = self.account().signer_address();
+        let id = keccak256([b"holdfast filler".as_slice(), attempt.hash.as_slice()].concat());
+        let sequence = self.table().next_sequence();
+        let record = Record {
+            sequence,
+            filler: true,
+            stage: Stage::Sent(Bound { nonce, attempts: vec![attempt], cancelled: None, taken_since: None }),
+            ..Record::new(id, Some(account), Bytes::new())
+        };
+        self.save_and_give(record, view).await
+    }
+
+    async fn save_and_give(&self, record: Record, view: &View) -> Result<(), Error> {
+        self.save(record.clone()).await?;
+        self.give(&record, view).await;
+        Ok(())
+    }
+
+    /// Gives the node the newest transaction. What it says is only noted: whether the transaction is in a block is seen in
+    /// the chain.
+    async fn give(&self, record: &Record, view: &View) {
+        let Some(bound) = record.bound() else { return };
+        let given = self.chain.give(&bound.newest().raw).await;
+        tracing::debug!(job = %record.id, nonce = bound.nonce, hash = %bound.newest().hash, ?given, "transaction given to the node");
+        self.table().with_live(&record.id, |live| match given {
+            Given::Taken => {
+                live.given = Some((view.head, true));
+                live.note = None;
+            }
+            Given::Refused(reason) => {
+                live.given = Some((view.head, false));
+                live.note = Some(Note::Waits(format!("the node to take its transaction: {reason}")));
+            }
+            Given::Unanswered(reason) => {
+                live.given = None;
+                live.note = Some(Note::Waits(reason));
+            }
+        });
+    }
+
+    async fn sign(
+        &self,
+        record: &Record,
+        nonce: u64,
+        fees: Fees,
+        gas_limit: u64,
+        view: &View,
+    ) -> Result<Attempt, Error> {
+        self.attempt(record.to, record.input.clone(), nonce, fees, gas_limit, view).await
+    }
+
+    /// A transfer of nothing to the account itself.
+    async fn sign_empty(&self, nonce: u64, fees: Fees, view: &View) -> Result<Attempt, Error> {
+        const WHAT: &str = "empty transaction";
+        let account = self.account().signer_address();
+        let gas = self.chain.gas(WHAT, Some(account), &Bytes::new()).await?;
+        let gas_limit = gas.map_err(|refusal| refusal.error(WHAT))?;
+        let attempt = self.attempt(Some(account), Bytes::new(), nonce, fees, gas_limit, view).await?;
+        Ok(Attempt { cancels: true, ..attempt })
+    }
+
+    async fn attempt(
+        &self,
+        to: Option<Address>,
+        input: Bytes,
+        nonce: u64,
+        fees: Fees,
+        gas_limit: u64,
+        view: &View,
+    ) -> Result<Attempt, Error> {
+        let transaction = TxEip1559 {
+            chain_id: self.chain_id(),
+            nonce,
+            gas_limit,
+            max_fee_per_gas: fees.max_fee.into(),
+            max_priority_fee_per_gas: fees.tip.into(),
+            to: to.map_or(TxKind::Create, TxKind::Call),
+            value: U256::ZERO,
+            access_list: Default::default(),
+            input,
+        };
+        let (raw, hash) = self.chain.sign(transaction).await?;
+        Ok(Attempt { raw, hash, fees, gas_limit, head: view.head, at: now(), cancels: false })
+    }
+
+    fn waits(&self, id: &B256, reason: String) {
+        self.table().note(id, Some(Note::Waits(reason)));
+    }
+
+    fn over_bound(&self, base_fee: u64) -> String {
+        format!(
+            "lower fees: the base fee is {base_fee} wei per gas, and at most {} may be offered",
+            self.bounds.max_fee
+        )
+    }
+}
