@@ -180,7 +180,8 @@ impl Outbox {
         let mut pause = FIRST_PAUSE;
         let mut trouble = None;
         loop {
-            match self.drive_unless(pause).await {
+            // Half of it is what has been slept since this caller's last look: only another's look can be newer.
+            match self.drive_unless(pause / 2).await {
                 Ok(_) => {}
                 Err(error @ (Error::Journal { .. } | Error::BadJournal { .. })) => return Err(error),
                 Err(error) => {
