@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls, G1Point} from "./Bls.sol";
+import {Bls} from "./Bls.sol";
 import {Certificates} from "./Certificates.sol";
 import {Merkle} from "./Merkle.sol";
 
@@ -31,19 +31,19 @@ library Checkpoints {
     uint256 private constant KIND = 0xc1;
     uint256 private constant PATH_OFFSET = 89;
 
-    /// Reads a checkpoint and checks all that can be checked of it alone.
+    /// Reads a checkpoint and checks all that can be checked of it alone. `signature` is where in the calldata it stands.
     function decode(bytes calldata encoded)
         internal
         pure
-        returns (bool wellFormed, Checkpoint memory c, uint256 signers, G1Point memory signature)
+        returns (bool wellFormed, Checkpoint memory c, uint256 signers, uint256 signature)
     {
-        if (encoded.length != LENGTH) return (false, c, 0, signature);
+        if (encoded.length != LENGTH) return (false, c, 0, 0);
         assembly ("memory-safe") {
             signers := calldataload(add(encoded.offset, 85))
-            calldatacopy(signature, add(encoded.offset, 117), 128)
+            signature := add(encoded.offset, 117)
         }
         (wellFormed, c) = _head(encoded);
-        wellFormed = wellFormed && Bls.isInField(signature) && !Bls.isInfinity(signature);
+        wellFormed = wellFormed && Bls.isCanonical(signature);
     }
 
     /// Reads a proof and checks all that can be checked of it alone.
@@ -77,10 +77,12 @@ library Checkpoints {
     /// The checkpoint's id: the digest that the members signed, EIP-712 over the Checkpoint.
     function id(Checkpoint memory c, bytes32 separator) internal pure returns (bytes32) {
         bytes32 structHash;
+        uint256 free;
         assembly ("memory-safe") {
             structHash := keccak256(c, 0x0c0)
+            free := mload(0x40)
         }
-        return keccak256(abi.encodePacked(hex"1901", separator, structHash));
+        return Certificates.typedDigest(separator, structHash, free);
     }
 
     function _head(bytes calldata encoded) private pure returns (bool wellFormed, Checkpoint memory c) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls, G1Point, G2Point} from "./Bls.sol";
+import {Bls, SignatureCheck} from "./Bls.sol";
 import {Certificate, Certificates} from "./Certificates.sol";
 import {Checkpoint, Checkpoints} from "./Checkpoints.sol";
 import {EpochBlob, Parameters} from "./EpochBlob.sol";
@@ -46,18 +46,19 @@ contract CommitteeRegistry is IAvailability, Epochs, Namespaces {
     constructor(address governance_, address guardian_, uint64 delay_) Roles(governance_, guardian_, delay_) {
         _chainId = block.chainid;
         _separator = Certificates.domainSeparator(block.chainid, address(this));
-        // Reverts on a chain without the precompiles; what is hashed and paired does not matter.
-        G2Point memory infinity;
-        G1Point memory point = Bls.hashToG1("", Bls.SIGNATURE_DST);
-        if (Bls.isSigned(point, point, infinity)) revert Bls.PrecompileFailed();
+        // Reverts on a chain without the precompiles; what is hashed does not matter. The signature and the key are at
+        // infinity, so the pairing must say yes.
+        SignatureCheck check = Bls.newCheck();
+        Bls.clear(check);
+        Bls.hashToG1(check, 0, Bls.SIGNATURE_TAG, Bls.TAG_END, Bls.TAG_BYTES);
+        if (!Bls.isSigned(check)) revert Bls.PrecompileFailed();
     }
 
     /// Emits Published if the certificate is good in this block, and reverts with the status if not.
     function publish(bytes calldata certificate) external {
-        (bool wellFormed, Certificate memory c) = Certificates.decode(certificate);
-        Status status = wellFormed ? _verify(c, block.timestamp) : Status.MALFORMED;
+        (Status status, Certificate c, bytes32 blobId) = _verify(certificate, block.timestamp);
         if (status != Status.OK) revert NotAvailable(status);
-        emit Published(c.blobId, c.namespace, c.payloadDigest, uint64(c.epoch), uint64(c.retainUntil));
+        emit Published(blobId, c.namespace(), c.payloadDigest(), uint64(c.epoch()), uint64(c.retainUntil()));
     }
 
     /// Emits CheckpointPublished if the checkpoint is good in this block, and reverts with the status if not. From then
@@ -73,20 +74,19 @@ contract CommitteeRegistry is IAvailability, Epochs, Namespaces {
     }
 
     /// @inheritdoc IAvailability
-    function verify(bytes calldata certificate, uint64 atTime) external view returns (Status) {
-        (bool wellFormed, Certificate memory c) = Certificates.decode(certificate);
-        return wellFormed ? _verify(c, atTime) : Status.MALFORMED;
+    function verify(bytes calldata certificate, uint64 atTime) external view returns (Status status) {
+        (status,,) = _verify(certificate, atTime);
     }
 
     /// @inheritdoc IAvailability
-    function verifySignature(bytes calldata certificate) external view returns (Status) {
-        (bool wellFormed, Certificate memory c) = Certificates.decode(certificate);
+    function verifySignature(bytes calldata certificate) external view returns (Status status) {
+        (bool wellFormed, Certificate c) = Certificates.decode(certificate);
         if (!wellFormed) return Status.MALFORMED;
-        address blob = _epoch(c.epoch).blob;
+        SignatureCheck check = Bls.newCheck();
+        (Parameters p, address blob) = _find(c.epoch(), check);
         if (blob == address(0)) return Status.UNKNOWN_EPOCH;
-        Parameters memory p = EpochBlob.parameters(blob);
         if (!_hasParameters(c, p)) return Status.WRONG_PARAMETERS;
-        return _verifySigners(c.signers, c.signature, Certificates.digest(c, domainSeparator()), blob, p);
+        (status,) = _verifySigners(c, p, blob, check);
     }
 
     /// @inheritdoc IAvailability
@@ -101,10 +101,9 @@ contract CommitteeRegistry is IAvailability, Epochs, Namespaces {
         uint256 publishedAt = checkpointPublishedAt[Checkpoints.id(c, domainSeparator())];
         if (publishedAt == 0) return Status.UNKNOWN_CHECKPOINT;
         if (atTime < publishedAt) return Status.NOT_YET;
-        if (_isRevoked(_epoch(c.epoch).revokedAt, atTime)) return Status.REVOKED;
-        (bool exists, uint256 minRetention) = _retentionAt(c.namespace, atTime);
-        if (!exists) return Status.UNKNOWN_NAMESPACE;
-        if (c.retainUntil < atTime + minRetention) return Status.RETENTION_TOO_SHORT;
+        if (_isRevokedAt(c.epoch, atTime)) return Status.REVOKED;
+        Status retention = _retention(c.namespace, c.retainUntil, atTime);
+        if (retention != Status.OK) return retention;
         return Checkpoints.isIncluded(c, blobId, index, proof) ? Status.OK : Status.NOT_INCLUDED;
     }
 
@@ -125,69 +124,90 @@ contract CommitteeRegistry is IAvailability, Epochs, Namespaces {
         return block.chainid == _chainId ? _separator : Certificates.domainSeparator(block.chainid, address(this));
     }
 
-    function _verify(Certificate memory c, uint256 atTime) private view returns (Status) {
-        StoredEpoch memory epoch = _epoch(c.epoch);
-        if (epoch.blob == address(0)) return Status.UNKNOWN_EPOCH;
-        Parameters memory p = EpochBlob.parameters(epoch.blob);
-        Status activity = _activity(epoch, p.activeFrom, atTime);
-        if (activity != Status.OK) return activity;
-        if (!_hasParameters(c, p)) return Status.WRONG_PARAMETERS;
-        (bool exists, uint256 minRetention) = _retentionAt(c.namespace, atTime);
-        if (!exists) return Status.UNKNOWN_NAMESPACE;
-        if (c.retainUntil < atTime + minRetention) return Status.RETENTION_TOO_SHORT;
-        return _verifySigners(c.signers, c.signature, Certificates.digest(c, domainSeparator()), epoch.blob, p);
+    function _verify(bytes calldata certificate, uint256 atTime)
+        private
+        view
+        returns (Status status, Certificate c, bytes32 blobId)
+    {
+        bool wellFormed;
+        (wellFormed, c) = Certificates.decode(certificate);
+        if (!wellFormed) return (Status.MALFORMED, c, blobId);
+        SignatureCheck check = Bls.newCheck();
+        (Status activity, Parameters p, address blob) = _activeAt(c.epoch(), atTime, check);
+        if (activity != Status.OK) return (activity, c, blobId);
+        if (!_hasParameters(c, p)) return (Status.WRONG_PARAMETERS, c, blobId);
+        status = _retention(c.namespace(), c.retainUntil(), atTime);
+        if (status != Status.OK) return (status, c, blobId);
+        (status, blobId) = _verifySigners(c, p, blob, check);
     }
 
     function _verifyCheckpoint(bytes calldata encoded, uint256 atTime)
         private
         view
-        returns (Status, Checkpoint memory c, bytes32 id)
+        returns (Status status, Checkpoint memory c, bytes32 id)
     {
         bool wellFormed;
         uint256 signers;
-        G1Point memory signature;
+        uint256 signature;
         (wellFormed, c, signers, signature) = Checkpoints.decode(encoded);
         if (!wellFormed) return (Status.MALFORMED, c, id);
-        StoredEpoch memory epoch = _epoch(c.epoch);
-        if (epoch.blob == address(0)) return (Status.UNKNOWN_EPOCH, c, id);
-        Parameters memory p = EpochBlob.parameters(epoch.blob);
-        Status activity = _activity(epoch, p.activeFrom, atTime);
+        SignatureCheck check = Bls.newCheck();
+        (Status activity, Parameters p, address blob) = _activeAt(c.epoch, atTime, check);
         if (activity != Status.OK) return (activity, c, id);
-        if (signers >> p.totalShards != 0) return (Status.WRONG_PARAMETERS, c, id);
-        (bool exists, uint256 minRetention) = _retentionAt(c.namespace, atTime);
-        if (!exists) return (Status.UNKNOWN_NAMESPACE, c, id);
-        if (c.retainUntil < atTime + minRetention) return (Status.RETENTION_TOO_SHORT, c, id);
+        if (signers >> p.totalShards() != 0) return (Status.WRONG_PARAMETERS, c, id);
+        status = _retention(c.namespace, c.retainUntil, atTime);
+        if (status != Status.OK) return (status, c, id);
         id = Checkpoints.id(c, domainSeparator());
-        return (_verifySigners(signers, signature, id, epoch.blob, p), c, id);
+        if (!_isThreshold(signers, p, blob, check)) return (Status.BELOW_THRESHOLD, c, id);
+        status = _isSigned(check, id, signature) ? Status.OK : Status.BAD_SIGNATURE;
     }
 
-    function _hasParameters(Certificate memory c, Parameters memory p) private pure returns (bool) {
-        return c.originalShards == p.originalShards && c.totalShards == p.totalShards
-            && c.payloadLength <= p.maxPayload;
+    function _hasParameters(Certificate c, Parameters p) private pure returns (bool) {
+        return c.shards() == p.shards() && c.payloadLength() <= p.maxPayload();
     }
 
-    /// Whether enough members signed the digest. Signers must be slots of the epoch.
-    function _verifySigners(
-        uint256 signers,
-        G1Point memory signature,
-        bytes32 digest,
-        address blob,
-        Parameters memory p
-    ) private view returns (Status) {
-        if (_countBits(signers) < p.threshold) return Status.BELOW_THRESHOLD;
-        G2Point memory key = EpochBlob.sumWithout(blob, ~signers & ((1 << p.totalShards) - 1));
-        if (Bls.isInfinity(key)) return Status.BAD_SIGNATURE;
-        G1Point memory hash = Bls.hashToG1(abi.encode(digest), Bls.SIGNATURE_DST);
-        return Bls.isSigned(signature, hash, key) ? Status.OK : Status.BAD_SIGNATURE;
-    }
-
-    /// The number of ones in a word of at most 128 bits: the usual sums of neighbours, in place.
-    function _countBits(uint256 x) private pure returns (uint256) {
+    /// Whether what is kept until `retainUntil` is kept for long enough at `atTime`, as OK or the reason why not.
+    function _retention(bytes32 namespace, uint256 retainUntil, uint256 atTime) private view returns (Status) {
+        (bool exists, uint256 minRetention) = _retentionAt(namespace, atTime);
+        if (!exists) return Status.UNKNOWN_NAMESPACE;
         unchecked {
-            x -= (x >> 1) & 0x55555555555555555555555555555555;
-            x = (x & 0x33333333333333333333333333333333) + ((x >> 2) & 0x33333333333333333333333333333333);
-            x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f;
-            return (x * 0x01010101010101010101010101010101 >> 120) & 0xff;
+            return retainUntil < atTime + minRetention ? Status.RETENTION_TOO_SHORT : Status.OK;
         }
+    }
+
+    /// Judges a certificate whose parameters are its epoch's, and gives its blob's id. The check has the sum of all keys.
+    function _verifySigners(Certificate c, Parameters p, address blob, SignatureCheck check)
+        private
+        view
+        returns (Status, bytes32 blobId)
+    {
+        if (!_isThreshold(c.signers(), p, blob, check)) return (Status.BELOW_THRESHOLD, blobId);
+        bytes32 digest;
+        (digest, blobId) = Certificates.digest(c, domainSeparator(), Bls.messageOf(check));
+        return (_isSigned(check, digest, c.signature()) ? Status.OK : Status.BAD_SIGNATURE, blobId);
+    }
+
+    /// Whether the signers, all slots of the epoch, are enough. If so, their keys are the key of the check.
+    function _isThreshold(uint256 signers, Parameters p, address blob, SignatureCheck check)
+        private
+        view
+        returns (bool)
+    {
+        uint256 n = p.totalShards();
+        unchecked {
+            uint256 missing = signers ^ ((1 << n) - 1);
+            return missing == 0 || EpochBlob.subtract(blob, check, missing) <= n - p.threshold();
+        }
+    }
+
+    /// Whether the signature, which stands at this place of the calldata, is the check's key's on a digest.
+    function _isSigned(SignatureCheck check, bytes32 digest, uint256 signature) private view returns (bool) {
+        uint256 message = Bls.messageOf(check);
+        assembly ("memory-safe") {
+            mstore(message, digest)
+        }
+        Bls.setSignature(check, signature);
+        Bls.hashToG1(check, 32, Bls.SIGNATURE_TAG, Bls.TAG_END, Bls.TAG_BYTES);
+        return Bls.isSigned(check);
     }
 }

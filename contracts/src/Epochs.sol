@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls, G2Point} from "./Bls.sol";
+import {Bls, G2Point, SignatureCheck} from "./Bls.sol";
 import {EpochBlob, Parameters} from "./EpochBlob.sol";
 import {KeyBlob} from "./KeyBlob.sol";
 import {Keys, Slot} from "./Keys.sol";
@@ -107,7 +107,7 @@ abstract contract Epochs is Roles, Keys {
         _last = epoch;
         _predecessors[epoch] = predecessor;
         if (predecessor != 0) _epochs[predecessor].activeUntil = uint48(activeFrom);
-        bytes memory blob = EpochBlob.build(Parameters(originalShards, n, threshold, maxPayload, activeFrom));
+        bytes memory blob = EpochBlob.build(originalShards, n, threshold, maxPayload, activeFrom);
         _collectKeys(blob, keyIds, epoch);
         _epochs[epoch] = StoredEpoch({blob: KeyBlob.create(blob), activeUntil: 0, revokedAt: 0});
         emit EpochProposed(epoch, activeFrom, keyIds);
@@ -118,7 +118,7 @@ abstract contract Epochs is Roles, Keys {
         if (msg.sender != guardian && msg.sender != governance) revert NotGuardian(msg.sender);
         StoredEpoch storage entry = _existing(epoch);
         if (entry.revokedAt == CANCELLED) revert AlreadyCancelled(epoch);
-        if (block.timestamp >= EpochBlob.parameters(entry.blob).activeFrom) revert AlreadyActive(epoch);
+        if (block.timestamp >= EpochBlob.parameters(entry.blob).activeFrom()) revert AlreadyActive(epoch);
 
         entry.revokedAt = CANCELLED;
         uint64 predecessor = _predecessors[epoch];
@@ -138,7 +138,7 @@ abstract contract Epochs is Roles, Keys {
     function revokeEpoch(uint64 epoch) external onlyGuardian {
         StoredEpoch storage entry = _existing(epoch);
         if (entry.revokedAt == CANCELLED) revert AlreadyCancelled(epoch);
-        if (block.timestamp < EpochBlob.parameters(entry.blob).activeFrom) revert NotYetActive(epoch);
+        if (block.timestamp < EpochBlob.parameters(entry.blob).activeFrom()) revert NotYetActive(epoch);
         if (entry.revokedAt != 0) revert AlreadyRevoked(epoch);
         entry.revokedAt = uint48(block.timestamp) + 1;
         emit EpochRevoked(epoch, entry.revokedAt);
@@ -147,14 +147,14 @@ abstract contract Epochs is Roles, Keys {
     /// An epoch's parameters and times.
     function getEpoch(uint64 epoch) external view returns (Epoch memory) {
         StoredEpoch memory entry = _existing(epoch);
-        Parameters memory p = EpochBlob.parameters(entry.blob);
+        Parameters p = EpochBlob.parameters(entry.blob);
         bool cancelled = entry.revokedAt == CANCELLED;
         return Epoch({
-            originalShards: uint16(p.originalShards),
-            totalShards: uint16(p.totalShards),
-            threshold: uint16(p.threshold),
-            maxPayload: uint32(p.maxPayload),
-            activeFrom: uint64(p.activeFrom),
+            originalShards: uint16(p.originalShards()),
+            totalShards: uint16(p.totalShards()),
+            threshold: uint16(p.threshold()),
+            maxPayload: uint32(p.maxPayload()),
+            activeFrom: uint64(p.activeFrom()),
             activeUntil: entry.activeUntil,
             revokedAt: cancelled ? 0 : entry.revokedAt,
             cancelled: cancelled,
@@ -165,7 +165,7 @@ abstract contract Epochs is Roles, Keys {
     /// An epoch's slots, with all that their accounts may change.
     function slotsOf(uint64 epoch) external view returns (Slot[] memory slots) {
         address blob = _existing(epoch).blob;
-        slots = new Slot[](EpochBlob.parameters(blob).totalShards);
+        slots = new Slot[](EpochBlob.parameters(blob).totalShards());
         G2Point memory key;
         for (uint256 slot = 0; slot < slots.length; ++slot) {
             EpochBlob.readSlot(blob, slot, key);
@@ -176,7 +176,7 @@ abstract contract Epochs is Roles, Keys {
     /// An epoch's keys in EIP-2537 layout, 256 bytes each, in slot order.
     function slotKeys(uint64 epoch) external view returns (bytes memory keys) {
         address blob = _existing(epoch).blob;
-        uint256 n = EpochBlob.parameters(blob).totalShards;
+        uint256 n = EpochBlob.parameters(blob).totalShards();
         keys = new bytes(n * 256);
         G2Point memory key;
         for (uint256 slot = 0; slot < n; ++slot) {
@@ -190,27 +190,46 @@ abstract contract Epochs is Roles, Keys {
     /// The epoch whose certificates are good at `atTime`; 0 when there is none, or it is revoked at that time.
     function activeEpoch(uint64 atTime) external view returns (uint64 epoch) {
         epoch = _last;
-        while (epoch != 0 && EpochBlob.parameters(_epochs[epoch].blob).activeFrom > atTime) {
+        while (epoch != 0 && EpochBlob.parameters(_epochs[epoch].blob).activeFrom() > atTime) {
             epoch = _predecessors[epoch];
         }
         if (epoch != 0 && _isRevoked(_epochs[epoch].revokedAt, atTime)) epoch = 0;
     }
 
-    /// The epoch of any number; its `blob` is zero if it does not exist.
-    function _epoch(uint256 epoch) internal view returns (StoredEpoch memory) {
-        return _epochs[uint64(epoch)];
+    /// Whether certificates of an epoch of any number are good at `atTime`, as OK or the reason why not. If they are, its
+    /// parameters, and the sum of all its keys as the key of the check.
+    function _activeAt(uint256 epoch, uint256 atTime, SignatureCheck check)
+        internal
+        view
+        returns (Status, Parameters p, address blob)
+    {
+        StoredEpoch storage entry = _epochs[uint64(epoch)];
+        (blob, p) = (entry.blob, Parameters.wrap(0));
+        (uint256 activeUntil, uint256 revokedAt) = (entry.activeUntil, entry.revokedAt);
+        if (blob == address(0)) return (Status.UNKNOWN_EPOCH, p, blob);
+        p = EpochBlob.load(blob, check);
+        if (atTime < p.activeFrom()) return (Status.NOT_YET, p, blob);
+        if (activeUntil | revokedAt != 0) {
+            if (revokedAt == CANCELLED) return (Status.NOT_YET, p, blob);
+            if (activeUntil != 0 && atTime >= activeUntil) return (Status.EPOCH_CLOSED, p, blob);
+            if (_isRevoked(revokedAt, atTime)) return (Status.REVOKED, p, blob);
+        }
+        return (Status.OK, p, blob);
     }
 
-    /// Whether certificates of the epoch are good at `atTime`, as OK or the reason why not.
-    function _activity(StoredEpoch memory entry, uint256 activeFrom, uint256 atTime) internal pure returns (Status) {
-        if (entry.revokedAt == CANCELLED || atTime < activeFrom) return Status.NOT_YET;
-        if (entry.activeUntil != 0 && atTime >= entry.activeUntil) return Status.EPOCH_CLOSED;
-        if (_isRevoked(entry.revokedAt, atTime)) return Status.REVOKED;
-        return Status.OK;
+    /// As `_activeAt`, but for existence alone; the blob is zero if there is no such epoch.
+    function _find(uint256 epoch, SignatureCheck check) internal view returns (Parameters p, address blob) {
+        blob = _epochs[uint64(epoch)].blob;
+        if (blob != address(0)) p = EpochBlob.load(blob, check);
+    }
+
+    /// Whether an epoch that has been active is revoked at `atTime`.
+    function _isRevokedAt(uint256 epoch, uint256 atTime) internal view returns (bool) {
+        return _isRevoked(_epochs[uint64(epoch)].revokedAt, atTime);
     }
 
     /// Whether an epoch is revoked at `atTime`, given when it was, which is 0 for never.
-    function _isRevoked(uint256 revokedAt, uint256 atTime) internal pure returns (bool) {
+    function _isRevoked(uint256 revokedAt, uint256 atTime) private pure returns (bool) {
         return revokedAt != 0 && atTime >= revokedAt;
     }
 
@@ -241,7 +260,7 @@ abstract contract Epochs is Roles, Keys {
     function _earliestActivation(uint64 predecessor) private view returns (uint64) {
         uint256 earliest = _afterDelay();
         if (predecessor != 0) {
-            uint256 afterPredecessor = EpochBlob.parameters(_epochs[predecessor].blob).activeFrom + 1;
+            uint256 afterPredecessor = EpochBlob.parameters(_epochs[predecessor].blob).activeFrom() + 1;
             if (afterPredecessor > earliest) earliest = afterPredecessor;
         }
         return uint64(earliest);

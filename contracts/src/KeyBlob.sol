@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls, G2Point} from "./Bls.sol";
+import {G2Point} from "./Bls.sol";
 
 /// Keys kept as the code of a contract that does nothing: it starts with 00 (STOP). Code costs a tenth of storage to
 /// write, is copied to memory in one instruction, and can never change.
@@ -27,33 +27,5 @@ library KeyBlob {
         assembly ("memory-safe") {
             extcodecopy(blob, key, offset, 256)
         }
-    }
-
-    /// The first 32 bytes.
-    function head(address blob) internal view returns (uint256 word) {
-        assembly ("memory-safe") {
-            extcodecopy(blob, 0x00, 0, 32)
-            word := mload(0x00)
-        }
-    }
-
-    /// The key at `offset` plus, for every bit `i` of `set`, the key that stands `i + 1` keys after it.
-    function sum(address blob, uint256 offset, uint256 set) internal view returns (G2Point memory total) {
-        uint256 ok = 1;
-        assembly ("memory-safe") {
-            // What the precompile reads: the sum so far, which it replaces, and the next key.
-            let input := mload(0x40)
-            let next := add(input, 256)
-            extcodecopy(blob, input, offset, 256)
-            for { offset := add(offset, 256) } set { offset := add(offset, 256) } {
-                if and(set, 1) {
-                    extcodecopy(blob, next, offset, 256)
-                    ok := and(ok, staticcall(gas(), 0x0d, input, 512, input, 256))
-                }
-                set := shr(1, set)
-            }
-            mcopy(total, input, 256)
-        }
-        if (ok == 0) revert Bls.PrecompileFailed();
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls, G1Point, G2Point} from "./Bls.sol";
+import {Bls, G2Point, SignatureCheck} from "./Bls.sol";
 import {KeyBlob} from "./KeyBlob.sol";
 
 /// A slot of an epoch: its key, and what that key's account says of itself now.
@@ -51,15 +51,14 @@ abstract contract Keys {
     function registerKey(bytes calldata pk, bytes calldata pop) external returns (bytes32 keyId) {
         if (pk.length != 256 || pop.length != 128) revert BadLength();
         G2Point memory key = abi.decode(pk, (G2Point));
-        G1Point memory proof = abi.decode(pop, (G1Point));
         // Both infinite they would satisfy the pairing equation.
-        if (Bls.isInfinity(key) || Bls.isInfinity(proof)) revert PointAtInfinity();
+        if (Bls.isInfinity(key) || _isZero(pop)) revert PointAtInfinity();
 
         bytes memory compressed = Bls.compress(key);
         keyId = keccak256(compressed);
         Key storage entry = _keys[keyId];
         if (entry.account != address(0)) revert KeyAlreadyRegistered(keyId);
-        if (!Bls.isSigned(proof, Bls.hashToG1(compressed, Bls.POSSESSION_DST), key)) revert BadProofOfPossession();
+        if (!_isPossessed(key, compressed, pop)) revert BadProofOfPossession();
 
         Bls.negate(key);
         entry.account = msg.sender;
@@ -98,5 +97,24 @@ abstract contract Keys {
         address blob = _keys[keyId].blob;
         if (blob == address(0)) revert UnknownKey(keyId);
         KeyBlob.read(blob, 1, key);
+    }
+
+    function _isPossessed(G2Point memory key, bytes memory compressed, bytes calldata pop) private view returns (bool) {
+        SignatureCheck check = Bls.newCheck();
+        uint256 message = Bls.messageOf(check);
+        uint256 proof;
+        assembly ("memory-safe") {
+            mcopy(add(check, 0x200), key, 256)
+            mcopy(message, add(compressed, 32), 96)
+            proof := pop.offset
+        }
+        Bls.setSignature(check, proof);
+        Bls.hashToG1(check, 96, Bls.POSSESSION_TAG, Bls.TAG_END, Bls.TAG_BYTES);
+        return Bls.isSigned(check);
+    }
+
+    function _isZero(bytes calldata point) private pure returns (bool) {
+        (bytes32 a, bytes32 b, bytes32 c, bytes32 d) = abi.decode(point, (bytes32, bytes32, bytes32, bytes32));
+        return a | b | c | d == 0;
     }
 }
