@@ -44,6 +44,25 @@ contract PointsTest is Fixture {
         }
     }
 
+    /// Beside the precompile MODEXP, with the modulus of the field.
+    function testFuzz_numbers_of_64_bytes_reduce(uint256 hi, uint256 lo) external {
+        BlsHarness harness = BlsHarness(create(COMPILED_HARNESS, ""));
+        bytes memory p =
+            hex"1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab";
+        uint256 pHi = 0x1a0111ea397fe69a4b1ba7b6434bacd7;
+        uint256 pLo = 0x64774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab;
+        // Anything, next to nothing, and all around the modulus.
+        uint256[2][6] memory numbers =
+            [[hi, lo], [uint256(0), lo], [hi % pHi, lo], [pHi, pLo], [pHi, pLo - 1], [~uint256(0), ~(lo % 8)]];
+        for (uint256 i = 0; i < numbers.length; ++i) {
+            bytes memory input = abi.encodePacked(uint256(64), uint256(1), uint256(48), numbers[i], uint8(1), p);
+            (bool ok, bytes memory expected) = address(0x05).staticcall(input);
+            vm.assertTrue(ok, "MODEXP");
+            (uint256 gotHi, uint256 gotLo) = harness.reduce(numbers[i][0], numbers[i][1]);
+            vm.assertEq(abi.encode(gotHi, gotLo), bytes.concat(new bytes(16), expected), "remainder");
+        }
+    }
+
     function test_the_precompiles_refuse_what_eip_2537_says() external view {
         string[3] memory files = ["fail-add_G1_bls", "fail-add_G2_bls", "fail-pairing_check_bls"];
         address[3] memory precompiles = [address(0x0b), address(0x0d), address(0x0f)];
