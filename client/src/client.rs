@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     background::Background,
+    checkpoint::{self, Checkpointed},
     config::{Builder, Config},
     cpu::Cpu,
     disperser::{self, DisperseOptions, Dispersed},
@@ -90,6 +91,26 @@ impl Client {
     /// [`Error::Registry`] when the active epoch cannot be read; [`Error::Closed`].
     pub async fn disperse(&self, payload: impl Into<Bytes>, options: DisperseOptions) -> Result<Dispersed, Error> {
         disperser::disperse(&self.inner, payload.into(), options).await
+    }
+
+    /// Has the members sign one statement over many blobs of a namespace (the client's, where none is given), all of which
+    /// they have signed in the active epoch, until `retain_until` or later: unix seconds, a whole hour. The ids may be in any
+    /// order.
+    ///
+    /// Nothing is stored for it, so a slow member is not waited for after the quorum. Each member has the client's
+    /// dispersal deadline.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for no ids, more than 4096, or one that is there twice; [`Error::QuorumNotReached`], with a reason for
+    /// every member that did not attest, which names the first blob that it does not hold as asked;
+    /// [`Error::Statement`], [`Error::NotConfigured`], [`Error::Registry`], [`Error::Closed`].
+    pub async fn checkpoint(
+        &self,
+        namespace: Option<Namespace>,
+        ids: &[BlobId],
+        retain_until: u64,
+    ) -> Result<Checkpointed, Error> {
+        checkpoint::checkpoint(&self.inner, namespace, ids, retain_until).await
     }
 
     /// Reads a blob's payload, believing no member.

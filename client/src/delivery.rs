@@ -9,11 +9,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use crate::{
-    disperser::Sending,
-    failure::{FailureReason, Fault},
-    members::Member,
-};
+use crate::{failure::FailureReason, members::Member, round::Sending};
 
 /// How long one member may take to take a certificate.
 const CERTIFICATE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,22 +46,18 @@ impl Delivery {
         &self.statement
     }
 
-    /// Sends the member its part and returns its attestation, which is for its slot; the signature is not verified.
+    /// Sends the member its part and returns its attestation; neither slot nor signature is verified.
     pub(crate) async fn to(&self, member: &Member) -> Result<Attestation, FailureReason> {
-        let attestation = match self.dispersal {
-            Dispersal::ByShard => self.shard_to(member).await?,
+        match self.dispersal {
+            Dispersal::ByShard => self.shard_to(member).await,
             Dispersal::ByPayload => {
                 let header = v1::StorePayloadHeader {
                     statement: Some(self.wire_statement.clone()),
                     disperser_signature: self.disperser_signature.clone(),
                 };
-                member.peer.store_payload(header, self.encoded.payload().clone()).await?
+                member.peer.store_payload(header, self.encoded.payload().clone()).await
             }
-        };
-        if attestation.slot != member.slot {
-            return Err(Fault::WrongSlot { expected: member.slot, got: attestation.slot }.into());
         }
-        Ok(attestation)
     }
 
     async fn shard_to(&self, member: &Member) -> Result<Attestation, FailureReason> {

@@ -1,22 +1,18 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Attestation, Certificate, Namespace, Statement, VerifiedCertificate};
+use holdfast_certificate::{Certificate, Namespace, Statement, VerifiedCertificate};
 use holdfast_contracts::EpochRecord;
 use holdfast_erasure::{Dispersal, encode};
-use tokio::{
-    task::JoinSet,
-    time::{Instant, timeout_at},
-};
+use tokio::time::Instant;
 
 use crate::{
     client::{Inner, unix_now},
     config::MAX_WAIT,
     delivery::{Delivery, settle},
     error::Error,
-    failure::{FailureReason, Fault, MemberFailure},
-    members::Member,
-    quorum::{Quorum, Verdict},
+    failure::MemberFailure,
+    round::Round,
     statement,
 };
 
@@ -67,12 +63,6 @@ pub struct Dispersed {
     pub failures: Vec<MemberFailure>,
 }
 
-/// How long members are still heard after the quorum has become impossible, so that the error can say what each said.
-const LAST_WORDS: Duration = Duration::from_millis(250);
-
-/// The requests in flight, each with the slot it was sent to.
-pub(crate) type Sending = JoinSet<(u16, Result<Attestation, FailureReason>)>;
-
 pub(crate) async fn disperse(inner: &Inner, payload: Bytes, options: DisperseOptions) -> Result<Dispersed, Error> {
     inner.check_open()?;
     let started = Instant::now();
@@ -80,62 +70,22 @@ pub(crate) async fn disperse(inner: &Inner, payload: Bytes, options: DisperseOpt
     let deadline = started + allowed;
     let record = inner.active_epoch(deadline).await?;
     let delivery = Arc::new(prepare(inner, &record, payload, &options).await?);
-    let members = inner.members(&record);
-    let mut sending = Sending::new();
-    for member in &members {
-        let (member, delivery) = (member.clone(), Arc::clone(&delivery));
-        sending.spawn(async move { (member.slot, delivery.to(&member).await) });
-    }
-    let parameters = record.committee.parameters();
-    let mut quorum = Quorum::new(parameters.total_shards(), parameters.threshold());
-    let mut hearing_until = None;
-    let certificate = loop {
-        match quorum.verdict() {
-            Verdict::Reached => {
-                if let Some(certificate) = certify(inner, &record, delivery.statement(), &mut quorum).await? {
-                    break certificate;
-                }
-            }
-            Verdict::Impossible if !quorum.waiting().is_empty() => {
-                let until = *hearing_until.get_or_insert_with(|| deadline.min(Instant::now() + LAST_WORDS));
-                if !hear(&mut sending, &mut quorum, until).await {
-                    quorum.fail_waiting(|_| FailureReason::NotAwaited { after: started.elapsed() });
-                }
-            }
-            Verdict::Impossible => {
-                return Err(Error::QuorumNotReached {
-                    needed: parameters.threshold(),
-                    attested: count(quorum.attested()),
-                    failures: failures(&members, &quorum),
-                });
-            }
-            Verdict::Wait => {
-                if !hear(&mut sending, &mut quorum, deadline).await {
-                    quorum.fail_waiting(|_| FailureReason::NoAnswer { within: allowed });
-                }
-            }
-        }
-    };
-    let dispersed =
-        Dispersed { attested: certificate.signer_slots(), failures: failures(&members, &quorum), certificate };
-    let attested = quorum.attested().map(|(slot, _)| slot).collect();
+    let mut round = Round::ask(inner, &record, started, allowed, |member| {
+        let delivery = Arc::clone(&delivery);
+        async move { delivery.to(&member).await }
+    });
+    let statement = *delivery.statement();
+    let certificate = round
+        .certified(move |committee, attestations| Certificate::aggregate(committee, statement, attestations))
+        .await?;
+    let dispersed = Dispersed { attested: certificate.signer_slots(), failures: round.failures(), certificate };
+    let (members, sending, attested) = round.into_rest();
     let encoded = Bytes::from(dispersed.certificate.encode());
     let rest = settle(members, encoded, sending, attested, inner.config.background_limit);
     if !inner.background.spawn(rest) {
         tracing::debug!("too many dispersals are fed in the background: slow members are left to repair");
     }
     Ok(dispersed)
-}
-
-/// Takes the next member's answer. False when there is none until then.
-async fn hear(sending: &mut Sending, quorum: &mut Quorum<Attestation, FailureReason>, until: Instant) -> bool {
-    match timeout_at(until, sending.join_next()).await {
-        Ok(Some(Ok((slot, Ok(attestation))))) => quorum.attest(slot, attestation),
-        Ok(Some(Ok((slot, Err(reason))))) => quorum.fail(slot, reason),
-        Ok(Some(Err(error))) => std::panic::resume_unwind(error.into_panic()),
-        Ok(None) | Err(_) => return false,
-    }
-    true
 }
 
 /// Encodes the payload, makes the statement and signs it.
@@ -177,35 +127,4 @@ async fn prepare(
             Ok(Delivery::new(statement, &signature, encoded, dispersal))
         })
         .await
-}
-
-/// Aggregates the attestations and verifies them with one pairing check. None when some were bad: their members have
-/// now failed, and others may still attest.
-async fn certify(
-    inner: &Inner,
-    record: &Arc<EpochRecord>,
-    statement: &Statement,
-    quorum: &mut Quorum<Attestation, FailureReason>,
-) -> Result<Option<VerifiedCertificate>, Error> {
-    let attestations: Vec<Attestation> = quorum.attested().map(|(_, attestation)| *attestation).collect();
-    let (record, statement) = (Arc::clone(record), *statement);
-    let aggregated = inner.cpu.run(move || Certificate::aggregate(&record.committee, statement, &attestations)).await;
-    match aggregated {
-        Ok(certificate) => Ok(Some(certificate)),
-        Err(holdfast_certificate::Error::BadAttestations { slots }) if !slots.is_empty() => {
-            for slot in slots {
-                quorum.fail(slot, Fault::BadAttestation.into());
-            }
-            Ok(None)
-        }
-        Err(error) => Err(Error::Statement(error)),
-    }
-}
-
-fn failures(members: &[Member], quorum: &Quorum<Attestation, FailureReason>) -> Vec<MemberFailure> {
-    quorum.failed().map(|(slot, reason)| members[usize::from(slot)].failure(reason.clone())).collect()
-}
-
-fn count<T>(items: impl Iterator<Item = T>) -> u16 {
-    u16::try_from(items.count()).expect("a committee has at most 126 members")
 }

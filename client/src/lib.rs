@@ -2,7 +2,7 @@
 //!
 //! # What it guarantees
 //!
-//! * **A certificate in hand is genuine.** [`Client::disperse`] returns only a certificate that it has verified; a bad
+//! * **A certificate in hand is genuine.** [`Client::disperse`] and [`Client::checkpoint`] return only what they have verified; a bad
 //!   attestation fails its member by name and nothing else.
 //! * **No member is believed.** [`Client::retrieve`] returns only bytes that the blob id fixes: shards are accepted one by
 //!   one, a whole payload is encoded again. Members that lie are named in the result, and the read goes on without them.
@@ -38,7 +38,7 @@
 //!
 //! # Reading order
 //!
-//! [`Client`], then the write path (`disperser`, `statement`, `delivery`, [`quorum`]), then the read path (`retriever`,
+//! [`Client`], then the write path (`disperser`, `statement`, `delivery`, `round`, [`quorum`], `checkpoint`), then the read path (`retriever`,
 //! `locate`, `whole`, `shards`, `race`, [`plan`]), with `peer` under both. [`quorum`] and [`plan`] decide, without I/O or
 //! clock; the rest carries out.
 
@@ -47,9 +47,11 @@ mod config;
 mod error;
 mod failure;
 
+mod checkpoint;
 mod delivery;
 mod disperser;
 pub mod quorum;
+mod round;
 mod statement;
 
 mod inspect;
@@ -67,6 +69,7 @@ mod cpu;
 mod members;
 mod peer;
 
+pub use checkpoint::Checkpointed;
 pub use client::Client;
 pub use config::{Builder, Config};
 pub use disperser::{DisperseOptions, Dispersed};

@@ -132,6 +132,22 @@ impl Peer {
         .and_then(attestation)
     }
 
+    /// Asks for a signature over a checkpoint and returns the attestation; its form is checked, its signature is not.
+    pub(crate) async fn sign_checkpoint(
+        &self,
+        request: &v1::SignCheckpointRequest,
+    ) -> Result<Attestation, FailureReason> {
+        self.write(
+            |mut client| async move { Ok(client.sign_checkpoint(request.clone()).await?.into_inner().attestation) },
+        )
+        .await
+        .map_err(|reason| match reason {
+            FailureReason::Refused { code: Code::DataLoss, message } => Fault::Damaged { message }.into(),
+            reason => reason,
+        })
+        .and_then(attestation)
+    }
+
     /// Gives the member a certificate.
     pub(crate) async fn put_certificate(&self, certificate: Bytes) -> Result<(), FailureReason> {
         self.write(|mut client| {

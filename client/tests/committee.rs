@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use holdfast_certificate::{CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, SecretKey};
+use holdfast_certificate::{
+    CheckpointProof, CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, SecretKey,
+};
 use holdfast_client::{Client, DisperseOptions, Error, Fault, RetrieveOptions, Way};
 use holdfast_committee::{
     Config, Member, Running,
@@ -165,6 +167,34 @@ async fn a_member_that_replaced_its_shard_and_one_with_a_flipped_bit_are_named()
     assert_eq!(faults.iter().map(|fault| fault.slot).collect::<Vec<_>>(), [1, 4], "{faults:?}");
     assert!(matches!(faults[0].reason, Fault::WrongShard(_)), "{}", faults[0]);
     assert!(matches!(faults[1].reason, Fault::Damaged { .. }), "{}", faults[1]);
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_signed_over_what_is_held_and_a_blob_that_is_not_is_named() {
+    let mut members = Members::start().await;
+    let client = members.client();
+    let mut ids = Vec::new();
+    let mut retain_until = u64::MAX;
+    for length in [1, 70_000, 300_000] {
+        let put = client.disperse(payload(length), DisperseOptions::by_shard()).await.unwrap();
+        ids.push(put.certificate.statement.blob.id());
+        retain_until = retain_until.min(put.certificate.statement.retain_until);
+    }
+    client.drain().await;
+    members.stop(3).await;
+    let signed = client.checkpoint(None, &ids, retain_until).await.unwrap();
+    assert_eq!(signed.attested, [0, 1, 2, 4]);
+    for id in &ids {
+        CheckpointProof::build(signed.certificate.checkpoint, &signed.ids, id).unwrap().verify(id).unwrap();
+    }
+    let absent = holdfast_erasure::BlobId::from([0xee; 32]);
+    ids.push(absent);
+    let error = client.checkpoint(None, &ids, retain_until).await.unwrap_err();
+    let Error::QuorumNotReached { attested: 0, failures, .. } = &error else { panic!("{error}") };
+    assert_eq!(failures.len(), 5);
+    for failure in failures.iter().filter(|failure| failure.slot != 3) {
+        assert!(failure.reason.to_string().contains(&absent.to_string()), "{failure}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,9 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _, stream};
-use holdfast_certificate::{Address, Attestation, Certificate, Committee, SecretKey, Statement};
+use holdfast_certificate::{
+    Address, Attestation, Certificate, Checkpoint, Committee, SecretKey, Statement, StatementDigest,
+};
 use holdfast_erasure::{BlobId, Commitment, Dispersal, EncodedBlob, encode};
 use holdfast_proto::v1::{
     self, dispersal_server::Dispersal as DispersalService, node_server::Node, retrieval_server::Retrieval,
@@ -225,16 +227,19 @@ impl Member {
     }
 
     fn attest(&self, statement: &Statement) -> Option<v1::Attestation> {
-        let digest = statement.digest(self.committee.domain());
+        let other = Statement { retain_until: statement.retain_until + 3600, ..*statement };
+        let domain = self.committee.domain();
+        self.attest_to(&statement.digest(domain), &other.digest(domain))
+    }
+
+    /// Attests a digest, or lies; `other` is what an equivocator signs.
+    fn attest_to(&self, digest: &StatementDigest, other: &StatementDigest) -> Option<v1::Attestation> {
         let lie = self.now_lies();
         let attestation = match lie {
-            Lie::WrongKey => Attestation::sign(self.slot, &SecretKey::generate(), &digest),
-            Lie::WrongSlot => Attestation::sign((self.slot + 1) % self.committee.len(), &self.key, &digest),
-            Lie::Equivocate => {
-                let other = Statement { retain_until: statement.retain_until + 3600, ..*statement };
-                Attestation::sign(self.slot, &self.key, &other.digest(self.committee.domain()))
-            }
-            _ => Attestation::sign(self.slot, &self.key, &digest),
+            Lie::WrongKey => Attestation::sign(self.slot, &SecretKey::generate(), digest),
+            Lie::WrongSlot => Attestation::sign((self.slot + 1) % self.committee.len(), &self.key, digest),
+            Lie::Equivocate => Attestation::sign(self.slot, &self.key, other),
+            _ => Attestation::sign(self.slot, &self.key, digest),
         };
         let mut wire = v1::Attestation::from(&attestation);
         if lie == Lie::GarbageSignature {
@@ -347,9 +352,42 @@ impl DispersalService for Member {
 
     async fn sign_checkpoint(
         &self,
-        _request: Request<v1::SignCheckpointRequest>,
+        request: Request<v1::SignCheckpointRequest>,
     ) -> Result<Response<v1::SignCheckpointResponse>, Status> {
-        Err(Status::unimplemented("this member signs no checkpoints"))
+        self.answer_write().await?;
+        let bad = |error: &dyn std::error::Error| Status::invalid_argument(error.to_string());
+        let request = request.into_inner();
+        let namespace = holdfast_proto::namespace(&request.namespace).map_err(|error| bad(&error))?;
+        let ids = holdfast_proto::blob_ids(&request.blob_ids).map_err(|error| bad(&error))?;
+        let checkpoint =
+            Checkpoint::over(namespace, request.epoch, &ids, request.retain_until).map_err(|error| bad(&error))?;
+        let domain = self.committee.domain();
+        let signer = holdfast_proto::disperser_signature(&request.disperser_signature)
+            .map_err(|error| bad(&error))?
+            .recover(&checkpoint.digest(domain))
+            .map_err(|error| bad(&error))?;
+        if signer != self.disperser {
+            return Err(Status::permission_denied("not a disperser of this namespace"));
+        }
+        if self.now_lies() == Lie::Damaged {
+            return Err(Status::data_loss("checksum mismatch"));
+        }
+        for id in &ids {
+            let held = self.held.lock().unwrap();
+            let Some(blob) = held.get(id) else {
+                return Err(Status::not_found(format!("blob {id} was never stored here")));
+            };
+            if !blob.statements.iter().any(|(statement, _)| {
+                statement.namespace == namespace
+                    && statement.epoch == request.epoch
+                    && statement.retain_until >= request.retain_until
+            }) {
+                return Err(Status::failed_precondition(format!("blob {id} is not promised as asked")));
+            }
+        }
+        let other = Checkpoint { retain_until: checkpoint.retain_until + 3600, ..checkpoint };
+        let attestation = self.attest_to(&checkpoint.digest(domain), &other.digest(domain));
+        Ok(Response::new(v1::SignCheckpointResponse { attestation }))
     }
 
     async fn put_certificate(
