@@ -25,6 +25,7 @@
 mod clock;
 pub mod config;
 mod error;
+mod holds;
 mod member;
 
 mod rpc;

@@ -25,6 +25,7 @@ use crate::{
     Config, Error,
     attestor::{Attestor, MOST_CHECKPOINTS},
     clock::{Clock, SystemClock},
+    holds,
     quota::Quota,
     rpc::{Budget, DispersalService, NodeService, RetrievalService, Shared},
     store::{DROP_INTERVAL, Identity, SteadyClock, Store},
@@ -182,7 +183,7 @@ impl Member {
         let (health, server) = serve(listener, &shared, &config, stop.clone()).await?;
         let background = TaskTracker::new();
         background.spawn(watch_writes(Arc::clone(&store), health.clone(), stop.clone()));
-        background.spawn(drop_expired(Arc::clone(&store), clock, stop.clone()));
+        background.spawn(drop_expired(Arc::clone(&store), Arc::clone(&shared.attestor.registry), clock, stop.clone()));
         background.close();
         tracing::info!(%addr, key = %public_key, data_dir = %config.data_dir.display(), "member.start");
         Ok(Running {
@@ -218,13 +219,14 @@ impl Running {
         &self.store
     }
 
-    /// Drops what has expired by the member's clock, as it does every hour unless the clock has jumped, and names the buckets.
+    /// Drops what has expired by the member's clock and is not held on L1, as it does every hour unless the clock has jumped, and names the buckets.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
     pub async fn drop_expired(&self) -> Result<Vec<String>, Error> {
-        Ok(self.store.drop_expired(self.shared.attestor.clock.now()).await?)
+        let attestor = &self.shared.attestor;
+        holds::drop_expired(Arc::clone(&self.store), Arc::clone(&attestor.registry), attestor.clock.now()).await
     }
 
     /// Resolves when the server ends although nobody has stopped it.
@@ -323,25 +325,30 @@ async fn watch_writes(store: Arc<Store>, health: HealthReporter, stop: Cancellat
     }
 }
 
-/// Looks for expired buckets every hour, for as long as the clock has not jumped. Not at the start: a machine that has just
+/// Looks for expired buckets that nobody holds every hour, for as long as the clock has not jumped. Not at the start: a machine that has just
 /// come up may not have set its clock yet.
-async fn drop_expired(store: Arc<Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+async fn drop_expired(store: Arc<Store>, registry: Arc<dyn Registry>, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let started = Instant::now();
     let mut steady = SteadyClock::starting_at(clock.now());
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + DROP_INTERVAL, DROP_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => match steady.check(clock.now(), started.elapsed()) {
+    let hourly = async {
+        loop {
+            ticks.tick().await;
+            match steady.check(clock.now(), started.elapsed()) {
                 Err(error) => tracing::error!(%error, "store.drop_expired"),
-                Ok(now) => match store.drop_expired(now).await {
+                Ok(now) => match holds::drop_expired(Arc::clone(&store), Arc::clone(&registry), now).await {
                     Ok(dropped) if dropped.is_empty() => {}
                     Ok(dropped) => tracing::info!(buckets = ?dropped, "store.drop_expired"),
                     Err(error) => tracing::error!(%error, "store.drop_expired"),
                 },
             }
         }
+    };
+    // A registry that does not answer keeps no member from stopping.
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = hourly => {}
     }
 }
 

@@ -95,17 +95,6 @@ impl Database {
             .take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
     }
 
-    /// The first day whose buckets have not been dropped.
-    pub(super) fn dropped_before(&self) -> Result<u32, Error> {
-        match self.db.get(keys::DROPPED_BEFORE).map_err(|e| read(&e))? {
-            None => Ok(0),
-            Some(bytes) => bytes.as_slice().try_into().map(u32::from_be_bytes).map_err(|_| Error::Record {
-                what: "dropped buckets",
-                reason: format!("{} bytes, expected 4", bytes.len()),
-            }),
-        }
-    }
-
     fn claim(&self, dir: &Path, expected: &Identity) -> Result<(), Error> {
         let Some(bytes) = self.db.get(keys::IDENTITY).map_err(|e| read(&e))? else {
             // A folder just created, or one whose creation was cut off before the identity was synced: no promise can

@@ -1,8 +1,15 @@
 //! Dropping what has expired, a day's bucket at a time.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::{Error, Store, keys, writer::Job};
+use holdfast_certificate::Namespace;
+
+use super::{
+    Error, Store,
+    holds::{Answer, Due},
+    keys,
+    writer::Job,
+};
 
 /// How often a member looks for expired buckets.
 pub(crate) const DROP_INTERVAL: Duration = Duration::from_secs(3600);
@@ -56,13 +63,36 @@ fn first_kept_day(now: u64) -> u32 {
 }
 
 impl Store {
-    /// Drops every bucket in which all has expired at `now`, and names them. Commitments, promises and certificates stay.
+    /// The buckets in which all has expired at `now`. Blocking, and long where there are many records.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] or [`Error::Read`].
+    pub(crate) fn due(&self, now: u64) -> Result<Due, Error> {
+        self.due_before(first_kept_day(now))
+    }
+
+    /// Drops what is due at `now` and not held, and names it. Commitments, promises and certificates stay.
     ///
     /// # Errors
     ///
     /// [`Error::WritesDisabled`] after a failed write.
-    pub async fn drop_expired(&self, now: u64) -> Result<Vec<String>, Error> {
-        self.submit(|reply| Job::DropBefore(first_kept_day(now), reply)).await
+    pub(crate) async fn drop_due(
+        &self,
+        due: &Due,
+        answers: &BTreeMap<Namespace, Answer>,
+        now: u64,
+    ) -> Result<Vec<String>, Error> {
+        let decision = due.decide(answers, now);
+        let given_up = decision.given_up.clone();
+        for (bucket, until) in &decision.keep {
+            tracing::info!(%bucket, until, "store.keep_expired");
+        }
+        let dropped = self.submit(|reply| Job::DropBefore(first_kept_day(now), decision, reply)).await?;
+        for (bucket, namespace) in given_up {
+            tracing::error!(%bucket, %namespace, "store.drop_unknown: the registry did not say whether it is held, and time is up");
+        }
+        Ok(dropped)
     }
 }
 

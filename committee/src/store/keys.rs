@@ -28,6 +28,8 @@ pub(crate) const FIXED: [&str; 7] = [BLOBS, HELD, PROMISES, ATTESTATIONS, CERTIF
 pub(crate) const IDENTITY: &[u8] = b"identity";
 /// In the default column family: buckets of days before this one have been dropped.
 pub(crate) const DROPPED_BEFORE: &[u8] = b"dropped-before";
+/// In the default column family: buckets of days before that one which are kept all the same. Missing means none.
+pub(crate) const KEPT: &[u8] = b"kept-buckets";
 
 const DAY: u64 = 86_400;
 /// The index under which a whole payload is held; no shard has it, since shard indices are below 126.
@@ -52,6 +54,17 @@ pub(crate) struct Bucket {
 impl Bucket {
     pub(crate) fn of(kind: Kind, until: u64) -> Self {
         Self { kind, day: day_of(until) }
+    }
+
+    /// The bucket of the record under `key` in [`HELD`], whose data lies in that of `day`.
+    pub(crate) fn of_held(key: &[u8], day: u32) -> Self {
+        let kind = if held_index(key) == Some(WHOLE) { Kind::Whole } else { Kind::Shards };
+        Self { kind, day }
+    }
+
+    /// The end of its day: everything in it was promised until then at the latest.
+    pub(crate) fn end(self) -> u64 {
+        (u64::from(self.day) + 1) * DAY
     }
 
     /// The bucket that this column family is, if it is one.

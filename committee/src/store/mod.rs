@@ -8,7 +8,7 @@
 //! # Nothing dropped early
 //!
 //! Data lies in the bucket of the latest day promised for it, over all statements. A bucket is dropped whole, and only
-//! when its last hour is over.
+//! when its last hour is over and no namespace in it is held on L1.
 //!
 //! # Right bytes or none
 //!
@@ -16,8 +16,10 @@
 
 mod covered;
 mod database;
+mod dropped;
 mod error;
 mod expiry;
+mod holds;
 mod keys;
 mod options;
 mod read;
@@ -46,6 +48,7 @@ use writer::{Hold, Job, QUEUE, Shared, Writer};
 pub use error::Error;
 pub use expiry::GRACE;
 pub(crate) use expiry::{DROP_INTERVAL, SteadyClock};
+pub(crate) use holds::Answer;
 pub use read::Listed;
 pub use records::{Identity, Promise};
 
@@ -154,7 +157,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`], [`Error::WrongIdentity`], [`Error::Format`] or [`Error::Open`]; nothing has been written then.
+    /// [`Error::Locked`], [`Error::WrongIdentity`], [`Error::Format`] or [`Error::Open`]; nothing has been stored then.
     pub fn open(dir: &Path, identity: &Identity) -> Result<Self, Error> {
         Self::open_as(dir, Some(identity))
     }
@@ -168,10 +171,17 @@ impl Store {
         let cache = options::cache();
         let (database, closed) = Database::open(dir, identity, &cache)?;
         let database = Arc::new(database);
-        let dropped_before = database.dropped_before()?;
+        let dropped = database.dropped()?;
+        if identity.is_some() {
+            // A crash can have come between the record of a drop and the drop.
+            for bucket in database.buckets(dir)?.into_iter().filter(|bucket| dropped.has(*bucket)) {
+                let failed = |e: rocksdb::Error| Error::Open { dir: dir.into(), reason: e.to_string() };
+                database.db.drop_cf(&bucket.to_string()).map_err(failed)?;
+            }
+        }
         let shared = Arc::new(Shared {
             disabled: watch::Sender::new(None),
-            usage: Mutex::new(read::usage(&database, dropped_before)?),
+            usage: Mutex::new(read::usage(&database, &dropped)?),
             faults: Default::default(),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -181,7 +191,7 @@ impl Store {
             database: Arc::clone(&database),
             cache,
             shared: Arc::clone(&shared),
-            dropped_before,
+            dropped,
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())

@@ -10,6 +10,7 @@ use rocksdb::{BoundColumnFamily, Direction, IteratorMode};
 use super::{
     Durable, Error, Holding, Store, UsageByBucket,
     database::{self, Database},
+    dropped::Dropped,
     keys::{self, Bucket, Kind},
     payload_digest,
     records::{self, Held, Promise},
@@ -59,11 +60,11 @@ impl Store {
     /// [`Error::Record`] or [`Error::Read`].
     pub fn indices(&self, id: &BlobId) -> Result<(Vec<u16>, bool), Error> {
         let database = self.database()?;
-        let dropped_before = database.dropped_before()?;
+        let dropped = database.dropped()?;
         let (mut shards, mut whole) = (Vec::new(), false);
         for entry in database.scan(keys::HELD, id.as_bytes(), id.as_bytes()) {
             let (key, value) = entry?;
-            if Held::decode(&value)?.day < dropped_before {
+            if dropped.has(Bucket::of_held(&key, Held::decode(&value)?.day)) {
                 continue;
             }
             match keys::held_index(&key) {
@@ -309,13 +310,13 @@ pub(super) fn live<'a>(
     let held = Held::decode(&record).map_err(|e| damaged(e.to_string()))?;
     let bucket = Bucket { kind, day: held.day };
     let expired = || Error::Expired { id: *id, what: what(), until: held.until };
-    if held.day < database.dropped_before()? {
+    if database.dropped()?.has(bucket) {
         return Err(expired());
     }
     match database.bucket(bucket) {
         Some(family) => Ok((held, family)),
         // The bucket may have been dropped since the look above.
-        None if held.day < database.dropped_before()? => Err(expired()),
+        None if database.dropped()?.has(bucket) => Err(expired()),
         None => Err(damaged(format!("bucket {bucket} is gone"))),
     }
 }
@@ -337,14 +338,14 @@ impl Database {
 }
 
 /// Usage by bucket, counted anew.
-pub(super) fn usage(database: &Database, dropped_before: u32) -> Result<UsageByBucket, Error> {
+pub(super) fn usage(database: &Database, dropped: &Dropped) -> Result<UsageByBucket, Error> {
     let mut usage: UsageByBucket = BTreeMap::new();
     for entry in database.scan(keys::HELD, &[], &[]) {
         let (key, value) = entry?;
         let held = Held::decode(&value)?;
-        if held.day >= dropped_before {
-            let kind = if keys::held_index(&key) == Some(keys::WHOLE) { Kind::Whole } else { Kind::Shards };
-            usage.entry(Bucket { kind, day: held.day }).or_default().add(held.length);
+        let bucket = Bucket::of_held(&key, held.day);
+        if !dropped.has(bucket) {
+            usage.entry(bucket).or_default().add(held.length);
         }
     }
     Ok(usage)

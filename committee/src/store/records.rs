@@ -1,10 +1,15 @@
 //! The layout of every stored value. Each begins with a version byte; integers are big-endian.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use holdfast_certificate::{Address, DisperserSignature, Domain, Namespace, PublicKey, Statement, StatementDigest};
 use holdfast_erasure::{Blob, BlobId, Commitment, Digest, FINGERPRINT_BYTES};
 
-use super::Error;
+use super::{
+    Error,
+    keys::{Bucket, Kind},
+};
 
 /// The version of every record here. A change of one layout gives that record a new version, and readers keep the old.
 const VERSION: u8 = 1;
@@ -115,6 +120,35 @@ impl Promise {
         reader.end()?;
         Ok(Self { statement, disperser_signature, slot })
     }
+}
+
+/// Buckets kept past their time, each with the time until which it is known to be held.
+pub(super) fn kept(kept: &BTreeMap<Bucket, u64>) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    for (bucket, until) in kept {
+        out.push(match bucket.kind {
+            Kind::Shards => 0,
+            Kind::Whole => 1,
+        });
+        out.extend_from_slice(&bucket.day.to_be_bytes());
+        out.extend_from_slice(&until.to_be_bytes());
+    }
+    out
+}
+
+pub(super) fn decode_kept(bytes: &[u8]) -> Result<BTreeMap<Bucket, u64>, Error> {
+    let mut reader = Reader::versioned("kept buckets", bytes)?;
+    let mut kept = BTreeMap::new();
+    while !reader.rest.is_empty() {
+        let kind = match reader.array()? {
+            [0] => Kind::Shards,
+            [1] => Kind::Whole,
+            [got] => return Err(reader.error(&format!("kind {got}, expected 0 or 1"))),
+        };
+        let day = reader.u32()?;
+        kept.insert(Bucket { kind, day }, reader.u64()?);
+    }
+    Ok(kept)
 }
 
 /// A commitment, checked again when it is read, so that damage to it shows.

@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     Error, Usage,
     database::Database,
+    dropped::Dropped,
+    holds::Decision,
     keys::{self, Bucket, Kind},
     options,
     records::{self, Held, Promise},
@@ -54,7 +56,7 @@ pub(super) enum Job {
     Attestation(StatementDigest, [u8; 48]),
     /// Written without a sync of its own: no promise is in it.
     Certificate(StatementDigest, Bytes, Reply<()>),
-    DropBefore(u32, Reply<Vec<String>>),
+    DropBefore(u32, Decision, Reply<Vec<String>>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -86,7 +88,7 @@ pub(super) struct Writer {
     pub(super) cache: Cache,
     pub(super) shared: Arc<Shared>,
     pub(super) next_sequence: u64,
-    pub(super) dropped_before: u32,
+    pub(super) dropped: Dropped,
 }
 
 /// One batch in the making, with what reads of the database do not show yet.
@@ -105,8 +107,8 @@ impl Writer {
         let mut next = jobs.blocking_recv();
         while let Some(job) = next.take() {
             match job {
-                Job::DropBefore(day, reply) => {
-                    let _gone = reply.send(self.drop_before(day));
+                Job::DropBefore(day, decision, reply) => {
+                    let _gone = reply.send(self.drop_before(day, &decision));
                 }
                 Job::Stop(reply) => {
                     drop(self);
@@ -210,11 +212,11 @@ impl Writer {
         for (kind, key, bytes, root, until) in places {
             let before = self.held(group, &key)?;
             // What was dropped is no longer anywhere; it starts anew.
-            let live = before.filter(|held| held.day >= self.dropped_before);
+            let live = before.filter(|held| !self.dropped.has(Bucket { kind, day: held.day }));
             let until = live.map_or(until, |held| held.until.max(until));
             let bucket = Bucket::of(kind, until);
-            if bucket.day < self.dropped_before {
-                return Err(Error::BucketDropped { day: bucket.day, dropped_before: self.dropped_before });
+            if self.dropped.has(bucket) {
+                return Err(Error::BucketDropped { day: bucket.day, dropped_before: self.dropped.before });
             }
             let length = u32::try_from(bytes.len()).expect("payloads are at most 2^30 bytes, shards no longer");
             let held = Held { day: bucket.day, length, until, root };
@@ -303,26 +305,34 @@ impl Writer {
             .map_err(|e| self.disable(e.to_string()))
     }
 
-    /// Drops every bucket of days before `day`. What is dropped is recorded first, so that a reader can tell "expired"
-    /// from "damaged", and so that a restart finishes what a crash cut off.
-    fn drop_before(&mut self, day: u32) -> Result<Vec<String>, Error> {
+    /// Drops the buckets of days before `day` as decided; one that nobody decided about is kept until somebody does. What is
+    /// dropped is recorded first, so that a reader can tell "expired" from "damaged", and so that the next open or the next
+    /// drop finishes what a crash cut off.
+    fn drop_before(&mut self, day: u32, decision: &Decision) -> Result<Vec<String>, Error> {
         self.writable()?;
-        if day > self.dropped_before {
-            self.database
-                .db
-                .put_opt(keys::DROPPED_BEFORE, day.to_be_bytes(), &options::synced())
-                .map_err(|e| self.disable(e.to_string()))?;
-            self.dropped_before = day;
+        let mut there = self.database.buckets(&self.dir)?;
+        there.retain(|bucket| self.database.bucket(*bucket).is_some());
+        let before = day.max(self.dropped.before);
+        let seen =
+            |bucket: &Bucket| decision.keep.get(bucket).or(self.dropped.kept.get(bucket)).copied().unwrap_or_default();
+        let kept = there
+            .iter()
+            .filter(|bucket| bucket.day < before && !self.dropped.has(**bucket) && !decision.drop.contains(bucket))
+            .map(|bucket| (*bucket, seen(bucket)))
+            .collect();
+        let dropped = Dropped { before, kept };
+        if dropped != self.dropped {
+            self.database.record_dropped(&dropped).map_err(|e| self.disable(e.to_string()))?;
+            self.dropped = dropped;
         }
-        let mut dropped = Vec::new();
-        for bucket in self.database.buckets(&self.dir)? {
-            if bucket.day < self.dropped_before && self.database.bucket(bucket).is_some() {
-                self.database.db.drop_cf(&bucket.to_string()).map_err(|e| self.disable(e.to_string()))?;
-                self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner).remove(&bucket);
-                dropped.push(bucket.to_string());
-            }
+        failpoint::reach("between-record-and-drop");
+        let mut names = Vec::new();
+        for bucket in there.into_iter().filter(|bucket| self.dropped.has(*bucket)) {
+            self.database.db.drop_cf(&bucket.to_string()).map_err(|e| self.disable(e.to_string()))?;
+            self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner).remove(&bucket);
+            names.push(bucket.to_string());
         }
-        Ok(dropped)
+        Ok(names)
     }
 
     fn writable(&self) -> Result<(), Error> {

@@ -5,6 +5,7 @@ mod checkpoint;
 mod crash;
 mod damage;
 mod exhaustion;
+mod hold;
 mod lifecycle;
 mod namespaces;
 mod registry;

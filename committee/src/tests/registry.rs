@@ -49,6 +49,12 @@ impl Scripted {
         self.namespaces.lock().expect("no panic").insert(namespace, record);
     }
 
+    /// Holds a namespace that is there, as the guardian does.
+    pub(crate) fn hold(&self, namespace: Namespace, until: u64) {
+        let mut namespaces = self.namespaces.lock().expect("no panic");
+        namespaces.get_mut(&namespace).expect("there").hold_until = until;
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
     }

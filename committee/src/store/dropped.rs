@@ -1,0 +1,55 @@
+//! Which buckets have been dropped: those of the days before a marker, but for a few that are kept past their time.
+
+use std::collections::BTreeMap;
+
+use rocksdb::WriteBatch;
+
+use super::{
+    Error,
+    database::{self, Database},
+    keys::{self, Bucket},
+    options, records,
+};
+
+/// What has been dropped, as recorded. Everything that asks whether data is still there asks [`Dropped::has`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dropped {
+    /// The first day of which nothing has been dropped.
+    pub(super) before: u32,
+    /// Buckets of earlier days that are kept, each with the latest time until which one of its namespaces was seen to be
+    /// held; zero where none was.
+    pub(super) kept: BTreeMap<Bucket, u64>,
+}
+
+impl Dropped {
+    /// Whether this bucket, and all data in it, counts as dropped.
+    pub(super) fn has(&self, bucket: Bucket) -> bool {
+        bucket.day < self.before && !self.kept.contains_key(&bucket)
+    }
+}
+
+impl Database {
+    /// What has been dropped.
+    pub(super) fn dropped(&self) -> Result<Dropped, Error> {
+        // The marker first: a drop that is recorded between both reads moves the marker past buckets that it then keeps, and
+        // with the new marker and the old set those would seem dropped.
+        let before = match self.db.get(keys::DROPPED_BEFORE).map_err(|e| database::read(&e))? {
+            None => return Ok(Dropped::default()),
+            Some(bytes) => bytes.as_slice().try_into().map(u32::from_be_bytes).map_err(|_| Error::Record {
+                what: "dropped buckets",
+                reason: format!("{} bytes, expected 4", bytes.len()),
+            })?,
+        };
+        let kept = self.db.get(keys::KEPT).map_err(|e| database::read(&e))?;
+        let kept = kept.map(|bytes| records::decode_kept(&bytes)).transpose()?.unwrap_or_default();
+        Ok(Dropped { before, kept })
+    }
+
+    /// Records and syncs what is dropped, before it is.
+    pub(super) fn record_dropped(&self, dropped: &Dropped) -> Result<(), rocksdb::Error> {
+        let mut batch = WriteBatch::default();
+        batch.put(keys::DROPPED_BEFORE, dropped.before.to_be_bytes());
+        batch.put(keys::KEPT, records::kept(&dropped.kept));
+        self.db.write_opt(batch, &options::synced())
+    }
+}
