@@ -257,3 +257,25 @@ proptest! {
         let _ = (records::decode_commitment(&bytes), records::decode_order(&bytes));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_from_before_there_were_holds_keeps_nothing_past_its_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path(), &identity()).expect("opens");
+    let (early, late) = (blob(1, Dispersal::ByShard), blob(2, Dispersal::ByShard));
+    hold(&store, &early, 4, RETAIN).await.expect("held");
+    hold(&store, &late, 4, RETAIN + 5 * DAY).await.expect("held");
+    // A marker and no set beside it, as such a member left them when it was cut off before the drop itself.
+    let marker = keys::day_of(RETAIN + DAY).to_be_bytes();
+    let database = store.database().expect("open");
+    database.db.put_opt(keys::DROPPED_BEFORE, marker, &options::synced()).expect("written");
+    assert!(database.db.get(keys::KEPT).expect("read").is_none());
+    drop(database);
+    abandon(store).await;
+    let store = Store::open(folder.path(), &identity()).expect("opens");
+    assert!(matches!(store.shard(&early.id(), 4), Err(Error::Expired { .. })));
+    assert!(store.shard(&late.id(), 4).is_ok());
+    let buckets = store.database().expect("open").buckets(folder.path()).expect("read");
+    assert_eq!(buckets, [Bucket::of(keys::Kind::Shards, RETAIN + 5 * DAY)]);
+    store.close().await.expect("closes");
+}
