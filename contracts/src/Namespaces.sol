@@ -135,15 +135,14 @@ abstract contract Namespaces is Roles {
     /// Whether the namespace exists at `atTime`, and its minimum retention then.
     function _retentionAt(bytes32 namespace, uint256 atTime) internal view returns (bool exists, uint256 minRetention) {
         Namespace storage entry = _namespaces[namespace];
-        Retention memory r = entry.retention;
-        exists = r.existsFrom != 0 && atTime >= r.existsFrom;
-        if (exists) minRetention = r.inForceAt(entry.past, atTime);
+        return entry.retention.inForceAt(entry.past, atTime);
     }
 
-    /// The minimum retention in force in this second, or in the next if the namespace exists only then.
-    function _inForce(Namespace storage entry) private view returns (uint256) {
-        Retention memory r = entry.retention;
-        return block.timestamp < r.existsFrom ? r.current : r.inForceAt(entry.past, block.timestamp);
+    /// The minimum retention in force in this second; in the second of its creation, the one the namespace begins with.
+    function _inForce(Namespace storage entry) private view returns (uint256 minRetention) {
+        Retention storage r = entry.retention;
+        if (block.timestamp < r.existsFrom) return r.current;
+        (, minRetention) = r.inForceAt(entry.past, block.timestamp);
     }
 
     function _owned(bytes32 namespace) private view returns (Namespace storage entry) {

@@ -24,11 +24,17 @@ struct PastRetention {
 /// The history of a namespace's minimum retention. What was in force in a second that has passed never changes; the
 /// newest answers are in one slot, older ones are searched for.
 library Retentions {
-    /// The retention in force at `atTime`, when the namespace must exist.
-    function inForceAt(Retention memory r, PastRetention[] storage past, uint256 atTime) internal view returns (uint256) {
-        if (r.nextFrom != 0 && atTime >= r.nextFrom) return r.next;
-        if (atTime >= r.from) return r.current;
-        return _search(past, atTime);
+    /// Whether the namespace exists at `atTime`, and the retention in force then.
+    function inForceAt(Retention storage r, PastRetention[] storage past, uint256 atTime)
+        internal
+        view
+        returns (bool exists, uint256 retention)
+    {
+        // Read together, so that the slot is read once.
+        (uint256 current, uint256 from, uint256 next, uint256 nextFrom) = (r.current, r.from, r.next, r.nextFrom);
+        if (nextFrom != 0 && atTime >= nextFrom) return (true, next);
+        if (atTime >= from) return (from != 0, current);
+        return atTime >= r.existsFrom ? (true, _search(past, atTime)) : (false, 0);
     }
 
     /// Lets `retention` hold from `from` on, which must not have passed. What was said before and is not yet in force is

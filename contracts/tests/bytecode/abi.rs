@@ -137,10 +137,22 @@ alloy::sol! {
         function recorded() external view returns (uint256);
         function record(address registry, bytes certificate, uint64 atTime) external;
         function tryRecord(address registry, bytes certificate, uint64 atTime) external;
+        function recordCheckpoint(address registry, bytes checkpoint, uint64 atTime) external;
+        function tryRecordInCheckpoint(address registry, bytes32 blobId, bytes proof, uint64 atTime) external;
+        function tryRecordOpening(
+            address registry,
+            uint256 gasLimit,
+            bytes32 blobId,
+            Blob blob,
+            uint256 offset,
+            bytes leaf,
+            bytes32[] path
+        ) external;
     }
 
     interface Harness {
         function hashToG1(bytes message, bytes dst) external view returns (bytes memory);
+        function reduce(uint256 hi, uint256 lo) external pure returns (uint256, uint256);
         function add(bytes a, bytes b) external view returns (bytes memory);
         function negate(bytes a) external pure returns (bytes memory);
         function compress(bytes a) external pure returns (bytes memory);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alloy::primitives::{Address, Bytes};
+use alloy::primitives::{Address, Bytes, U256, U512, keccak256};
 use holdfast_contracts::Status;
 use revm::primitives::hardfork::SpecId;
 use serde_json::Value;
@@ -17,6 +17,10 @@ const SPECS: [SpecId; 2] = [SpecId::PRAGUE, SpecId::OSAKA];
 
 /// What a transaction with a bad certificate may cost.
 const BAD_CERTIFICATE_GAS: u64 = 400_000;
+
+/// p.
+const MODULUS: &str =
+    "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab";
 
 /// (p - 1) / 2: the largest `y` that is not larger than `-y`.
 const HALF_OF_MODULUS: &str =
@@ -35,6 +39,35 @@ fn hashes_to_g1_as_rfc_9380_says() {
             let expected = [padded(&unhex(&vector["P"]["x"])), padded(&unhex(&vector["P"]["y"]))].concat();
             assert_eq!(point.to_vec(), expected, "{}", vector["msg"]);
         }
+    }
+}
+
+#[test]
+fn numbers_are_reduced_as_by_the_modexp_precompile() {
+    let (chain, harness) = harness(SpecId::OSAKA);
+    let modulus = hex::decode(MODULUS).unwrap();
+    let mut numbers = vec![vec![0; 64], vec![0xff; 64], [vec![0xff; 32], vec![0; 32]].concat()];
+    // Multiples of the modulus, and what is next to them: where a quotient that is estimated goes wrong.
+    let p = U512::from_be_slice(&modulus);
+    let largest = U512::MAX / p;
+    for factor in [U512::ZERO, U512::ONE, U512::from(2), largest / U512::from(3), largest - U512::ONE, largest] {
+        for more in 0..3u64 {
+            let near = (factor * p).wrapping_add(U512::from(more)).wrapping_sub(U512::ONE);
+            numbers.push(near.to_be_bytes::<64>().to_vec());
+        }
+    }
+    numbers.extend((0u32..500).map(|seed| {
+        let [a, b] = [0u8, 1].map(|half| keccak256([&seed.to_be_bytes()[..], &[half]].concat()));
+        [a.0, b.0].concat()
+    }));
+    for number in numbers {
+        let call =
+            Harness::reduceCall { hi: U256::from_be_slice(&number[..32]), lo: U256::from_be_slice(&number[32..]) };
+        let reduced = chain.call(harness, &call);
+        let lengths = [64u64, 1, 48].map(|length| U256::from(length).to_be_bytes::<32>()).concat();
+        let expected = chain.precompile(0x05, &[&lengths[..], &number, &[1], &modulus].concat()).unwrap();
+        let reduced = [reduced._0.to_be_bytes::<32>(), reduced._1.to_be_bytes::<32>()].concat();
+        assert_eq!(reduced, padded(&expected), "{}", hex::encode(&number));
     }
 }
 

@@ -157,6 +157,48 @@ fn active_no_sooner_than_the_delay_and_after_the_epoch_before() {
 }
 
 #[test]
+fn a_proposal_that_a_multisig_executes_late() {
+    let (mut chain, registry, ids) = with_keys(5);
+    let planned = START + DELAY + 100;
+    let at_a_time = Registry::proposeEpochCall { activeFrom: planned, ..propose(ids.clone(), FIVE) };
+    // So late that the delay no longer fits, and so late that the time has passed.
+    for time in [START + 101, planned, planned + DELAY] {
+        chain.time = time;
+        let early = Registry::ActiveTooEarly { activeFrom: planned, earliest: time + DELAY };
+        chain.send(GOVERNANCE, registry, &at_a_time).reverted_with(&early);
+    }
+    assert_eq!(chain.must(GOVERNANCE, registry, &propose(ids, FIVE)), 1);
+    assert_eq!(read(&chain, registry, 1).activeFrom, chain.time + DELAY);
+}
+
+#[test]
+fn times_that_do_not_fit_their_slot() {
+    let (mut chain, registry, ids) = with_keys(5);
+    let from = |time| Registry::proposeEpochCall { activeFrom: time, ..propose(ids.clone(), FIVE) };
+    let latest = (1 << 48) - 2;
+    for time in [latest + 1, 1 << 48, (1 << 48) + START + 2 * DELAY, u64::MAX] {
+        let late = Registry::ActiveTooLate { activeFrom: time, latest };
+        chain.send(GOVERNANCE, registry, &from(time)).reverted_with(&late);
+    }
+    assert_eq!(chain.must(GOVERNANCE, registry, &from(latest)), 1);
+    assert_eq!(read(&chain, registry, 1).activeFrom, latest);
+    assert!(!read(&chain, registry, 1).cancelled);
+    // Nothing can come after it, until it is taken back.
+    let late = Registry::ActiveTooLate { activeFrom: latest + 1, latest };
+    chain.send(GOVERNANCE, registry, &from(0)).reverted_with(&late);
+    chain.must(GOVERNANCE, registry, &Registry::cancelEpochCall { epoch: 1 });
+    assert_eq!(chain.must(GOVERNANCE, registry, &from(0)), 2);
+
+    for (delay, accepted) in [(365 * 24 * 3600, true), (365 * 24 * 3600 + 1, false), (u64::MAX, false)] {
+        let outcome = chain.try_deploy("CommitteeRegistry", &(GOVERNANCE, GUARDIAN, delay).abi_encode_params());
+        match outcome {
+            Ok(_) => assert!(accepted, "{delay}"),
+            Err(refused) => refused.reverted_with(&Registry::DelayTooLong { delay }),
+        }
+    }
+}
+
+#[test]
 fn without_a_delay_an_epoch_still_starts_after_the_block_that_proposes_it() {
     let mut chain = Chain::new(SpecId::OSAKA);
     let registry = chain.deploy("CommitteeRegistry", &(GOVERNANCE, GUARDIAN, 0u64).abi_encode_params());

@@ -4,17 +4,20 @@ use std::ops::Range;
 
 use alloy::{
     primitives::{Address, Bytes, U256},
-    sol_types::SolCall,
+    sol_types::{SolCall, SolError as _},
 };
+use holdfast_erasure::Dispersal;
 use revm::primitives::hardfork::SpecId;
 
 use crate::{
     abi::{Consumer, Registry},
     chain::{Chain, TRANSACTION_GAS_CAP},
+    checkpoint::{Checkpoint, blob_ids},
     fixture::{
         FIVE, Fixture, GOVERNANCE, LARGEST, OPERATOR, SEVEN, STRANGER, Size, TWENTY, key_ids, propose, registration,
         secret_keys,
     },
+    openings::{blob, opening},
 };
 
 /// More than this for a publication with all signatures is a regression: 102,900 are the pairing's, 21,000 the
@@ -97,6 +100,66 @@ fn a_consumer_never_records_a_valid_certificate_as_invalid() {
     let call = Consumer::tryRecordCall { registry, certificate: bytes, atTime: time };
     let least = sweep(|gas| records(&fixture.chain, consumer, &call, gas));
     assert!(ENOUGH_GAS.contains(&least), "{least}");
+}
+
+#[test]
+fn a_consumer_never_records_a_valid_checkpoint_or_proof_as_invalid() {
+    let mut fixture = Fixture::new(TWENTY);
+    let consumer = fixture.chain.deploy("test/RecordingConsumer", &[]);
+    let ids = blob_ids(200);
+    let checkpoint = Checkpoint::over(&fixture, &ids);
+    let encoded = checkpoint.certify(&fixture, &(0..TWENTY.t).collect::<Vec<_>>());
+    let (registry, time) = (fixture.registry, fixture.chain.time);
+
+    let call = Consumer::recordCheckpointCall { registry, checkpoint: encoded.clone().into(), atTime: time };
+    let least = sweep(|gas| records(&fixture.chain, consumer, &call, gas));
+    assert!(ENOUGH_GAS.contains(&least), "{least}");
+
+    // Published or not published for lack of gas, never refused for another reason.
+    let publish = Registry::publishCheckpointCall { checkpoint: encoded.clone().into() };
+    let least = sweep(|gas| {
+        let outcome = fixture.chain.clone().send_with_gas(STRANGER, registry, &publish, gas);
+        let refused = Registry::NotAvailable { status: 0 }.abi_encode();
+        assert!(outcome.success || outcome.output.get(..4) != Some(&refused[..4]), "{} at {gas}", outcome.output);
+        outcome.success
+    });
+    assert!(ENOUGH_GAS.contains(&least), "{least}");
+
+    assert!(fixture.publish_checkpoint(&encoded).success);
+    let call = Consumer::tryRecordInCheckpointCall {
+        registry,
+        blobId: ids[77],
+        proof: checkpoint.proof(&ids, 77).into(),
+        atTime: time,
+    };
+    // It needs little, so the sweep is finer where it begins to answer.
+    for gas in (40_000..120_000).step_by(50) {
+        records(&fixture.chain, consumer, &call, gas);
+    }
+    assert!(records(&fixture.chain, consumer, &call, 120_000));
+}
+
+#[test]
+fn a_consumer_never_records_a_payload_leaf_as_none() {
+    let mut fixture = Fixture::new(FIVE);
+    let consumer = fixture.chain.deploy("test/RecordingConsumer", &[]);
+    let Registry::openPayloadCall { blobId, blob, offset, leaf, path } =
+        opening(&blob(2, 5, 100_000, Dispersal::ByPayload), 1, 3);
+    let mut answers = 0;
+    for gas in (1_000..60_000).step_by(50) {
+        let call = Consumer::tryRecordOpeningCall {
+            registry: fixture.registry,
+            gasLimit: U256::from(gas),
+            blobId,
+            blob: blob.clone(),
+            offset,
+            leaf: leaf.clone(),
+            path: path.clone(),
+        };
+        answers += u32::from(records(&fixture.chain, consumer, &call, 1_000_000));
+    }
+    // Neither always nor never.
+    assert!((100..1_100).contains(&answers), "{answers}");
 }
 
 /// Whether the consumer recorded a verdict when called with so much gas. It must be OK.

@@ -5,7 +5,7 @@ use revm::primitives::hardfork::SpecId;
 
 use crate::{
     abi::Registry,
-    fixture::{Fixture, OPERATOR, STRANGER, opposite, register, registration, secret_keys},
+    fixture::{FIVE, Fixture, LARGEST, OPERATOR, STRANGER, opposite, register, registration, secret_keys},
 };
 
 #[test]
@@ -140,6 +140,28 @@ fn only_the_keys_account_sets_its_endpoint() {
         .send(OPERATOR, registry, &endpoint(&"x".repeat(256)))
         .reverted_with(&Registry::EndpointTooLong { length: alloy::primitives::U256::from(256) });
     assert_eq!(chain.call(registry, &read).endpoint, longest);
+}
+
+#[test]
+fn all_of_an_epochs_slots_in_one_call() {
+    for size in [FIVE, LARGEST] {
+        let mut fixture = Fixture::new(size);
+        let ids: Vec<B256> = fixture.keys.iter().map(|key| keccak256(key.public_key().to_bytes())).collect();
+        let last = ids.len() - 1;
+        let endpoint = format!("https://{}.example", "x".repeat(200));
+        let set =
+            Registry::setEndpointCall { keyId: ids[last], endpoint: endpoint.clone(), tlsPin: B256::repeat_byte(0x7f) };
+        let event: Registry::EndpointSet = fixture.chain.send(OPERATOR, fixture.registry, &set).event();
+        assert_eq!((event.keyId, &event.endpoint, event.tlsPin), (ids[last], &endpoint, B256::repeat_byte(0x7f)));
+
+        let slots = fixture.chain.call(fixture.registry, &Registry::slotsOfCall { epoch: 1 });
+        assert_eq!(slots.iter().map(|slot| slot.keyId).collect::<Vec<_>>(), ids);
+        assert!(slots.iter().all(|slot| slot.account == OPERATOR));
+        for slot in &slots[..last] {
+            assert_eq!((slot.endpoint.as_str(), slot.tlsPin), ("", B256::ZERO));
+        }
+        assert_eq!((&slots[last].endpoint, slots[last].tlsPin), (&endpoint, B256::repeat_byte(0x7f)));
+    }
 }
 
 #[test]

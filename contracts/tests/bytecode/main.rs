@@ -4,13 +4,18 @@
 
 mod abi;
 mod chain;
+mod checkpoint;
 mod fixture;
 
 mod agreement;
 mod attacks;
 mod bls;
+mod checkpoints;
 mod epochs;
 mod gas;
+mod inclusion;
 mod keys;
 mod namespaces;
+mod openings;
+mod retention;
 mod statuses;

@@ -9,8 +9,10 @@ use revm::primitives::hardfork::SpecId;
 use crate::{
     abi::Registry,
     chain::Chain,
-    fixture::{DISPERSER, Fixture, MIN_RETENTION, OWNER, STRANGER},
+    fixture::{DISPERSER, Fixture, GOVERNANCE, GUARDIAN, MIN_RETENTION, OWNER, STRANGER},
 };
+
+const MAX_HOLD: u64 = 90 * 24 * 3600;
 
 #[test]
 fn a_namespace_is_named_by_owner_and_salt() {
@@ -80,6 +82,47 @@ fn bounds() {
             outcome.reverted_with(&Registry::RetentionTooLong { minRetention: retention });
         }
     }
+}
+
+#[test]
+fn a_hold_only_ever_reaches_further_and_is_bounded() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let namespace = chain.must(OWNER, registry, &create(vec![]));
+    let hold = |until| Registry::holdNamespaceCall { namespace, until };
+    let read = |chain: &Chain| chain.call(registry, &Registry::namespaceOfCall { namespace }).holdUntil;
+    let now = chain.time;
+    assert_eq!(read(&chain), 0);
+    for sender in [STRANGER, OWNER, GOVERNANCE] {
+        chain.send(sender, registry, &hold(now + 1)).reverted_with(&Registry::NotGuardian { sender });
+    }
+    let nobodys = Registry::holdNamespaceCall { namespace: B256::ZERO, until: now + 1 };
+    chain.send(GUARDIAN, registry, &nobodys).reverted_with(&Registry::UnknownNamespace { namespace: B256::ZERO });
+
+    // A hold that is over before it begins, as by a multisig that was late.
+    for until in [0, now - 1, now] {
+        let refused = chain.send(GUARDIAN, registry, &hold(until));
+        refused.reverted_with(&Registry::HoldTooShort { until, earliest: now + 1 });
+    }
+    let event: Registry::NamespaceHeld = chain.send(GUARDIAN, registry, &hold(now + 100)).event();
+    assert_eq!((event.namespace, event.until), (namespace, now + 100));
+    assert_eq!(read(&chain), now + 100);
+    for until in [now + 1, now + 100] {
+        let refused = chain.send(GUARDIAN, registry, &hold(until));
+        refused.reverted_with(&Registry::HoldTooShort { until, earliest: now + 101 });
+    }
+    for until in [now + MAX_HOLD + 1, (1 << 48) + 5, u64::MAX] {
+        let refused = chain.send(GUARDIAN, registry, &hold(until));
+        refused.reverted_with(&Registry::HoldTooLong { until, latest: now + MAX_HOLD });
+    }
+    chain.must(GUARDIAN, registry, &hold(now + MAX_HOLD));
+    assert_eq!(read(&chain), now + MAX_HOLD);
+
+    // It touches nothing else of the slot that it shares.
+    let info = chain.call(registry, &Registry::namespaceOfCall { namespace });
+    assert_eq!((info.owner, info.existsFrom, info.minRetention), (OWNER, now + 1, MIN_RETENTION));
+    chain.time += 10;
+    chain.must(OWNER, registry, &Registry::setMinRetentionCall { namespace, minRetention: 5 });
+    assert_eq!(read(&chain), now + MAX_HOLD);
 }
 
 fn create(dispersers: Vec<Address>) -> Registry::createNamespaceCall {
