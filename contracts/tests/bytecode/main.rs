@@ -18,4 +18,5 @@ mod keys;
 mod namespaces;
 mod openings;
 mod retention;
+mod snapshot;
 mod statuses;
