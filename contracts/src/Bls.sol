@@ -67,7 +67,7 @@ library Bls {
         }
     }
 
-    /// Makes signature and key the points at infinity.
+    /// Makes signature, hash and key the points at infinity.
     function clear(SignatureCheck check) internal pure {
         assembly ("memory-safe") {
             calldatacopy(check, calldatasize(), 0x300)
@@ -160,6 +160,14 @@ library Bls {
             pop(staticcall(gas(), 0x10, uniform, 64, points, 128))
             pop(staticcall(gas(), 0x10, second, 64, add(points, 128), 128))
             pop(staticcall(gas(), 0x0b, points, 256, add(check, 0x180), 128))
+        }
+    }
+
+    /// Whether the hash is not the point at infinity.
+    function hasHash(SignatureCheck check) internal pure returns (bool has) {
+        assembly ("memory-safe") {
+            let hash := add(check, 0x180)
+            has := gt(or(or(mload(hash), mload(add(hash, 32))), or(mload(add(hash, 64)), mload(add(hash, 96)))), 0)
         }
     }
 

@@ -47,11 +47,11 @@ contract CommitteeRegistry is IAvailability, Epochs, Namespaces {
         _chainId = block.chainid;
         _separator = Certificates.domainSeparator(block.chainid, address(this));
         // Reverts on a chain without the precompiles; what is hashed does not matter. The signature and the key are at
-        // infinity, so the pairing must say yes.
+        // infinity, so the pairing must say yes; the hash would still be at infinity if nothing had computed it.
         SignatureCheck check = Bls.newCheck();
         Bls.clear(check);
         Bls.hashToG1(check, 0, Bls.SIGNATURE_TAG, Bls.TAG_END, Bls.TAG_BYTES);
-        if (!Bls.isSigned(check)) revert Bls.PrecompileFailed();
+        if (!Bls.hasHash(check) || !Bls.isSigned(check)) revert Bls.PrecompileFailed();
     }
 
     /// Emits Published if the certificate is good in this block, and reverts with the status if not.
