@@ -132,7 +132,7 @@ pub(super) fn notes(before: Option<Numbers>, after: Numbers, slots: &[SlotChange
             ));
         }
         if slot.endpoint.as_deref() == Some("") {
-            notes.push(format!("{name} has no endpoint on L1: its account runs `holdfast l1 endpoint set --url URL`"));
+            notes.push(format!("{name} has no endpoint on L1: its account calls setEndpoint"));
         }
     }
     notes

@@ -23,6 +23,7 @@ pub(crate) enum Committee {
     ///
     /// Example: holdfast committee plan --members 7
     Plan(plan::PlanArgs),
+    #[allow(rustdoc::bare_urls, reason = "this text is the command's help, where a link has no brackets")]
     /// Make a member's card: its public key, proof of possession, endpoint and operator; nothing secret.
     ///
     /// Example: holdfast committee card --keystore m0.json --password-file m0.password --endpoint https://m0.example:7400

@@ -132,8 +132,8 @@ async fn registered(view: &RegistryView, candidates: &[Candidate]) -> anyhow::Re
         let found = view.slot(&candidate.key).await?;
         match (found.account, candidate.account) {
             (Address::ZERO, _) => problems.push(format!(
-                "{who}: key {key_id} is not registered; its operator runs: holdfast l1 register-key --keystore FILE \
-                 --key-password-file FILE --rpc URL --registry {}",
+                "{who}: key {key_id} is not registered; its operator calls registerKey of {} with what \
+                 `holdfast keys pop` prints",
                 view.domain().registry
             )),
             (got, Some(expected)) if got != expected => problems.push(format!(
