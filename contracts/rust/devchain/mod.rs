@@ -24,7 +24,7 @@ mod state;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -96,6 +96,8 @@ pub struct DevChain {
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
     miner: JoinHandle<()>,
+    /// Gone once the last connection is, and with it the lock on the state file.
+    chain: Weak<Mutex<Chain>>,
 }
 
 impl DevChain {
@@ -115,9 +117,10 @@ impl DevChain {
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(server::serve(listener, Rpc::new(Arc::clone(&chain)), stopped));
+        let held = Arc::downgrade(&chain);
         let miner = tokio::spawn(mine(chain, block_time));
         tracing::info!(%address, chain_id, hardfork = hardfork.name(), "development chain started");
-        Ok(Self { address, stop: Some(stop), server, miner })
+        Ok(Self { address, stop: Some(stop), server, miner, chain: held })
     }
 
     /// The URL of the JSON-RPC.
@@ -145,6 +148,15 @@ impl DevChain {
             self.server.abort();
         }
         let _ = (&mut self.miner).await;
+        // The connections' tasks end by themselves, a little later than the server that has begun them.
+        let freed = async {
+            while self.chain.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN, freed).await.is_err() {
+            tracing::warn!("a connection to the development chain outlives it");
+        }
     }
 }
 
