@@ -24,7 +24,7 @@ pub(crate) fn members_of(record: &EpochRecord, peers: &Peers) -> Vec<Member> {
     let epoch = record.committee.epoch();
     (0..record.committee.parameters().total_shards())
         .map(|slot| {
-            let endpoint = record.endpoints.get(usize::from(slot)).map_or("", String::as_str);
+            let endpoint = record.endpoints.get(usize::from(slot)).map_or("", |endpoint| &endpoint.url);
             Member { epoch, slot, peer: peers.at(endpoint) }
         })
         .collect()

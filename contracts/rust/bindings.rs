@@ -8,3 +8,6 @@ alloy::sol!(
     CommitteeRegistry,
     "artifacts/CommitteeRegistry.json"
 );
+
+/// The same artifact, for what `sol!` does not take from it.
+pub(crate) const ARTIFACT: &str = include_str!("../artifacts/CommitteeRegistry.json");

@@ -70,6 +70,40 @@ pub enum Error {
         block: u64,
     },
 
+    /// The contract at the registry's address is not the one that this version reads.
+    #[error(
+        "the contract at {registry} on chain {chain_id} is no CommitteeRegistry of this version: \
+         its code hashes to {got}, expected {expected}"
+    )]
+    NotTheRegistry {
+        /// The configured address.
+        registry: Address,
+        /// The chain that was asked.
+        chain_id: u64,
+        /// keccak256 of the code expected, with zeros for what each deployment fixes; or the pinned hash.
+        expected: Digest,
+        /// The same of the code that stands there.
+        got: Digest,
+    },
+
+    /// The chain lacks the BLS12-381 precompiles (EIP-2537, since Prague), so no certificate can be verified on it.
+    #[error("chain {chain_id} has no EIP-2537 (BLS12-381 precompiles, since Prague): {reason}")]
+    NoEip2537 {
+        /// The chain that was asked.
+        chain_id: u64,
+        /// Which precompile, and what it answered.
+        reason: String,
+    },
+
+    /// One of several nodes: which, and what is wrong.
+    #[error("L1 node {node}: {source}")]
+    AtNode {
+        /// The node's host.
+        node: String,
+        /// What is wrong with it.
+        source: Box<Self>,
+    },
+
     /// A setting that cannot work: a URL, a key, an address, an argument over its bound.
     #[error("invalid {what}: {reason}")]
     Invalid {
@@ -104,6 +138,48 @@ pub enum Error {
         what: &'static str,
         /// The limit.
         limit: Duration,
+    },
+
+    /// The node knows the block and no longer has its state: it is no archive, and finality is far behind its head.
+    #[error("{what}: the L1 node no longer has the state: {reason}")]
+    NoState {
+        /// The call.
+        what: &'static str,
+        /// The node's message.
+        reason: String,
+    },
+
+    /// L1 nodes contradict each other, or what they themselves had called final.
+    #[error("L1 nodes contradict each other on {what}: {said}")]
+    Disagreement {
+        /// What they were asked.
+        what: String,
+        /// Which node said what, by host.
+        said: String,
+    },
+
+    /// Too few of the nodes that must agree have answered.
+    #[error("{what}: {answered} of {nodes} L1 nodes answered, {needed} must agree: {failures}")]
+    TooFewNodes {
+        /// What they were asked.
+        what: &'static str,
+        /// How many must give the same answer.
+        needed: usize,
+        /// How many answered.
+        answered: usize,
+        /// How many were asked.
+        nodes: usize,
+        /// Why the others did not, by host.
+        failures: String,
+    },
+
+    /// The nodes have gone back behind a block that they had called final, for longer than that is waited for.
+    #[error("L1 nodes have gone back: block {known} was final, now they say {got}")]
+    WentBack {
+        /// The number of the block that was final.
+        known: u64,
+        /// What they say now.
+        got: u64,
     },
 
     /// A transaction was sent and has no receipt within the limit: it may still be mined.
@@ -213,6 +289,8 @@ impl Error {
             Self::BadCommittee { .. }
             | Self::WrongChain { .. }
             | Self::NoRegistry { .. }
+            | Self::NotTheRegistry { .. }
+            | Self::NoEip2537 { .. }
             | Self::Unfunded { .. }
             | Self::Signer { .. }
             | Self::JournalLocked { .. }
@@ -221,9 +299,14 @@ impl Error {
             | Self::Invalid { .. } => Fault::Config,
             Self::Rpc { .. }
             | Self::Timeout { .. }
+            | Self::NoState { .. }
+            | Self::Disagreement { .. }
+            | Self::TooFewNodes { .. }
+            | Self::WentBack { .. }
             | Self::NotMined { .. }
             | Self::NotSent { .. }
             | Self::BadAnswer { .. } => Fault::L1,
+            Self::AtNode { source, .. } => source.fault(),
         }
     }
 
@@ -239,6 +322,10 @@ impl Error {
             | Self::NoRegistry { .. }
             | Self::Rpc { .. }
             | Self::Timeout { .. }
+            | Self::NoState { .. }
+            | Self::Disagreement { .. }
+            | Self::TooFewNodes { .. }
+            | Self::WentBack { .. }
             | Self::NotMined { .. }
             | Self::NotSent { .. }
             | Self::Unfunded { .. }
@@ -246,8 +333,11 @@ impl Error {
             | Self::JournalLocked { .. }
             | Self::BadAnswer { .. } => true,
             Self::NotAvailable { status } => *status == Status::NotYet,
+            Self::AtNode { source, .. } => source.is_retryable(),
             Self::BadCommittee { .. }
             | Self::WrongChain { .. }
+            | Self::NotTheRegistry { .. }
+            | Self::NoEip2537 { .. }
             | Self::Invalid { .. }
             | Self::UnknownJob { .. }
             | Self::BadJournal { .. }

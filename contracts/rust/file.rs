@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use holdfast_certificate::{CommitteeFile, Domain, Namespace};
+use holdfast_certificate::{Address, CommitteeFile, Domain, Namespace};
 
-use crate::{EpochRecord, Error, NamespaceRecord, Registry};
+use crate::{Endpoint, EpochRecord, Error, NamespaceRecord, Registry};
 
 /// The registry of a committee that is agreed on by file.
 ///
@@ -26,10 +26,12 @@ impl FileRegistry {
         let committee = file.committee().map_err(|error| bad(error.to_string()))?;
         let mut namespaces = BTreeMap::new();
         for entry in &file.namespaces {
-            // Without a chain there is no guardian, and so no hold.
+            // Without a chain there is nobody who owns it, changes it or holds it.
             let record = NamespaceRecord {
+                owner: Address::ZERO,
                 dispersers: entry.dispersers.clone(),
                 min_retention: entry.min_retention,
+                next_min_retention: None,
                 hold_until: 0,
             };
             if namespaces.insert(entry.id, record).is_some() {
@@ -41,7 +43,7 @@ impl FileRegistry {
             active_from: 0,
             active_until: None,
             revoked_at: None,
-            endpoints: file.members.iter().map(|member| member.endpoint.clone()).collect(),
+            endpoints: file.members.iter().map(|member| Endpoint::unpinned(&member.endpoint)).collect(),
         };
         Ok(Self { record: Arc::new(record), namespaces })
     }
@@ -71,7 +73,7 @@ impl Registry for FileRegistry {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_certificate::{Address, FileMember, FileNamespace, SecretKey};
+    use holdfast_certificate::{FileMember, FileNamespace, SecretKey};
 
     use super::*;
 
@@ -109,7 +111,7 @@ mod tests {
         let record = registry.epoch(3).await.expect("the file's epoch");
         assert_eq!(registry.domain(), *record.committee.domain());
         assert_eq!(registry.domain().chain_id, 0);
-        assert_eq!(record.endpoints[3], "http://127.0.0.1:4103");
+        assert_eq!(record.endpoints[3], Endpoint::unpinned("http://127.0.0.1:4103"));
         for at in [0, u64::MAX] {
             let active = registry.active_epoch(at).await.expect("always active");
             assert!(active.is_active(at) && active.committee == record.committee);

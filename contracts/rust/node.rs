@@ -1,10 +1,10 @@
 //! The connection to an L1 node: every call has a time limit and every revert is decoded.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
-    primitives::{self, Bytes},
+    primitives::{self, B256, Bytes},
     providers::{Provider as _, RootProvider},
     rpc::{client::RpcClient, types::TransactionRequest},
     sol_types::{SolCall, SolInterface as _},
@@ -25,32 +25,43 @@ use crate::{
 pub(crate) struct Node {
     provider: RootProvider,
     limit: Duration,
+    host: Arc<str>,
 }
 
 /// A block of the chain, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockPoint {
     pub(crate) number: u64,
+    pub(crate) hash: B256,
     pub(crate) timestamp: u64,
+}
+
+impl BlockPoint {
+    /// How calls name it: by its hash, so that a node on another fork cannot take it for its own block of that number.
+    pub(crate) fn id(&self) -> BlockId {
+        BlockId::hash(self.hash)
+    }
 }
 
 impl Node {
     /// Only parses the URL; `limit` holds for each call.
     pub(crate) fn new(url: &str, limit: Duration) -> Result<Self, Error> {
-        let invalid = |reason: String| Error::Invalid { what: "L1 RPC URL", reason };
-        let url: reqwest::Url = url.parse().map_err(|error| invalid(format!("{error}")))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(invalid(format!("expected http or https, got {}", url.scheme())));
-        }
+        let url = parse(url)?;
         let mut client = reqwest::Client::builder().timeout(limit);
-        let host = url.host_str().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default().to_owned();
         // A proxy from the environment must not take the calls to a node on this machine.
-        if matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
+        if matches!(host.as_str(), "127.0.0.1" | "localhost" | "[::1]") {
             client = client.no_proxy();
         }
-        let client = client.build().map_err(|error| invalid(error.to_string()))?;
+        let named = host_of(&url);
+        let client = client.build().map_err(|error| invalid_url(error.to_string()))?;
         let provider = RootProvider::new(RpcClient::new(Http::with_client(client, url), false));
-        Ok(Self { provider, limit })
+        Ok(Self { provider, limit, host: named.into() })
+    }
+
+    /// How errors and the log name the node: host and port only, since the rest of its URL may hold an API key.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     pub(crate) fn provider(&self) -> &RootProvider {
@@ -65,12 +76,39 @@ impl Node {
         const WHAT: &str = "eth_getBlockByNumber";
         let block = self.limited(WHAT, async { self.provider.get_block_by_number(tag).await }).await?;
         let block = block.ok_or_else(|| Error::BadAnswer { what: WHAT, reason: format!("no {tag} block") })?;
-        Ok(BlockPoint { number: block.header.number, timestamp: block.header.timestamp })
+        let header = block.header;
+        if let BlockNumberOrTag::Number(number) = tag
+            && header.number != number
+        {
+            let reason = format!("asked for block {number}, got {}", header.number);
+            return Err(Error::BadAnswer { what: WHAT, reason });
+        }
+        Ok(BlockPoint { number: header.number, hash: header.hash, timestamp: header.timestamp })
     }
 
     pub(crate) async fn code(&self, address: Address, block: u64) -> Result<Bytes, Error> {
-        let call = async { self.provider.get_code_at(address_out(address)).block_id(BlockId::number(block)).await };
+        self.code_at(address, BlockId::number(block)).await
+    }
+
+    pub(crate) async fn code_at(&self, address: Address, block: BlockId) -> Result<Bytes, Error> {
+        let call = async { self.provider.get_code_at(address_out(address)).block_id(block).await };
         self.limited("eth_getCode", call).await
+    }
+
+    pub(crate) async fn client_version(&self) -> Result<String, Error> {
+        self.limited("web3_clientVersion", async { self.provider.get_client_version().await }).await
+    }
+
+    /// `eth_call` of something that is no contract of ours: bytes in, bytes out.
+    pub(crate) async fn call_raw(
+        &self,
+        what: &'static str,
+        to: Address,
+        input: Bytes,
+        block: BlockId,
+    ) -> Result<Bytes, Error> {
+        let request = TransactionRequest::default().to(address_out(to)).input(input.into());
+        self.limited(what, async { self.provider.call(request).block(block).await }).await
     }
 
     /// `eth_call` of one contract function, with its revert decoded.
@@ -116,12 +154,33 @@ impl Node {
     }
 }
 
+/// The URL of a node. Errors do not show it: it may hold an API key.
+pub(crate) fn parse(url: &str) -> Result<reqwest::Url, Error> {
+    let url: reqwest::Url = url.parse().map_err(|error| invalid_url(format!("{error}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(invalid_url(format!("expected http or https, got {}", url.scheme())));
+    }
+    Ok(url)
+}
+
+/// What of a URL is shown: host, and port if it is not the usual one.
+pub(crate) fn host_of(url: &reqwest::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn invalid_url(reason: String) -> Error {
+    Error::Invalid { what: "L1 RPC URL", reason }
+}
+
 /// What a node's error object means: a revert if it carries revert data, else the node's message.
 fn refused(what: &'static str, code: i64, message: &str, data: Option<&Bytes>) -> Error {
     let Some(data) = data else {
         let reason = format!("{message} (code {code})");
         return if message.contains("execution reverted") {
             Error::Reverted { what, reason }
+        } else if lacks_state(message) {
+            Error::NoState { what, reason }
         } else {
             Error::Rpc { what, reason }
         };
@@ -138,6 +197,28 @@ fn refused(what: &'static str, code: i64, message: &str, data: Option<&Bytes>) -
             Error::Reverted { what, reason: text.unwrap_or_else(|| data.to_string()) }
         }
     }
+}
+
+/// Whether a node's message says that it no longer has a block's state, or never had the block. Every client has words
+/// of its own for it.
+fn lacks_state(message: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "missing trie node",
+        "historical state",
+        "header not found",
+        "block not found",
+        "unknown block",
+        "block does not exist",
+        "state not available",
+        "state is not available",
+        "no state available",
+        "state unavailable",
+        "old data not available",
+        "is pruned",
+        "has been pruned",
+    ];
+    let message = message.to_ascii_lowercase();
+    WORDS.iter().any(|words| message.contains(words))
 }
 
 /// `Name(Name { field: value })` without the repetition.

@@ -1,112 +1,135 @@
-//! The registry as it stands on L1, at a finalized block.
+//! The registry as it stands on L1, at a finalized block on which several nodes agree.
 
+mod blame;
 mod cache;
+mod heights;
+mod nodes;
+mod options;
+mod peer;
+mod probe;
+mod quorum;
+mod records;
 
 use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+    fmt::Debug,
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Instant,
 };
 
-use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
-    primitives::B256,
-};
+use alloy::{eips::BlockNumberOrTag, sol_types::SolCall};
 use async_trait::async_trait;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use holdfast_certificate::{
-    Address, Certificate, Committee, CommitteeParameters, Domain, Namespace, ProvenKey, PublicKey,
-};
-use holdfast_erasure::Parameters;
-use tokio::sync::Mutex;
+use holdfast_certificate::{Address, Certificate, Domain, Namespace};
 
-use self::cache::{Cache, Held};
+pub use self::options::{Finality, ReaderOptions};
+use self::{
+    cache::{Cache, Seen},
+    records::Record,
+};
+pub(crate) use self::{
+    nodes::Nodes,
+    probe::{code_hash, has_eip2537, is_registry_code},
+};
 use crate::{
     EpochRecord, Error, Fault, NamespaceRecord, Registry, Status,
-    bindings::CommitteeRegistry::{
-        self as abi, activeEpochCall, endpointOfCall, epochCountCall, getEpochCall, namespaceOfCall, slotKeysCall,
-        verifyCall,
-    },
-    node::{Node, address_in, address_out},
+    bindings::CommitteeRegistry::{activeEpochCall, verifyCall},
+    node::BlockPoint,
 };
 
-/// How many endpoints are asked for at once.
-const PARALLEL_CALLS: usize = 16;
-
-/// How a [`ChainRegistry`] reads.
-#[derive(Debug, Clone)]
-pub struct ReaderOptions {
-    /// The chain id that the node must serve; `None` takes what it serves.
-    pub chain_id: Option<u64>,
-    /// The limit of one RPC call, 5 s by default.
-    pub call_limit: Duration,
-    /// How long what was read at a finalized block is used before the node is asked again, 2 s by default. So this
-    /// is how much later than its finality a revocation can take effect.
-    pub refresh: Duration,
-    /// How long endpoints are used before they are read again, 10 s by default.
-    pub endpoint_refresh: Duration,
-    /// How long the last known record is used while the node does not answer, 10 min by default.
-    pub outage_limit: Duration,
-}
-
-impl Default for ReaderOptions {
-    fn default() -> Self {
-        Self {
-            chain_id: None,
-            call_limit: Duration::from_secs(5),
-            refresh: Duration::from_secs(2),
-            endpoint_refresh: Duration::from_secs(10),
-            outage_limit: Duration::from_secs(600),
-        }
-    }
-}
+/// How many records are read at once: those that have the same number of these take turns.
+const TURNS: usize = 8;
 
 /// The [`Registry`] on L1.
 ///
 /// # Final, not latest
 ///
-/// Everything is read at the node's `finalized` block, so no reorganisation takes it back.
+/// Everything is read at the nodes' `finalized` block, so no reorganisation takes it back, and that block never goes back.
+///
+/// # Outvoted, not trusted
+///
+/// With several nodes, [`ReaderOptions::agree`] of them must have reached the block, agree on its hash, and give the same
+/// answer to every call at it. So fewer than that many can lie without effect: of three nodes one is outvoted, of two the
+/// liar stops the reading, which is an outage. A node that is down, slow, behind or refuses does not stop the others.
 ///
 /// # Bounded staleness
 ///
-/// Keys and parameters of an epoch never change and are read once. Its end and revocation are read again at the first
-/// finalized block after [`ReaderOptions::refresh`]. While the node does not answer, the last known record is used, with
-/// a warning in the log, for at most [`ReaderOptions::outage_limit`]; after that every answer is an error.
+/// What was read at a block holds while that block is the finalized one, also through hours in which nothing becomes
+/// final: every [`ReaderOptions::refresh`] the nodes are asked whether it still is. At a new finalized block a record is
+/// read again when it is next asked for (an epoch's keys and parameters never change and are read once). While the nodes
+/// do not answer or contradict each other, the last known record is used, with a warning in the log, for at most
+/// [`ReaderOptions::outage_limit`]; after that every answer is an error. Where they answer and only lack the finalized
+/// block's state, that time stands still until the next block is final.
+///
+/// # A plain node is enough
+///
+/// Everything is an `eth_call`, `eth_getCode` or `eth_getBlockByNumber` at the finalized block or the newest one: no logs,
+/// no archive, no subscription.
 #[derive(Debug)]
 pub struct ChainRegistry {
-    node: Node,
+    nodes: Nodes,
     domain: Domain,
     options: ReaderOptions,
     cache: Mutex<Cache>,
+    /// Held by who asks for the finalized block.
+    looking: tokio::sync::Mutex<()>,
+    /// Held by who asks which epoch is active.
+    activity: tokio::sync::Mutex<()>,
+    /// Held by who reads a record, so that nobody else reads the same.
+    turns: [tokio::sync::Mutex<()>; TURNS],
+    hasher: RandomState,
 }
 
 impl ChainRegistry {
-    /// Connects with default options.
+    /// Connects to one node with default options.
     ///
     /// # Errors
     /// As [`ChainRegistry::connect_with`].
     pub async fn connect(rpc_url: &str, registry: Address) -> Result<Self, Error> {
-        Self::connect_with(rpc_url, registry, ReaderOptions::default()).await
+        Self::connect_with(&[rpc_url], registry, ReaderOptions::default()).await
     }
 
-    /// Connects, and checks the chain id and that the registry stands in the finalized state.
+    /// Connects to one or more nodes, and checks the chain id of every node that answers, that the chain has EIP-2537,
+    /// and that the registry of this version stands in the finalized state.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the URL, [`Error::WrongChain`], [`Error::NoRegistry`] (also when its deployment is not
-    /// final yet), or an L1 error.
-    pub async fn connect_with(rpc_url: &str, registry: Address, options: ReaderOptions) -> Result<Self, Error> {
-        let node = Node::new(rpc_url, options.call_limit)?;
-        let chain_id = node.chain_id().await?;
-        if let Some(expected) = options.chain_id
-            && expected != chain_id
-        {
-            return Err(Error::WrongChain { expected, got: chain_id });
+    /// [`Error::Invalid`] for URLs or options, [`Error::WrongChain`] (in [`Error::AtNode`] if there are several),
+    /// [`Error::NoEip2537`], [`Error::NoRegistry`] (also when its deployment is not final yet),
+    /// [`Error::NotTheRegistry`], or an L1 error.
+    pub async fn connect_with<S: AsRef<str> + Sync>(
+        urls: &[S],
+        registry: Address,
+        options: ReaderOptions,
+    ) -> Result<Self, Error> {
+        let nodes = Nodes::new(urls, options.agree, options.call_limit)?;
+        let chain_id = nodes.chain_id(options.chain_id).await?;
+        let this = Self {
+            nodes,
+            domain: Domain { chain_id, registry },
+            options,
+            cache: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+            activity: tokio::sync::Mutex::default(),
+            turns: Default::default(),
+            hasher: RandomState::new(),
+        };
+        let block = this.look().await?.block;
+        probe::check(&this.nodes, this.domain, block, this.options.code_hash).await?;
+        Ok(this)
+    }
+
+    /// The finalized block at which the registry is read, and how sure that is.
+    #[must_use]
+    pub fn finality(&self) -> Finality {
+        let cache = self.cache();
+        let seen = cache.seen();
+        Finality {
+            block: seen.map_or(0, |seen| seen.block.number),
+            timestamp: seen.map_or(0, |seen| seen.block.timestamp),
+            read_at: seen.map_or(0, |seen| seen.confirmed_at()),
+            stalled: cache.is_stalled(),
+            failure: cache.failure().map(ToString::to_string),
+            dissenters: self.nodes.dissenters(),
         }
-        let block = node.block(BlockNumberOrTag::Finalized).await?.number;
-        if node.code(registry, block).await?.is_empty() {
-            return Err(Error::NoRegistry { registry, chain_id, block });
-        }
-        let domain = Domain { chain_id, registry };
-        Ok(Self { node, domain, options, cache: Mutex::new(Cache::default()) })
     }
 
     /// What the registry says of a certificate at unix time `at`, or at the newest block's time.
@@ -114,204 +137,180 @@ impl ChainRegistry {
     /// # Errors
     /// An L1 error: a refusal is a [`Status`], not an error.
     pub async fn verify_on_chain(&self, certificate: &Certificate, at: Option<u64>) -> Result<Status, Error> {
-        let at = match at {
-            Some(at) => at,
-            None => self.node.block(BlockNumberOrTag::Latest).await?.timestamp,
-        };
+        let newest = self.nodes.block(self.domain.chain_id, BlockNumberOrTag::Latest).await?;
+        let at = at.unwrap_or(newest.timestamp);
         let call = verifyCall { certificate: certificate.encode_l1().into(), atTime: at };
-        let status = self.node.call(self.domain.registry, &call, BlockId::latest()).await?;
-        Status::try_from(status)
+        Status::try_from(self.nodes.call(self.domain.registry, call, newest.id()).await?)
     }
 
-    /// The finalized block, at most [`ReaderOptions::refresh`] old, and the number of epochs at it.
-    async fn look(&self, cache: &mut Cache) -> Result<u64, Error> {
-        let now = Instant::now();
-        if let Some((block, looked)) = cache.finalized
-            && now.duration_since(looked) < self.options.refresh
+    /// One of the records, from what is remembered or from L1.
+    async fn record<R: Record>(&self, key: R) -> Result<R::Value, Error> {
+        if let Some(known) = self.remembered(&key) {
+            return known;
+        }
+        let block = match self.look().await {
+            Ok(seen) => seen.block,
+            Err(error) => return self.bridge(&key, error),
+        };
+        if let Some(known) = self.read_at(&key, block) {
+            return known;
+        }
+        let turn = self.hasher.hash_one(format!("{key:?}")) % TURNS as u64;
+        let _turn = self.turns[usize::try_from(turn).unwrap_or(0)].lock().await;
+        // Somebody else may just have read it.
+        if let Some(known) = self.read_at(&key, block) {
+            return known;
+        }
+        let held = R::shelf(&mut self.cache()).get(&key).cloned();
+        if let Some((tried, error)) = held.as_ref().and_then(|held| held.failure.clone())
+            && tried.elapsed() < self.options.refresh
+            && held.as_ref().is_some_and(|held| held.value.is_some())
         {
-            return Ok(block);
+            return self.bridge(&key, error);
         }
-        let block = self.node.block(BlockNumberOrTag::Finalized).await?.number;
-        // A node behind the one asked before (a pool behind one URL) must not take anything back.
-        let block = cache.finalized.map_or(block, |(known, _)| known.max(block));
-        if cache.finalized.map(|(known, _)| known) != Some(block) {
-            cache.epoch_count = self.node.call(self.domain.registry, &epochCountCall {}, block.into()).await?;
+        match key.read(self, block, held.and_then(|held| held.value)).await {
+            Ok(value) => {
+                R::shelf(&mut self.cache()).keep(key, value.clone(), block.number, Instant::now());
+                value.ok_or_else(|| key.unknown())
+            }
+            Err(error) => {
+                if error.fault() == Fault::L1 && R::shelf(&mut self.cache()).fail(&key, &error, Instant::now()) {
+                    tracing::warn!(record = ?key, %error, "cannot read this of the registry; using what is known of it");
+                }
+                self.bridge(&key, error)
+            }
         }
-        cache.finalized = Some((block, now));
-        Ok(block)
     }
 
-    /// Reads an epoch at the finalized block, reusing what is held of it.
-    async fn read_epoch(&self, cache: &mut Cache, epoch: u64) -> Result<Held, Error> {
-        let block = self.look(cache).await?;
-        if epoch == 0 || epoch > cache.epoch_count {
-            return Err(Error::UnknownEpoch { epoch });
-        }
-        let now = Instant::now();
-        let held = cache.epochs.get(&epoch).cloned();
-        let endpoints_due = |held: &Held| now.duration_since(held.endpoints_read) >= self.options.endpoint_refresh;
-        if let Some(held) = &held
-            && held.block == block
-            && !endpoints_due(held)
-        {
-            return Ok(Held { read: now, ..held.clone() });
-        }
-        let found = self.node.call(self.domain.registry, &getEpochCall { epoch }, block.into()).await?;
-        if found.cancelled {
-            return Err(Error::UnknownEpoch { epoch });
-        }
-        let committee = match &held {
-            Some(held) => Arc::clone(&held.record.committee),
-            None => Arc::new(self.read_committee(epoch, &found, block).await?),
-        };
-        let (endpoints, endpoints_read) = match &held {
-            Some(held) if !endpoints_due(held) => (held.record.endpoints.clone(), held.endpoints_read),
-            _ => (self.read_endpoints(&committee, block).await?, now),
-        };
-        let record = EpochRecord {
-            committee,
-            active_from: found.activeFrom,
-            active_until: (found.activeUntil != 0).then_some(found.activeUntil),
-            revoked_at: (found.revokedAt != 0).then_some(found.revokedAt),
-            endpoints,
-        };
-        Ok(Held { record: Arc::new(record), block, read: now, endpoints_read })
+    /// A record that is good without asking, be it that there is none.
+    fn remembered<R: Record>(&self, key: &R) -> Option<Result<R::Value, Error>> {
+        let mut cache = self.cache();
+        let held = R::shelf(&mut cache).get(key)?.clone();
+        cache.is_current(&held, Instant::now(), &self.options).then(|| held.value.ok_or_else(|| key.unknown()))
     }
 
-    /// The immutable part. Proofs of possession are not checked again: the registry does not register a key without.
-    async fn read_committee(&self, epoch: u64, found: &abi::Epoch, block: u64) -> Result<Committee, Error> {
-        let bad = |reason: String| Error::BadCommittee { epoch, reason };
-        let code = Parameters::new(found.originalShards, found.totalShards).map_err(|error| bad(error.to_string()))?;
-        let parameters = CommitteeParameters::new(code, found.threshold, found.maxPayload)
-            .map_err(|error| bad(error.to_string()))?;
-        let bytes = self.node.call(self.domain.registry, &slotKeysCall { epoch }, block.into()).await?;
-        let expected = usize::from(found.totalShards) * PublicKey::EIP2537_BYTES;
-        if bytes.len() != expected {
-            return Err(bad(format!("expected {expected} bytes of keys, got {}", bytes.len())));
-        }
-        let keys = bytes
-            .chunks_exact(PublicKey::EIP2537_BYTES)
-            .map(|key| PublicKey::from_eip2537(key).map(ProvenKey::from_registry))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| bad(error.to_string()))?;
-        Committee::new(self.domain, epoch, parameters, keys).map_err(|error| bad(error.to_string()))
+    /// A record that was read at this block.
+    fn read_at<R: Record>(&self, key: &R, block: BlockPoint) -> Option<Result<R::Value, Error>> {
+        let mut cache = self.cache();
+        let held = R::shelf(&mut cache).get(key).filter(|held| held.block == block.number)?;
+        Some(held.value.clone().ok_or_else(|| key.unknown()))
     }
 
-    async fn read_endpoints(&self, committee: &Committee, block: u64) -> Result<Vec<String>, Error> {
-        let calls = committee.keys().iter().map(|key| {
-            let call = endpointOfCall { keyId: B256::from(*key.id().as_bytes()) };
-            async move { Ok(self.node.call(self.domain.registry, &call, block.into()).await?.endpoint) }
-        });
-        stream::iter(calls.collect::<Vec<_>>()).buffered(PARALLEL_CALLS).try_collect().await
-    }
-
-    async fn read_namespace(&self, cache: &mut Cache, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
-        let block = self.look(cache).await?;
-        let id = B256::from(namespace.to_bytes());
-        let registry = self.domain.registry;
-        let rules = self.node.call(registry, &namespaceOfCall { namespace: id }, block.into()).await?;
-        if rules.owner == address_out(Address::ZERO) {
-            return Err(Error::UnknownNamespace { namespace: *namespace });
-        }
-        Ok(NamespaceRecord {
-            dispersers: rules.dispersers.into_iter().map(address_in).collect(),
-            min_retention: rules.minRetention,
-            hold_until: rules.holdUntil,
-        })
-    }
-
-    /// What to do with a failed read: use what is held, if the fault is L1's and it is not too old.
-    fn bridge<T>(&self, cache: &mut Cache, error: Error, held: Option<(T, Instant)>) -> Result<T, Error> {
+    /// What to do when L1 cannot be asked: use what is held, if it is not too old.
+    fn bridge<R: Record>(&self, key: &R, error: Error) -> Result<R::Value, Error> {
         if error.fault() != Fault::L1 {
             return Err(error);
         }
-        let now = Instant::now();
-        let first = !cache.in_outage(now, self.options.refresh);
-        match held {
-            Some((value, read)) if now.duration_since(read) <= self.options.outage_limit => {
-                if first {
-                    let age = now.duration_since(read).as_secs();
-                    tracing::warn!(%error, age_seconds = age, "L1 node does not answer; using the last known registry");
-                }
-                cache.failed = Some(now);
-                Ok(value)
-            }
+        let mut cache = self.cache();
+        let Some(held) = R::shelf(&mut cache).get(key).cloned() else { return Err(error) };
+        match held.value.clone() {
+            Some(value) if cache.may_bridge(&held, &error, Instant::now(), &self.options) => Ok(value),
             _ => Err(error),
         }
+    }
+
+    /// The finalized block, at most [`ReaderOptions::refresh`] old. One caller asks, the others wait for it; while the
+    /// nodes are known not to answer, they do not even wait.
+    async fn look(&self) -> Result<Seen, Error> {
+        if let Some(known) = self.cache().known(Instant::now(), &self.options) {
+            return known;
+        }
+        let _turn = match self.looking.try_lock() {
+            Ok(turn) => turn,
+            Err(_) => {
+                if let Some(error) = self.cache().failure() {
+                    return Err(error.clone());
+                }
+                self.looking.lock().await
+            }
+        };
+        let last = {
+            let cache = self.cache();
+            if let Some(known) = cache.known(Instant::now(), &self.options) {
+                return known;
+            }
+            cache.seen().map(|seen| seen.block)
+        };
+        let found = self.ask_finalized(last).await;
+        let mut cache = self.cache();
+        let found = found.and_then(|block| cache.advance(block, Instant::now(), &self.options));
+        if let Err(error) = &found {
+            cache.fail(error.clone(), Instant::now(), &self.options);
+        }
+        found
+    }
+
+    /// Asks for the finalized block, and that it stands on the one before: what was final stays so.
+    async fn ask_finalized(&self, last: Option<BlockPoint>) -> Result<BlockPoint, Error> {
+        let block = self.nodes.block(self.domain.chain_id, BlockNumberOrTag::Finalized).await?;
+        let Some(last) = last.filter(|last| last.number <= block.number) else { return Ok(block) };
+        let same = if last.number == block.number {
+            block
+        } else {
+            let number = BlockNumberOrTag::Number(last.number);
+            self.nodes.ask("eth_getBlockByNumber", move |node| async move { node.block(number).await }).await?
+        };
+        if same.hash != last.hash {
+            let what = format!("block {}, which was final", last.number);
+            return Err(Error::Disagreement { what, said: format!("{} before, {} now", last.hash, same.hash) });
+        }
+        Ok(block)
+    }
+
+    /// `eth_call` of one function of the registry.
+    async fn call<C>(&self, call: C, block: BlockPoint) -> Result<C::Return, Error>
+    where
+        C: SolCall + Clone + Send + Sync + 'static,
+        C::Return: Clone + PartialEq + Debug + Send + Sync + 'static,
+    {
+        self.nodes.call(self.domain.registry, call, block.id()).await
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().expect("no code panics while it holds the lock")
     }
 }
 
 #[async_trait]
 impl Registry for ChainRegistry {
     async fn epoch(&self, epoch: u64) -> Result<Arc<EpochRecord>, Error> {
-        let mut cache = self.cache.lock().await;
-        let now = Instant::now();
-        let held = cache.epochs.get(&epoch).map(|held| (Arc::clone(&held.record), held.read));
-        if let Some((record, read)) = &held
-            && cache.is_usable(*read, now, &self.options)
-        {
-            return Ok(Arc::clone(record));
-        }
-        match self.read_epoch(&mut cache, epoch).await {
-            Ok(read) => {
-                let record = Arc::clone(&read.record);
-                cache.keep_epoch(epoch, read);
-                Ok(record)
-            }
-            Err(error) => {
-                if matches!(error, Error::UnknownEpoch { .. }) {
-                    cache.epochs.remove(&epoch);
-                }
-                self.bridge(&mut cache, error, held)
-            }
-        }
+        self.record(epoch).await
     }
 
     async fn active_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, Error> {
-        let (number, held) = {
-            let mut cache = self.cache.lock().await;
-            // At any time at most one epoch is active, so a record that says it is settles it.
-            let held = cache.active_at(at);
-            if let Some((record, read)) = &held
-                && cache.is_usable(*read, Instant::now(), &self.options)
-            {
-                return Ok(Arc::clone(record));
+        // At any time at most one epoch is active, so a record that says it is settles it.
+        let held = self.cache().active_at(at);
+        if let Some(epoch) = held {
+            let record = self.record(epoch).await?;
+            if record.is_active(at) {
+                return Ok(record);
             }
-            let asked = async {
-                let block = self.look(&mut cache).await?;
-                self.node.call(self.domain.registry, &activeEpochCall { atTime: at }, block.into()).await
-            };
-            match asked.await {
-                Ok(number) => (number, held),
-                Err(error) => return self.bridge(&mut cache, error, held),
+        }
+        let block = self.look().await?.block;
+        // All callers of a second ask once, so that a time without an epoch costs no call for each request.
+        let turn = self.activity.lock().await;
+        let known = self.cache().active_epoch_at(block, at);
+        let epoch = match known {
+            Some(epoch) => epoch,
+            None => {
+                let epoch = self.call(activeEpochCall { atTime: at }, block).await?;
+                self.cache().keep_active_epoch(block, at, epoch);
+                epoch
             }
         };
-        drop(held);
-        if number == 0 {
-            return Err(Error::NoActiveEpoch { at });
-        }
-        self.epoch(number).await
+        drop(turn);
+        if epoch == 0 { Err(Error::NoActiveEpoch { at }) } else { self.record(epoch).await }
     }
 
     async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
-        let mut cache = self.cache.lock().await;
-        let now = Instant::now();
-        let held = cache.namespaces.get(namespace).cloned();
-        if let Some((record, read)) = &held
-            && cache.is_usable(*read, now, &self.options)
-        {
-            return Ok(record.clone());
-        }
-        match self.read_namespace(&mut cache, namespace).await {
-            Ok(record) => {
-                cache.keep_namespace(*namespace, record.clone(), now);
-                Ok(record)
-            }
-            Err(error) => self.bridge(&mut cache, error, held),
-        }
+        self.record(*namespace).await
     }
 
     fn domain(&self) -> Domain {
         self.domain
+    }
+
+    fn finality(&self) -> Option<Finality> {
+        Some(self.finality())
     }
 }

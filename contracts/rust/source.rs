@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use holdfast_certificate::{Address, Committee, Domain, Namespace};
 
-use crate::Error;
+use crate::{Error, Finality};
 
 /// Where committees and namespaces come from: L1 ([`ChainRegistry`](crate::ChainRegistry)) or a file
 /// ([`FileRegistry`](crate::FileRegistry)).
@@ -35,6 +35,11 @@ pub trait Registry: Send + Sync + Debug {
 
     /// The EIP-712 domain of every statement made under this registry.
     fn domain(&self) -> Domain;
+
+    /// How fresh what is returned is, for status pages; `None` for a registry that is not read from a chain.
+    fn finality(&self) -> Option<Finality> {
+        None
+    }
 }
 
 /// A committee epoch as the registry knows it.
@@ -48,8 +53,25 @@ pub struct EpochRecord {
     pub active_until: Option<u64>,
     /// Unix seconds from which the guardian has revoked the epoch; `None` if not.
     pub revoked_at: Option<u64>,
-    /// Where each slot's member can be reached, in slot order; empty string where none is set.
-    pub endpoints: Vec<String>,
+    /// Where each slot's member can be reached, in slot order.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// Where a slot's member can be reached, as its own account has said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Endpoint {
+    /// URL of its gRPC services; empty where none is set.
+    pub url: String,
+    /// SHA-256 of the DER SubjectPublicKeyInfo of its TLS certificate (the pin of RFC 7469); `None` for any.
+    pub tls_pin: Option<[u8; 32]>,
+}
+
+impl Endpoint {
+    /// An endpoint without a TLS pin.
+    #[must_use]
+    pub fn unpinned(url: impl Into<String>) -> Self {
+        Self { url: url.into(), tls_pin: None }
+    }
 }
 
 impl EpochRecord {
@@ -65,10 +87,26 @@ impl EpochRecord {
 /// A namespace as the registry knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamespaceRecord {
+    /// Who decides on dispersers and retention; zero where nobody can, as in a committee file.
+    pub owner: Address,
     /// The accounts whose signature a member takes a blob from.
     pub dispersers: Vec<Address>,
     /// Seconds that a certificate's data must at least still be retained when L1 accepts it.
     pub min_retention: u64,
-    /// The guardian's hold, unix seconds: before this time members drop nothing of the namespace. Zero for none.
+    /// What that will be, and from which unix second on, where a change is pending.
+    pub next_min_retention: Option<(u64, u64)>,
+    /// Unix seconds before which members drop nothing of this namespace; 0 if the guardian does not hold it.
     pub hold_until: u64,
+}
+
+impl NamespaceRecord {
+    /// The minimum retention at unix time `at`, now or later: a change that is pending takes effect whether or not a
+    /// newer block has become final.
+    #[must_use]
+    pub fn min_retention_at(&self, at: u64) -> u64 {
+        match self.next_min_retention {
+            Some((seconds, from)) if from <= at => seconds,
+            _ => self.min_retention,
+        }
+    }
 }

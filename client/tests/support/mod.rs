@@ -18,7 +18,7 @@ use holdfast_certificate::{
     Address, Committee, CommitteeParameters, DisperserKey, Domain, Namespace, ProvenKey, SecretKey,
 };
 use holdfast_client::{Builder, Client, Config};
-use holdfast_contracts::{EpochRecord, Error, NamespaceRecord, Registry};
+use holdfast_contracts::{Endpoint, EpochRecord, Error, NamespaceRecord, Registry};
 use holdfast_erasure::Parameters;
 use holdfast_proto::v1::{
     dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer,
@@ -69,7 +69,7 @@ impl TestCommittee {
             active_from: 0,
             active_until: None,
             revoked_at: None,
-            endpoints: addresses.iter().map(|address| format!("http://{address}")).collect(),
+            endpoints: addresses.iter().map(|address| Endpoint::unpinned(format!("http://{address}"))).collect(),
         });
         let servers = Mutex::new(servers.into_iter().map(Some).collect());
         Self { members, registry, namespace, disperser, epoch, servers, addresses }

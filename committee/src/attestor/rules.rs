@@ -57,7 +57,7 @@ pub(super) fn disperser(namespace: &Namespace, record: &NamespaceRecord, dispers
 
 /// The retention is ahead, and long enough for L1.
 pub(super) fn retention(retain_until: u64, namespace: &NamespaceRecord, now: u64) -> Result<(), Error> {
-    let least = now.saturating_add(namespace.min_retention);
+    let least = now.saturating_add(namespace.min_retention_at(now));
     if retain_until <= now {
         return Err(Error::Past { field: "retain_until", now, got: retain_until });
     }

@@ -3,10 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod anvil;
+mod changes;
 mod devchain;
+mod disagreement;
+mod finality;
 mod fixture;
 mod hostile;
+mod logbook;
 mod node;
 mod outage;
+mod poor_nodes;
+mod proxy;
+mod refusals;
 mod restart;
 mod scenario;
+mod world;

@@ -14,7 +14,7 @@ async fn the_last_known_registry_is_used_for_a_bounded_time() {
     RawNode::new(&chain.url()).finalize().await;
     let options =
         ReaderOptions { refresh: Duration::ZERO, outage_limit: Duration::from_secs(2), ..ReaderOptions::default() };
-    let registry = ChainRegistry::connect_with(&chain.url(), publisher.registry(), options).await.unwrap();
+    let registry = ChainRegistry::connect_with(&[chain.url()], publisher.registry(), options).await.unwrap();
     let read = Instant::now();
     let before = registry.epoch(epoch).await.unwrap();
     registry.namespace(&namespace).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_node_that_never_answers_is_given_up_on() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     let options = ReaderOptions { call_limit: Duration::from_millis(200), ..ReaderOptions::default() };
     let started = Instant::now();
-    let error = ChainRegistry::connect_with(&url, holdfast_certificate::Address::ZERO, options).await.unwrap_err();
+    let error = ChainRegistry::connect_with(&[url], holdfast_certificate::Address::ZERO, options).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(5));
     assert!(matches!(error, Error::Timeout { .. } | Error::Rpc { .. }), "{error}");
     assert_eq!(error.fault(), Fault::L1);

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use alloy::{primitives::keccak256, sol_types::SolValue as _};
 use holdfast_certificate::{Certificate, HOUR, Namespace, SecretKey};
 use holdfast_contracts::{
-    ChainRegistry, Deployment, Error, Publisher, PublisherOptions, ReaderOptions, Registry, Status, devchain::DEV_KEYS,
+    ChainRegistry, Deployment, Endpoint, Error, Publisher, PublisherOptions, ReaderOptions, Registry, Status,
+    devchain::DEV_KEYS,
 };
 use serde_json::json;
 
@@ -25,13 +26,8 @@ pub(crate) async fn deploy(url: &str) -> Publisher {
 
 /// Reads without caching, so that a test sees each block at once.
 pub(crate) async fn reader(url: &str, publisher: &Publisher) -> Result<ChainRegistry, Error> {
-    let options = ReaderOptions {
-        chain_id: Some(31337),
-        refresh: Duration::ZERO,
-        endpoint_refresh: Duration::ZERO,
-        ..ReaderOptions::default()
-    };
-    ChainRegistry::connect_with(url, publisher.registry(), options).await
+    let options = ReaderOptions { chain_id: Some(31337), refresh: Duration::ZERO, ..ReaderOptions::default() };
+    ChainRegistry::connect_with(&[url], publisher.registry(), options).await
 }
 
 pub(crate) async fn run(url: &str) {
@@ -54,7 +50,7 @@ async fn nothing_is_read_before_it_is_final(url: &str, node: &RawNode, publisher
     assert!(early.is_retryable());
     node.finalize().await;
     let wrong = ReaderOptions { chain_id: Some(1), ..ReaderOptions::default() };
-    let wrong = ChainRegistry::connect_with(url, publisher.registry(), wrong).await.unwrap_err();
+    let wrong = ChainRegistry::connect_with(&[url], publisher.registry(), wrong).await.unwrap_err();
     assert!(matches!(wrong, Error::WrongChain { expected: 1, got: 31337 }), "{wrong}");
 }
 
@@ -86,7 +82,7 @@ async fn committee_and_namespace_are_read_at_finality(
     assert_eq!(registry.domain(), publisher.domain());
     assert_eq!(record.committee.parameters(), &members.parameters);
     assert_eq!(record.committee.keys(), members.keys());
-    assert_eq!(record.endpoints, (0..5).map(Members::endpoint).collect::<Vec<_>>());
+    assert_eq!(record.endpoints, (0..5).map(|slot| Endpoint::unpinned(Members::endpoint(slot))).collect::<Vec<_>>());
     assert_eq!((record.active_until, record.revoked_at), (None, None));
 
     let active = registry.active_epoch(record.active_from).await.unwrap();
@@ -100,7 +96,8 @@ async fn committee_and_namespace_are_read_at_finality(
 
     let rules = registry.namespace(&namespace).await.unwrap();
     assert_eq!(rules.dispersers, [members.disperser.address()]);
-    assert_eq!(rules.min_retention, MIN_RETENTION);
+    assert_eq!((rules.owner, rules.min_retention), (account(0), MIN_RETENTION));
+    assert_eq!((rules.next_min_retention, rules.hold_until), (None, 0));
     (epoch, namespace)
 }
 

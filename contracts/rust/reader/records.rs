@@ -1,0 +1,142 @@
+//! How each kind of record is read: everything by `eth_call` at one block, nothing from logs, so that a node needs neither
+//! old state nor wide log ranges.
+
+use std::{fmt::Debug, future::Future, sync::Arc};
+
+use alloy::primitives::B256;
+use holdfast_certificate::{Address, Committee, CommitteeParameters, Namespace, ProvenKey, PublicKey};
+use holdfast_erasure::Parameters;
+
+use super::{
+    ChainRegistry,
+    cache::{Cache, Shelf},
+};
+use crate::{
+    Endpoint, EpochRecord, Error, NamespaceRecord,
+    bindings::CommitteeRegistry::{Epoch, epochCountCall, getEpochCall, namespaceOfCall, slotKeysCall, slotsOfCall},
+    node::{BlockPoint, address_in, address_out},
+};
+
+/// A kind of record, by its key.
+pub(super) trait Record: Copy + Ord + Debug + Send + Sync {
+    type Value: Clone + Send + Sync;
+
+    /// Where records of this kind are remembered.
+    fn shelf(cache: &mut Cache) -> &mut Shelf<Self, Self::Value>;
+
+    /// The error when there is none.
+    fn unknown(&self) -> Error;
+
+    /// Reads it at a finalized block, reusing what never changes of the record that is `held`. `None` if there is none.
+    fn read(
+        &self,
+        registry: &ChainRegistry,
+        block: BlockPoint,
+        held: Option<Self::Value>,
+    ) -> impl Future<Output = Result<Option<Self::Value>, Error>> + Send;
+}
+
+impl Record for u64 {
+    type Value = Arc<EpochRecord>;
+
+    fn shelf(cache: &mut Cache) -> &mut Shelf<Self, Self::Value> {
+        &mut cache.epochs
+    }
+
+    fn unknown(&self) -> Error {
+        Error::UnknownEpoch { epoch: *self }
+    }
+
+    async fn read(
+        &self,
+        registry: &ChainRegistry,
+        block: BlockPoint,
+        held: Option<Self::Value>,
+    ) -> Result<Option<Self::Value>, Error> {
+        let epoch = *self;
+        if epoch == 0 || epoch > epoch_count(registry, block).await? {
+            return Ok(None);
+        }
+        let found = registry.call(getEpochCall { epoch }, block).await?;
+        if found.cancelled {
+            return Ok(None);
+        }
+        let committee = match held {
+            Some(held) => Arc::clone(&held.committee),
+            None => Arc::new(committee(registry, epoch, &found, block).await?),
+        };
+        let slots = registry.call(slotsOfCall { epoch }, block).await?;
+        if slots.len() != committee.keys().len() {
+            let reason = format!("expected {} slots, got {}", committee.keys().len(), slots.len());
+            return Err(Error::BadCommittee { epoch, reason });
+        }
+        let endpoint = |url: String, pin: B256| Endpoint { url, tls_pin: (!pin.is_zero()).then_some(pin.0) };
+        Ok(Some(Arc::new(EpochRecord {
+            committee,
+            active_from: found.activeFrom,
+            active_until: (found.activeUntil != 0).then_some(found.activeUntil),
+            revoked_at: (found.revokedAt != 0).then_some(found.revokedAt),
+            endpoints: slots.into_iter().map(|slot| endpoint(slot.endpoint, slot.tlsPin)).collect(),
+        })))
+    }
+}
+
+impl Record for Namespace {
+    type Value = NamespaceRecord;
+
+    fn shelf(cache: &mut Cache) -> &mut Shelf<Self, Self::Value> {
+        &mut cache.namespaces
+    }
+
+    fn unknown(&self) -> Error {
+        Error::UnknownNamespace { namespace: *self }
+    }
+
+    async fn read(
+        &self,
+        registry: &ChainRegistry,
+        block: BlockPoint,
+        _held: Option<Self::Value>,
+    ) -> Result<Option<Self::Value>, Error> {
+        let found = registry.call(namespaceOfCall { namespace: B256::from(self.to_bytes()) }, block).await?;
+        if found.owner == address_out(Address::ZERO) {
+            return Ok(None);
+        }
+        Ok(Some(NamespaceRecord {
+            owner: address_in(found.owner),
+            dispersers: found.dispersers.into_iter().map(address_in).collect(),
+            min_retention: found.minRetention,
+            next_min_retention: (found.nextFrom != 0).then_some((found.nextMinRetention, found.nextFrom)),
+            hold_until: found.holdUntil,
+        }))
+    }
+}
+
+/// The number of epochs at the block. With it, epochs that are made up cost no call.
+async fn epoch_count(registry: &ChainRegistry, block: BlockPoint) -> Result<u64, Error> {
+    if let Some(count) = registry.cache().epoch_count_at(block) {
+        return Ok(count);
+    }
+    let count = registry.call(epochCountCall {}, block).await?;
+    registry.cache().keep_epoch_count(block, count);
+    Ok(count)
+}
+
+/// The immutable part. Proofs of possession are not checked again: the registry does not register a key without.
+async fn committee(registry: &ChainRegistry, epoch: u64, found: &Epoch, block: BlockPoint) -> Result<Committee, Error> {
+    let bad = |reason: String| Error::BadCommittee { epoch, reason };
+    let code = Parameters::new(found.originalShards, found.totalShards).map_err(|error| bad(error.to_string()))?;
+    let parameters =
+        CommitteeParameters::new(code, found.threshold, found.maxPayload).map_err(|error| bad(error.to_string()))?;
+    let bytes = registry.call(slotKeysCall { epoch }, block).await?;
+    let expected = usize::from(found.totalShards) * PublicKey::EIP2537_BYTES;
+    if bytes.len() != expected {
+        return Err(bad(format!("expected {expected} bytes of keys, got {}", bytes.len())));
+    }
+    let keys = bytes
+        .chunks_exact(PublicKey::EIP2537_BYTES)
+        .map(|key| PublicKey::from_eip2537(key).map(ProvenKey::from_registry))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| bad(error.to_string()))?;
+    Committee::new(registry.domain, epoch, parameters, keys).map_err(|error| bad(error.to_string()))
+}
