@@ -13,7 +13,10 @@ use figment::{
 };
 use holdfast_certificate::{Address, CommitteeFile, DisperserKey, Namespace};
 use holdfast_client::Client;
-use holdfast_contracts::{ChainRegistry, FileRegistry, Moment, Publisher, Registry, RegistryView};
+use holdfast_contracts::{
+    ChainRegistry, FileRegistry, Moment, Publisher, ReaderOptions, Registry, RegistryView, RpcUrls,
+};
+use holdfast_erasure::Digest;
 use serde::Deserialize;
 
 use crate::{
@@ -28,15 +31,15 @@ const FILE_VARIABLE: &str = "HOLDFAST_CONFIG";
 const DEFAULT_FILE: &str = "holdfast.toml";
 
 /// The settings, each also a variable: `HOLDFAST_NAMESPACE`, `HOLDFAST_L1_RPC_URL`, ...
-const KEYS: [&str; 6] =
-    ["namespace", "disperser_key_file", "l1_key_file", "committee_file", "l1.rpc_url", "l1.registry"];
+const KEYS: [&str; 7] =
+    ["namespace", "disperser_key_file", "l1_key_file", "committee_file", "l1.rpc_url", "l1.registry", "l1.code_hash"];
 
 /// Where L1 is, on the command line; goes over the configuration.
 #[derive(Debug, Default, Args)]
 pub(crate) struct L1Args {
-    /// URL of an Ethereum JSON-RPC node, in place of the configured one.
+    /// URL of an Ethereum JSON-RPC node, in place of the configured ones; given more than once, the nodes must agree.
     #[arg(long, value_name = "URL")]
-    rpc: Option<String>,
+    rpc: Vec<String>,
     /// The CommitteeRegistry contract, in place of the configured one.
     #[arg(long, value_name = "ADDRESS")]
     registry: Option<Address>,
@@ -58,8 +61,10 @@ pub(crate) struct Config {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct L1 {
-    rpc_url: String,
+    rpc_url: RpcUrls,
     registry: Address,
+    #[serde(default)]
+    code_hash: Option<Digest>,
 }
 
 impl Config {
@@ -75,6 +80,7 @@ impl Config {
             .map(|key| match key.as_str().to_ascii_lowercase().as_str() {
                 "l1_rpc_url" => "l1.rpc_url".into(),
                 "l1_registry" => "l1.registry".into(),
+                "l1_code_hash" => "l1.code_hash".into(),
                 other => other.to_owned().into(),
             })
             .only(&KEYS);
@@ -90,10 +96,13 @@ impl Config {
     /// This configuration with what the command line says of L1.
     pub(crate) fn with_l1(mut self, args: &L1Args) -> anyhow::Result<Self> {
         let configured = self.l1.take();
-        let rpc_url = args.rpc.clone().or_else(|| configured.as_ref().map(|l1| l1.rpc_url.clone()));
-        let registry = args.registry.or(configured.map(|l1| l1.registry));
+        let named = (!args.rpc.is_empty()).then(|| RpcUrls::new(args.rpc.clone()));
+        let rpc_url = named.or_else(|| configured.as_ref().map(|l1| l1.rpc_url.clone()));
+        let registry = args.registry.or(configured.as_ref().map(|l1| l1.registry));
+        // A hash that stands in the file is of the registry that stands there.
+        let code_hash = configured.filter(|l1| Some(l1.registry) == registry).and_then(|l1| l1.code_hash);
         self.l1 = match (rpc_url, registry) {
-            (Some(rpc_url), Some(registry)) => Some(L1 { rpc_url, registry }),
+            (Some(rpc_url), Some(registry)) => Some(L1 { rpc_url, registry, code_hash }),
             (None, None) => None,
             (Some(_), None) => return fail(Exit::Usage, "an L1 node but no registry: give --registry ADDRESS"),
             (None, Some(_)) => return fail(Exit::Usage, "a registry but no L1 node: give --rpc URL"),
@@ -109,7 +118,9 @@ impl Config {
     /// The registry at one block of L1, with accounts.
     pub(crate) async fn view(&self, moment: Moment) -> anyhow::Result<RegistryView> {
         let l1 = self.l1()?;
-        RegistryView::connect(&l1.rpc_url, l1.registry, moment).await.with_context(|| format!("L1 at {}", l1.rpc_url))
+        RegistryView::connect(l1.rpc_url.first(), l1.registry, moment)
+            .await
+            .with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
     /// The registry on L1 or in a file.
@@ -132,7 +143,9 @@ impl Config {
     /// The registry on L1, for what only a contract can answer.
     pub(crate) async fn chain(&self) -> anyhow::Result<ChainRegistry> {
         let l1 = self.l1()?;
-        ChainRegistry::connect(&l1.rpc_url, l1.registry).await.with_context(|| format!("L1 at {}", l1.rpc_url))
+        let options = ReaderOptions { code_hash: l1.code_hash, ..ReaderOptions::default() };
+        let connected = ChainRegistry::connect_with(l1.rpc_url.as_slice(), l1.registry, options).await;
+        connected.with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
     /// Sends transactions to the registry, from the account in `l1_key_file`.
@@ -142,7 +155,7 @@ impl Config {
             return fail(Exit::Usage, "no L1 account is configured: set l1_key_file (a secp256k1 key in hex)");
         };
         let key = read_key(&self.base.join(file))?;
-        Publisher::connect(&l1.rpc_url, l1.registry, &key).await.with_context(|| format!("L1 at {}", l1.rpc_url))
+        Publisher::connect(l1.rpc_url.first(), l1.registry, &key).await.with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
     fn l1(&self) -> anyhow::Result<&L1> {

@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use holdfast_certificate::{Address, SecretKey, keystore::Strength};
 use holdfast_committee as committee;
+use holdfast_contracts::{Finality, RpcUrls};
 use holdfast_proto::v1::{GetInfoRequest, node_client::NodeClient};
 use serde::Serialize;
 
@@ -59,9 +60,9 @@ pub(crate) struct InitArgs {
     /// Where the member listens.
     #[arg(long, default_value = "127.0.0.1:7400")]
     listen: SocketAddr,
-    /// URL of an Ethereum JSON-RPC node.
+    /// URL of an Ethereum JSON-RPC node. Give several, of different operators, and two must give the same answer.
     #[arg(long, requires = "registry", conflicts_with = "committee_file")]
-    rpc_url: Option<String>,
+    rpc_url: Vec<String>,
     /// The CommitteeRegistry contract.
     #[arg(long, requires = "rpc_url")]
     registry: Option<Address>,
@@ -87,6 +88,7 @@ struct Checked {
     registry: String,
     epoch: Option<u64>,
     slot: Option<u16>,
+    finality: Option<Finality>,
     problems: Vec<String>,
 }
 
@@ -145,8 +147,11 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     keys::write_keystore(&args.dir.join("keystore.json"), &key, &files::password(&password)?, Strength::Standard)?;
     let mut config = committee::Config::in_folder(args.listen, Path::new(""));
     config.committee_file = args.committee_file.as_deref().map(std::path::absolute).transpose()?;
-    config.l1 =
-        args.rpc_url.clone().zip(args.registry).map(|(rpc_url, registry)| committee::config::L1 { rpc_url, registry });
+    config.l1 = args.registry.map(|registry| committee::config::L1 {
+        rpc_url: RpcUrls::new(args.rpc_url.clone()),
+        registry,
+        code_hash: None,
+    });
     config.check().or_else(|error| fail(Exit::Usage, error.to_string()))?;
     config.write(&path)?;
     let made = Made {
@@ -186,16 +191,21 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
         problems.push(format!("cannot listen on {}: {error}", config.listen));
     }
     let domain = registry.domain();
+    let mut shown = config.clone();
+    if let Some(l1) = &mut shown.l1 {
+        l1.rpc_url = l1.rpc_url.redacted();
+    }
+    let in_force = toml::to_string_pretty(&shown)?;
     let checked = Checked {
-        config: config.clone(),
+        config: shown,
         public_key: key.public_key().to_string(),
         chain_id: domain.chain_id,
         registry: domain.registry.to_string(),
         epoch,
         slot,
+        finality: registry.finality(),
         problems,
     };
-    let in_force = toml::to_string_pretty(config)?;
     output.print(&checked, |checked| {
         let number = |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
         let mut text = format!(
@@ -206,6 +216,14 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
             number(checked.epoch),
             number(checked.slot.map(u64::from)),
         );
+        if let Some(finality) = &checked.finality {
+            let stalled = if finality.stalled { ", finality stalls" } else { "" };
+            let age = finality.read_at.saturating_sub(finality.timestamp);
+            text += &format!("finalized   block {}, {age} s old{stalled}\n", finality.block);
+            for dissenter in &finality.dissenters {
+                text += &format!("outvoted    {dissenter} contradicts the other L1 nodes\n");
+            }
+        }
         for problem in &checked.problems {
             text += &format!("problem     {problem}\n");
         }

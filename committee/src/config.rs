@@ -17,6 +17,8 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 use holdfast_certificate::{Address, Namespace};
+use holdfast_contracts::RpcUrls;
+use holdfast_erasure::Digest;
 use serde::{Deserialize, Serialize};
 
 const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
@@ -92,10 +94,13 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct L1 {
-    /// URL of an Ethereum JSON-RPC node.
-    pub rpc_url: String,
+    /// URL of an Ethereum JSON-RPC node, or a list of several: with two or more, two must give the same answer.
+    pub rpc_url: RpcUrls,
     /// The CommitteeRegistry contract.
     pub registry: Address,
+    /// keccak256 of that contract's code, where it is of another version than this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_hash: Option<Digest>,
 }
 
 /// What a member promises to dispersers.
@@ -234,10 +239,8 @@ impl Config {
                 return invalid("l1", "and `committee_file` are both given, expected one of them".into());
             }
             (None, None) => return invalid("l1", "and `committee_file` are both missing, expected one of them".into()),
-            (Some(l1), None) if !l1.rpc_url.starts_with("http://") && !l1.rpc_url.starts_with("https://") => {
-                return invalid("l1.rpc_url", format!("must begin with http:// or https://, got {:?}", l1.rpc_url));
-            }
-            _ => {}
+            (Some(l1), None) => l1.rpc_url.check().or_else(|error| invalid("l1.rpc_url", error.to_string()))?,
+            (None, Some(_)) => {}
         }
         if self.policy.max_retention < Duration::from_secs(3600) {
             return invalid(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use holdfast_certificate::{CommitteeFile, Keystore, SecretKey};
-use holdfast_contracts::{ChainRegistry, FileRegistry, Registry};
+use holdfast_contracts::{ChainRegistry, FileRegistry, ReaderOptions, Registry};
 use holdfast_proto::{
     MAX_MESSAGE_BYTES,
     v1::{dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer},
@@ -91,7 +91,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 pub async fn registry(config: &Config) -> Result<Arc<dyn Registry>, Error> {
     config.check()?;
     if let Some(l1) = &config.l1 {
-        return Ok(Arc::new(ChainRegistry::connect(&l1.rpc_url, l1.registry).await?));
+        let options = ReaderOptions { code_hash: l1.code_hash, ..ReaderOptions::default() };
+        return Ok(Arc::new(ChainRegistry::connect_with(l1.rpc_url.as_slice(), l1.registry, options).await?));
     }
     let file = config.committee_file.as_deref().unwrap_or(Path::new("committee.json"));
     let text = read("committee file", file)?;

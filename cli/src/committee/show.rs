@@ -107,8 +107,8 @@ async fn in_file(args: &ShowArgs, config: &Config) -> anyhow::Result<Shown> {
         key_id: key.id().to_string(),
         public_key: key.to_string(),
         account: None,
-        endpoint: endpoint.clone(),
-        tls_pin: None,
+        endpoint: endpoint.url.clone(),
+        tls_pin: endpoint.tls_pin.map(|pin| Pin(pin).into()),
     });
     let domain = committee.domain();
     Ok(Shown {

@@ -29,7 +29,7 @@ fn an_l1_that_is_down_is_unreachable() {
     let config = folder.path().join("client.toml");
     let registry = "11".repeat(20);
     fs::write(&config, format!("[l1]\nrpc_url = \"http://127.0.0.1:9\"\nregistry = \"0x{registry}\"\n")).unwrap();
-    run(&["--config", config.to_str().unwrap(), "status"]).fails(3, &["L1 at http://127.0.0.1:9"]);
+    run(&["--config", config.to_str().unwrap(), "status"]).fails(3, &["L1 at 127.0.0.1:9"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use figment::{
 
 use super::Error;
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "listen",
     "data_dir",
     "keystore",
@@ -16,6 +16,7 @@ const KEYS: [&str; 19] = [
     "l1",
     "l1.rpc_url",
     "l1.registry",
+    "l1.code_hash",
     "policy",
     "policy.max_retention",
     "policy.max_whole",

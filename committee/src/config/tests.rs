@@ -36,10 +36,13 @@ fn what_is_written_loads_back() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut config = Config::in_folder("127.0.0.1:0".parse().expect("an address"), folder.path());
     config.committee_file = None;
-    config.l1 = Some(L1 { rpc_url: "http://127.0.0.1:8545".into(), registry: Address::from([7; 20]) });
     let file = folder.path().join("member.toml");
-    config.write(&file).expect("written");
-    assert_eq!(Config::load(&file).expect("good"), config);
+    let two = RpcUrls::new(vec!["http://127.0.0.1:8545".into(), "https://rpc.example/key".into()]);
+    for (rpc_url, code_hash) in [("http://127.0.0.1:8545".into(), None), (two, Some(Digest::from([9; 32])))] {
+        config.l1 = Some(L1 { rpc_url, registry: Address::from([7; 20]), code_hash });
+        config.write(&file).expect("written");
+        assert_eq!(Config::load(&file).expect("good"), config);
+    }
 }
 
 #[test]
@@ -55,11 +58,21 @@ fn an_unknown_key_is_refused_and_the_nearest_named() {
     }
 }
 
+/// A configuration with that value of `l1.rpc_url`.
+fn l1(rpc_url: &str) -> String {
+    let text = GOOD.replace("committee_file = \"committee.json\"", "");
+    format!("{text}\n[l1]\nrpc_url = {rpc_url}\nregistry = \"0x{}\"\n", "07".repeat(20))
+}
+
 #[test]
 fn values_that_cannot_work_are_refused_with_what_was_expected() {
     for (text, part) in [
         (GOOD.replace("committee_file = \"committee.json\"", ""), "both missing"),
         (format!("{GOOD}\n[l1]\nrpc_url = \"http://x\"\nregistry = \"0x{}\"\n", "07".repeat(20)), "both given"),
+        (l1(r#"["http://a", "http://a"]"#), "a stands there twice"),
+        (l1("[]"), "expected 1 to 16, got 0"),
+        (l1("\"a.example:8545\""), "l1.rpc_url"),
+        (l1("7"), "expected a URL or a list of URLs"),
         (GOOD.replace("60d", "10m"), "at least 1h, got 600s"),
         (GOOD.replace("60d", "10d"), "at most max_retention"),
         (GOOD.replace("60d", "sixty days"), "sixty days"),

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use holdfast_certificate::{Committee, Domain, ProvenKey};
+use holdfast_certificate::{Address, Committee, Domain, ProvenKey};
 use holdfast_contracts::{EpochRecord, Error, NamespaceRecord};
 
 use super::*;
@@ -45,7 +45,13 @@ impl Scripted {
     /// Adds a namespace, or changes one.
     pub(crate) fn put(&self, namespace: Namespace, dispersers: &[&DisperserKey], hold_until: u64) {
         let dispersers = dispersers.iter().map(|key| key.address()).collect();
-        let record = NamespaceRecord { dispersers, min_retention: 2 * HOUR, hold_until };
+        let record = NamespaceRecord {
+            owner: Address::ZERO,
+            dispersers,
+            min_retention: 2 * HOUR,
+            next_min_retention: None,
+            hold_until,
+        };
         self.namespaces.lock().expect("no panic").insert(namespace, record);
     }
 

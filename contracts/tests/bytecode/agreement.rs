@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloy::primitives::U256;
 use holdfast_certificate::{
-    Attestation, Committee, CommitteeParameters, HOUR, Namespace, ProvenKey, SecretKey, Statement,
+    Address, Attestation, Committee, CommitteeParameters, HOUR, Namespace, ProvenKey, SecretKey, Statement,
 };
 use holdfast_contracts::{EpochRecord, NamespaceRecord, Status, verdict};
 use holdfast_erasure::{Digest, Parameters};
@@ -217,7 +217,13 @@ fn committee(fixture: &Fixture, epoch: u64, size: Size, secrets: &[SecretKey]) -
 }
 
 fn namespace_record() -> NamespaceRecord {
-    NamespaceRecord { dispersers: Vec::new(), min_retention: MIN_RETENTION, hold_until: 0 }
+    NamespaceRecord {
+        owner: Address::ZERO,
+        dispersers: Vec::new(),
+        min_retention: MIN_RETENTION,
+        next_min_retention: None,
+        hold_until: 0,
+    }
 }
 
 fn strange_points() -> Vec<[u8; 128]> {
