@@ -1,31 +1,37 @@
 //! `holdfast cert`: look at a certificate, verify it, publish it.
 
+mod checkpoint;
+mod subject;
+
 use std::{fmt, path::Path};
 
 use clap::Subcommand;
-use holdfast_certificate::{Certificate, VerifiedCertificate};
+use holdfast_certificate::Certificate;
 use holdfast_contracts::Status;
 use serde::Serialize;
 
 use crate::{
     config::Config,
     exit::{Exit, fail},
-    get::read_certificate,
     output::{Output, human_bytes},
     times::{human_time, now, parse_time},
 };
+use checkpoint::{CheckpointArgs, ProveArgs};
+use subject::Subject;
 
-/// Look at certificates, verify and publish them.
+pub(crate) use subject::Verified;
+
+/// Look at certificates and checkpoints, verify and publish them; make checkpoints over many blobs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cert {
-    /// Print what a certificate says; checks nothing but its form.
+    /// Print what a certificate or checkpoint says; checks nothing but its form.
     ///
     /// Example: holdfast cert show batch.cert
     Show {
         /// A file, or the certificate's bytes in hex.
         certificate: String,
     },
-    /// Verify a certificate against its epoch's committee: genuine, and acceptable at a point in time.
+    /// Verify a certificate or checkpoint against its epoch's committee: genuine, and acceptable at a point in time.
     ///
     /// Example: holdfast cert verify batch.cert --on-chain
     Verify {
@@ -38,13 +44,21 @@ pub(crate) enum Cert {
         #[arg(long)]
         on_chain: bool,
     },
-    /// Publish a certificate: the registry verifies it in a transaction and emits an event.
+    /// Publish a certificate or checkpoint: the registry verifies it in a transaction and emits an event.
     ///
     /// Example: holdfast cert publish batch.cert
     Publish {
         /// A file, or the certificate's bytes in hex.
         certificate: String,
     },
+    /// Have the committee sign one checkpoint over many blobs, which L1 verifies once for all of them.
+    ///
+    /// Example: holdfast cert checkpoint a.cert b.cert -o day.checkpoint --ids-out day.ids --publish
+    Checkpoint(CheckpointArgs),
+    /// Prove that a blob is in a checkpoint: the bytes that verifyInCheckpoint takes.
+    ///
+    /// Example: holdfast cert prove BLOB_ID --checkpoint day.checkpoint --ids day.ids
+    Prove(ProveArgs),
 }
 
 #[derive(Serialize)]
@@ -68,7 +82,7 @@ struct Shown {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Verified {
+struct Judged {
     genuine: bool,
     acceptable: bool,
     at: u64,
@@ -93,65 +107,67 @@ impl fmt::Display for Published {
 
 pub(crate) async fn run(command: Cert, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     match command {
-        Cert::Show { certificate } => output.print(&show(&read_certificate(&certificate)?), human),
+        Cert::Show { certificate } => match Subject::read(&certificate)? {
+            Subject::Certificate(certificate) => output.print(&show(&certificate), human),
+            Subject::Checkpoint(certificate) => checkpoint::show(&certificate, output),
+        },
         Cert::Verify { certificate, at, on_chain } => {
-            let certificate = read_certificate(&certificate)?;
-            verify(&certificate, at, on_chain, &Config::load(config)?, output).await
+            let subject = Subject::read(&certificate)?;
+            verify(&subject, at, on_chain, &Config::load(config)?, output).await
         }
         Cert::Publish { certificate } => {
-            let certificate = read_certificate(&certificate)?;
+            let subject = Subject::read(&certificate)?;
             let config = Config::load(config)?;
-            let committee = config.registry().await?.epoch(certificate.statement.epoch).await?.committee.clone();
-            let verified = match certificate.verify(&committee) {
+            let committee = config.registry().await?.epoch(subject.epoch()).await?.committee.clone();
+            let verified = match subject.verify(&committee) {
                 Ok(verified) => verified,
                 Err(error) => return fail(Exit::Verification, format!("not genuine: {error}")),
             };
             output.print(&publish(&config, &verified).await?, ToString::to_string)
         }
+        Cert::Checkpoint(args) => checkpoint::make(&args, config, output).await,
+        Cert::Prove(args) => checkpoint::prove(&args, config, output).await,
     }
 }
 
-/// Publishes a certificate from the configured account.
-pub(crate) async fn publish(config: &Config, certificate: &VerifiedCertificate) -> anyhow::Result<Published> {
-    let receipt = config.publisher().await?.publish(certificate).await?;
+/// Publishes a certificate or checkpoint from the configured account.
+pub(crate) async fn publish(config: &Config, verified: &Verified) -> anyhow::Result<Published> {
+    let publisher = config.publisher().await?;
+    let receipt = match verified {
+        Verified::Certificate(certificate) => publisher.publish(certificate).await?,
+        Verified::Checkpoint(certificate) => publisher.publish_checkpoint(certificate).await?,
+    };
     Ok(Published { transaction: receipt.tx_hash.to_string(), block: receipt.block, gas_used: receipt.gas_used })
 }
 
-async fn verify(
-    certificate: &Certificate,
-    at: u64,
-    on_chain: bool,
-    config: &Config,
-    output: Output,
-) -> anyhow::Result<()> {
+async fn verify(subject: &Subject, at: u64, on_chain: bool, config: &Config, output: Output) -> anyhow::Result<()> {
     let registry = config.registry().await?;
-    let record = registry.epoch(certificate.statement.epoch).await?;
-    let genuine = certificate.verify(&record.committee);
+    let record = registry.epoch(subject.epoch()).await?;
+    let genuine = subject.verify(&record.committee);
     let min_retention = match &genuine {
-        Ok(_) => registry.namespace(&certificate.statement.namespace).await?.min_retention,
+        Ok(_) => registry.namespace(subject.namespace()).await?.min_retention,
         Err(_) => 0,
     };
     let mut reason = match &genuine {
         Err(error) => Some(error.to_string()),
         Ok(_) if !record.is_active(at) => {
-            Some(format!("epoch {} is not active at {}", certificate.statement.epoch, human_time(at)))
+            Some(format!("epoch {} is not active at {}", subject.epoch(), human_time(at)))
         }
-        Ok(_) if certificate.statement.retain_until < at.saturating_add(min_retention) => Some(format!(
+        Ok(_) if subject.retain_until() < at.saturating_add(min_retention) => Some(format!(
             "retained until {}, expected at least {min_retention} s after {}",
-            human_time(certificate.statement.retain_until),
+            human_time(subject.retain_until()),
             human_time(at)
         )),
         Ok(_) => None,
     };
-    let status =
-        if on_chain { Some(config.chain().await?.verify_on_chain(certificate, Some(at)).await?) } else { None };
+    let status = if on_chain { Some(subject.ask(&config.chain().await?, at).await?) } else { None };
     if let Some(status) = status
         && status != Status::Ok
         && reason.is_none()
     {
         reason = Some(format!("the registry says {status}"));
     }
-    let verified = Verified {
+    let verified = Judged {
         genuine: genuine.is_ok(),
         acceptable: reason.is_none(),
         at,
@@ -172,7 +188,7 @@ async fn verify(
     })?;
     match reason {
         None => Ok(()),
-        Some(reason) if genuine.is_ok() && certificate.statement.retain_until < now() => fail(Exit::Expired, reason),
+        Some(reason) if genuine.is_ok() && subject.retain_until() < now() => fail(Exit::Expired, reason),
         Some(reason) => fail(Exit::Verification, reason),
     }
 }

@@ -101,7 +101,11 @@ pub(crate) async fn run(args: &PutArgs, config: Option<&std::path::Path>, output
     if let Some(path) = &args.output {
         files::write(path, &encoded)?;
     }
-    let published = if args.publish { Some(cert::publish(&config, &certificate).await?) } else { None };
+    let published = if args.publish {
+        Some(cert::publish(&config, &cert::Verified::Certificate(Box::new(certificate))).await?)
+    } else {
+        None
+    };
     let put = Put {
         blob_id: certificate.statement.blob.id().to_string(),
         payload_bytes: length,

@@ -20,6 +20,7 @@ use alloy::{
 };
 use holdfast_certificate::{
     Address, CommitteeParameters, Domain, Namespace, ProofOfPossession, PublicKey, VerifiedCertificate,
+    VerifiedCheckpoint,
 };
 use holdfast_erasure::Digest;
 use tokio::time::Instant;
@@ -329,12 +330,14 @@ impl Publisher {
         Ok(self.call(&call).await?.receipt)
     }
 
-    /// Publishes a checkpoint in its L1 encoding; `id` is its EIP-712 digest. As [`Publisher::publish`], once for each id.
+    /// Publishes a checkpoint: the registry verifies it at the block's time, keeps when, and emits one event. Once for each
+    /// checkpoint, as [`Publisher::publish`].
     ///
     /// # Errors
     /// As [`Publisher::publish`].
-    pub async fn publish_checkpoint(&self, id: Digest, checkpoint: &[u8]) -> Result<PublishReceipt, Error> {
-        let call = publishCheckpointCall { checkpoint: checkpoint.to_vec().into() }.abi_encode();
+    pub async fn publish_checkpoint(&self, checkpoint: &VerifiedCheckpoint) -> Result<PublishReceipt, Error> {
+        let id = Digest::from(*checkpoint.digest(&self.domain()).as_bytes());
+        let call = publishCheckpointCall { checkpoint: checkpoint.encode_l1().into() }.abi_encode();
         self.submit(Job { id, call }).await?;
         self.wait(&id, Until::Mined, self.receipt_limit).await
     }

@@ -9,6 +9,7 @@ mod peer;
 mod probe;
 mod quorum;
 mod records;
+mod verdicts;
 
 use std::{
     fmt::Debug,
@@ -19,7 +20,7 @@ use std::{
 
 use alloy::{eips::BlockNumberOrTag, sol_types::SolCall};
 use async_trait::async_trait;
-use holdfast_certificate::{Address, Certificate, Domain, Namespace};
+use holdfast_certificate::{Address, Domain, Namespace};
 
 pub use self::options::{Finality, ReaderOptions};
 use self::{
@@ -31,8 +32,7 @@ pub(crate) use self::{
     probe::{code_hash, has_eip2537, is_registry_code},
 };
 use crate::{
-    EpochRecord, Error, Fault, NamespaceRecord, Registry, Status,
-    bindings::CommitteeRegistry::{activeEpochCall, verifyCall},
+    EpochRecord, Error, Fault, NamespaceRecord, Registry, bindings::CommitteeRegistry::activeEpochCall,
     node::BlockPoint,
 };
 
@@ -130,17 +130,6 @@ impl ChainRegistry {
             failure: cache.failure().map(ToString::to_string),
             dissenters: self.nodes.dissenters(),
         }
-    }
-
-    /// What the registry says of a certificate at unix time `at`, or at the newest block's time.
-    ///
-    /// # Errors
-    /// An L1 error: a refusal is a [`Status`], not an error.
-    pub async fn verify_on_chain(&self, certificate: &Certificate, at: Option<u64>) -> Result<Status, Error> {
-        let newest = self.nodes.block(self.domain.chain_id, BlockNumberOrTag::Latest).await?;
-        let at = at.unwrap_or(newest.timestamp);
-        let call = verifyCall { certificate: certificate.encode_l1().into(), atTime: at };
-        Status::try_from(self.nodes.call(self.domain.registry, call, newest.id()).await?)
     }
 
     /// One of the records, from what is remembered or from L1.

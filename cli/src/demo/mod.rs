@@ -1,5 +1,6 @@
 //! `holdfast demo`: the main job from end to end, with members dying and lying.
 
+mod checkpoint;
 mod report;
 
 use std::{path::PathBuf, time::Instant};
@@ -96,6 +97,7 @@ async fn steps(layout: &Layout, mut state: State, payload: &Bytes, report: &mut 
     let by_shard = disperse(&client, payload, Dispersal::ByShard, "put by shard", report).await?;
     let by_payload = disperse(&client, payload, Dispersal::ByPayload, "put by payload", report).await?;
     verify(&config, &[&by_shard, &by_payload], report).await?;
+    checkpoint::checkpoint(&config, &client, &[&by_shard, &by_payload], report).await?;
     lie_and_damage(layout, &mut state, &client, payload, &by_shard, report).await?;
     let killed = kill_five(layout, &mut state, &client, payload, &[&by_shard, &by_payload], report).await?;
     put_fails(&client, payload, report).await?;
@@ -160,7 +162,7 @@ async fn verify(config: &Config, certificates: &[&VerifiedCertificate], report: 
                     refused == Status::BadSignature,
                     "a forged retention date gave {refused}, expected BAD_SIGNATURE"
                 );
-                let published = cert::publish(config, certificate).await?;
+                let published = cert::publish(config, &cert::Verified::Certificate(Box::new(**certificate))).await?;
                 let result = format!(
                     "{status}; published in block {}, {} gas; retention forged: {refused}",
                     published.block, published.gas_used
