@@ -5,7 +5,8 @@ use holdfast_certificate::{Address, CommitteeParameters, Namespace, PublicKey};
 
 use crate::{
     bindings::CommitteeRegistry::{
-        cancelEpochCall, createNamespaceCall, proposeEpochCall, revokeEpochCall, setDisperserCall,
+        cancelEpochCall, createNamespaceCall, holdNamespaceCall, proposeEpochCall, revokeEpochCall, setDisperserCall,
+        setEndpointCall, setMinRetentionCall,
     },
     node::{address_out, function_name},
 };
@@ -50,6 +51,29 @@ pub enum RegistryCall {
         /// Allowed, or no longer.
         allowed: bool,
     },
+    /// By the namespace's owner: a raise from the next second on, a lowering after the registry's delay.
+    SetMinRetention {
+        /// The namespace.
+        namespace: Namespace,
+        /// Seconds.
+        min_retention: u64,
+    },
+    /// By the guardian: members drop nothing of the namespace before then.
+    HoldNamespace {
+        /// The namespace.
+        namespace: Namespace,
+        /// Unix seconds.
+        until: u64,
+    },
+    /// By the account that registered the key: where its member is reached.
+    SetEndpoint {
+        /// The member's key.
+        key: PublicKey,
+        /// A URL of at most 255 bytes.
+        endpoint: String,
+        /// SHA-256 of the public key (DER SubjectPublicKeyInfo) of its TLS certificate; `None` for any.
+        tls_pin: Option<[u8; 32]>,
+    },
 }
 
 /// One argument of a call, as a person or a wallet reads it.
@@ -73,6 +97,9 @@ impl RegistryCall {
             Self::RevokeEpoch { .. } => revokeEpochCall::SIGNATURE,
             Self::CreateNamespace { .. } => createNamespaceCall::SIGNATURE,
             Self::SetDisperser { .. } => setDisperserCall::SIGNATURE,
+            Self::SetMinRetention { .. } => setMinRetentionCall::SIGNATURE,
+            Self::HoldNamespace { .. } => holdNamespaceCall::SIGNATURE,
+            Self::SetEndpoint { .. } => setEndpointCall::SIGNATURE,
         })
     }
 
@@ -102,6 +129,19 @@ impl RegistryCall {
                 allowed: *allowed,
             }
             .abi_encode(),
+            Self::SetMinRetention { namespace, min_retention } => {
+                setMinRetentionCall { namespace: B256::from(namespace.to_bytes()), minRetention: *min_retention }
+                    .abi_encode()
+            }
+            Self::HoldNamespace { namespace, until } => {
+                holdNamespaceCall { namespace: B256::from(namespace.to_bytes()), until: *until }.abi_encode()
+            }
+            Self::SetEndpoint { key, endpoint, tls_pin } => setEndpointCall {
+                keyId: key_id(key),
+                endpoint: endpoint.clone(),
+                tlsPin: B256::from(tls_pin.unwrap_or_default()),
+            }
+            .abi_encode(),
         }
     }
 
@@ -129,6 +169,19 @@ impl RegistryCall {
                 argument("namespace", "bytes32", namespace.to_string()),
                 argument("disperser", "address", disperser.to_string()),
                 argument("allowed", "bool", allowed.to_string()),
+            ],
+            Self::SetMinRetention { namespace, min_retention } => vec![
+                argument("namespace", "bytes32", namespace.to_string()),
+                argument("minRetention", "uint64", min_retention.to_string()),
+            ],
+            Self::HoldNamespace { namespace, until } => vec![
+                argument("namespace", "bytes32", namespace.to_string()),
+                argument("until", "uint64", until.to_string()),
+            ],
+            Self::SetEndpoint { key, endpoint, tls_pin } => vec![
+                argument("keyId", "bytes32", key.id().to_string()),
+                argument("endpoint", "string", endpoint.clone()),
+                argument("tlsPin", "bytes32", format!("0x{}", hex::encode(tls_pin.unwrap_or_default()))),
             ],
         }
     }
@@ -194,6 +247,13 @@ mod tests {
                 namespace: Namespace::from([4; 32]),
                 disperser: Address::from([5; 20]),
                 allowed: true,
+            },
+            RegistryCall::SetMinRetention { namespace: Namespace::from([4; 32]), min_retention: 7200 },
+            RegistryCall::HoldNamespace { namespace: Namespace::from([4; 32]), until: 1_900_000_000 },
+            RegistryCall::SetEndpoint {
+                key: master.derive_child(0).public_key(),
+                endpoint: "https://m0.example:7400".to_owned(),
+                tls_pin: Some([6; 32]),
             },
         ];
         let artifact: Artifact =

@@ -30,11 +30,10 @@ pub use self::{
     options::PublisherOptions,
 };
 use crate::{
-    Account, Error,
+    Account, Error, RegistryCall,
     bindings::CommitteeRegistry::{
         self as abi, EpochProposed, NamespaceCreated, cancelEpochCall, createNamespaceCall, holdNamespaceCall,
-        proposeEpochCall, publishCheckpointCall, registerKeyCall, revokeEpochCall, setDisperserCall, setEndpointCall,
-        setMinRetentionCall,
+        proposeEpochCall, registerKeyCall, revokeEpochCall, setDisperserCall, setEndpointCall, setMinRetentionCall,
     },
     node::{address_in, address_out},
     outbox::Outbox,
@@ -336,10 +335,8 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::publish`].
     pub async fn publish_checkpoint(&self, checkpoint: &VerifiedCheckpoint) -> Result<PublishReceipt, Error> {
-        let id = Digest::from(*checkpoint.digest(&self.domain()).as_bytes());
-        let call = publishCheckpointCall { checkpoint: checkpoint.encode_l1().into() }.abi_encode();
-        self.submit(Job { id, call }).await?;
-        self.wait(&id, Until::Mined, self.receipt_limit).await
+        let status = self.submit_checkpoint(checkpoint).await?;
+        self.wait(&status.id, Until::Mined, self.receipt_limit).await
     }
 
     /// Publishes a certificate: the registry verifies it at the block's time and emits one event. A certificate that this
@@ -351,6 +348,14 @@ impl Publisher {
     pub async fn publish(&self, certificate: &VerifiedCertificate) -> Result<PublishReceipt, Error> {
         let status = self.submit_certificate(certificate).await?;
         self.wait(&status.id, Until::Mined, self.receipt_limit).await
+    }
+
+    /// Carries out one call, whatever it is.
+    ///
+    /// # Errors
+    /// What the contract says against it; otherwise as [`Publisher::wait`].
+    pub async fn send(&self, call: &RegistryCall) -> Result<PublishReceipt, Error> {
+        Ok(self.call_encoded(call.data()).await?.receipt)
     }
 
     /// Waits until a block is final, which is when members and clients see what stands in it.
@@ -375,7 +380,10 @@ impl Publisher {
 
     /// Calls the registry once more, whatever was called before.
     async fn call<C: SolCall>(&self, call: &C) -> Result<Sent, Error> {
-        let input = call.abi_encode();
+        self.call_encoded(call.abi_encode()).await
+    }
+
+    async fn call_encoded(&self, input: Vec<u8>) -> Result<Sent, Error> {
         let registry = Some(address_out(self.registry));
         carry_out(&self.outbox, new_id(&input), registry, input.into(), self.receipt_limit).await
     }

@@ -30,6 +30,7 @@ use self::{
 pub(crate) use self::{
     nodes::Nodes,
     probe::{code_hash, has_eip2537, is_registry_code},
+    records::namespace_record,
 };
 use crate::{
     EpochRecord, Error, Fault, NamespaceRecord, Registry, bindings::CommitteeRegistry::activeEpochCall,

@@ -7,8 +7,8 @@ use crate::{EpochRecord, NamespaceRecord, Status};
 /// What `CommitteeRegistry.verify` says of a certificate in the L1 encoding as of unix time `at`, the timestamp of the
 /// block that carries it.
 ///
-/// `epoch` is the one that the certificate names, `None` if there is none; `namespace` likewise, with the rules that were
-/// in force at `at`. The tests give thousands of damaged and forged certificates to this function and to the contract, and
+/// `epoch` is the one that the certificate names, `None` if there is none; `namespace` likewise, as it was at
+/// `at` or read before, with the change that was pending. The tests give thousands of damaged and forged certificates to this function and to the contract, and
 /// the two never differ.
 #[must_use]
 pub fn verdict(
@@ -36,7 +36,7 @@ pub fn verdict(
     }
     let Some(namespace) = namespace else { return Status::UnknownNamespace };
     // In u128, as the contract's words do not overflow.
-    if u128::from(fields.retain_until) < u128::from(at) + u128::from(namespace.min_retention) {
+    if u128::from(fields.retain_until) < u128::from(at) + u128::from(namespace.min_retention_at(at)) {
         return Status::RetentionTooShort;
     }
     if fields.count_signers() < u32::from(parameters.threshold()) {

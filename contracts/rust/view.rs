@@ -8,16 +8,17 @@ use alloy::{
     providers::Provider as _,
     rpc::types::TransactionRequest,
 };
-use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, ProvenKey, PublicKey};
+use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, Namespace, ProvenKey, PublicKey};
 use holdfast_erasure::Parameters;
 
 use crate::{
-    Error, RegistryCall,
+    Error, NamespaceRecord, RegistryCall,
     bindings::CommitteeRegistry::{
         activeEpochCall, delayCall, endpointOfCall, epochCountCall, getEpochCall, governanceCall, guardianCall,
-        keyAccountCall, slotKeysCall, slotsOfCall,
+        keyAccountCall, namespaceOfCall, slotKeysCall, slotsOfCall,
     },
     node::{BlockPoint, Node, address_in, address_out},
+    reader::{Nodes, namespace_record},
 };
 
 /// The limit of one RPC call.
@@ -33,9 +34,9 @@ pub enum Moment {
 }
 
 /// The registry at one block.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RegistryView {
-    node: Node,
+    nodes: Nodes,
     domain: Domain,
     block: BlockPoint,
 }
@@ -84,22 +85,23 @@ pub struct SlotView {
 }
 
 impl RegistryView {
-    /// Connects and chooses the block.
+    /// Connects to one or more nodes, of which two must agree if there are several, and chooses the block.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the URL, [`Error::NoRegistry`], or an L1 error.
-    pub async fn connect(rpc_url: &str, registry: Address, moment: Moment) -> Result<Self, Error> {
-        let node = Node::new(rpc_url, CALL_LIMIT)?;
-        let chain_id = node.chain_id().await?;
+    /// [`Error::Invalid`] for the URLs, [`Error::WrongChain`], [`Error::NoRegistry`], or an L1 error.
+    pub async fn connect<S: AsRef<str>>(urls: &[S], registry: Address, moment: Moment) -> Result<Self, Error> {
+        let nodes = Nodes::new(urls, None, CALL_LIMIT)?;
+        let chain_id = nodes.chain_id(None).await?;
         let tag = match moment {
             Moment::Latest => BlockNumberOrTag::Latest,
             Moment::Finalized => BlockNumberOrTag::Finalized,
         };
-        let block = node.block(tag).await?;
-        if node.code(registry, block.number).await?.is_empty() {
+        let block = nodes.block(chain_id, tag).await?;
+        let view = Self { nodes, domain: Domain { chain_id, registry }, block };
+        if !view.is_contract(registry).await? {
             return Err(Error::NoRegistry { registry, chain_id, block: block.number });
         }
-        Ok(Self { node, domain: Domain { chain_id, registry }, block })
+        Ok(view)
     }
 
     /// Chain and registry.
@@ -126,12 +128,12 @@ impl RegistryView {
     /// An L1 error.
     pub async fn governance(&self) -> Result<Governance, Error> {
         let registry = self.domain.registry;
-        let governance = address_in(self.node.call(registry, &governanceCall {}, self.at()).await?);
+        let governance = address_in(self.nodes.call(registry, governanceCall {}, self.at()).await?);
         Ok(Governance {
             governance,
-            is_contract: !self.node.code(governance, self.block.number).await?.is_empty(),
-            guardian: address_in(self.node.call(registry, &guardianCall {}, self.at()).await?),
-            delay: self.node.call(registry, &delayCall {}, self.at()).await?,
+            is_contract: self.is_contract(governance).await?,
+            guardian: address_in(self.nodes.call(registry, guardianCall {}, self.at()).await?),
+            delay: self.nodes.call(registry, delayCall {}, self.at()).await?,
         })
     }
 
@@ -141,7 +143,7 @@ impl RegistryView {
     /// An L1 error.
     pub async fn key_account(&self, key: &PublicKey) -> Result<Option<Address>, Error> {
         let call = keyAccountCall { keyId: B256::from(*key.id().as_bytes()) };
-        let account = address_in(self.node.call(self.domain.registry, &call, self.at()).await?);
+        let account = address_in(self.nodes.call(self.domain.registry, call, self.at()).await?);
         Ok((account != Address::ZERO).then_some(account))
     }
 
@@ -150,7 +152,7 @@ impl RegistryView {
     /// # Errors
     /// An L1 error.
     pub async fn epoch_count(&self) -> Result<u64, Error> {
-        self.node.call(self.domain.registry, &epochCountCall {}, self.at()).await
+        self.nodes.call(self.domain.registry, epochCountCall {}, self.at()).await
     }
 
     /// The epoch that the next proposal would succeed: the last one that is not cancelled.
@@ -159,7 +161,7 @@ impl RegistryView {
     /// An L1 error.
     pub async fn last_epoch(&self) -> Result<Option<EpochView>, Error> {
         for epoch in (1..=self.epoch_count().await?).rev() {
-            let found = self.node.call(self.domain.registry, &getEpochCall { epoch }, self.at()).await?;
+            let found = self.nodes.call(self.domain.registry, getEpochCall { epoch }, self.at()).await?;
             if !found.cancelled {
                 return self.epoch(epoch).await.map(Some);
             }
@@ -173,18 +175,18 @@ impl RegistryView {
     /// [`Error::UnknownEpoch`], [`Error::BadCommittee`], or an L1 error.
     pub async fn epoch(&self, epoch: u64) -> Result<EpochView, Error> {
         let registry = self.domain.registry;
-        let found = self.node.call(registry, &getEpochCall { epoch }, self.at()).await?;
+        let found = self.nodes.call(registry, getEpochCall { epoch }, self.at()).await?;
         let bad = |reason: String| Error::BadCommittee { epoch, reason };
         let code = Parameters::new(found.originalShards, found.totalShards).map_err(|error| bad(error.to_string()))?;
         let parameters = CommitteeParameters::new(code, found.threshold, found.maxPayload)
             .map_err(|error| bad(error.to_string()))?;
-        let bytes = self.node.call(registry, &slotKeysCall { epoch }, self.at()).await?;
+        let bytes = self.nodes.call(registry, slotKeysCall { epoch }, self.at()).await?;
         let keys = bytes
             .chunks(PublicKey::EIP2537_BYTES)
             .map(PublicKey::from_eip2537)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| bad(error.to_string()))?;
-        let said = self.node.call(registry, &slotsOfCall { epoch }, self.at()).await?;
+        let said = self.nodes.call(registry, slotsOfCall { epoch }, self.at()).await?;
         if said.len() != keys.len() {
             return Err(bad(format!("expected {} slots, got {}", keys.len(), said.len())));
         }
@@ -216,7 +218,7 @@ impl RegistryView {
     /// # Errors
     /// An L1 error.
     pub async fn active_epoch(&self, at: u64) -> Result<Option<u64>, Error> {
-        let epoch = self.node.call(self.domain.registry, &activeEpochCall { atTime: at }, self.at()).await?;
+        let epoch = self.nodes.call(self.domain.registry, activeEpochCall { atTime: at }, self.at()).await?;
         Ok((epoch != 0).then_some(epoch))
     }
 
@@ -229,9 +231,12 @@ impl RegistryView {
             .from(address_out(from))
             .to(address_out(self.domain.registry))
             .input(call.data().into());
-        let provider = self.node.provider();
-        self.node.limited(call.function(), async { provider.call(request).block(self.at()).await }).await?;
-        Ok(())
+        let (what, block) = (call.function(), self.at());
+        let run = move |node: Node| {
+            let request = request.clone();
+            async move { node.limited(what, async { node.provider().call(request).block(block).await }).await }
+        };
+        self.nodes.run(what, run).await.map(drop)
     }
 
     /// A key as its account has registered it; the zero account where nobody has.
@@ -240,13 +245,28 @@ impl RegistryView {
     /// An L1 error.
     pub async fn slot(&self, key: &PublicKey) -> Result<SlotView, Error> {
         let key_id = B256::from(*key.id().as_bytes());
-        let said = self.node.call(self.domain.registry, &endpointOfCall { keyId: key_id }, self.at()).await?;
+        let said = self.nodes.call(self.domain.registry, endpointOfCall { keyId: key_id }, self.at()).await?;
         let account = self.key_account(key).await?.unwrap_or(Address::ZERO);
         Ok(SlotView { key: *key, account, endpoint: said.endpoint, tls_pin: pin(said.tlsPin) })
     }
 
+    /// The rules of a namespace; `None` where there is none of that id.
+    ///
+    /// # Errors
+    /// An L1 error.
+    pub async fn namespace(&self, namespace: &Namespace) -> Result<Option<NamespaceRecord>, Error> {
+        let call = namespaceOfCall { namespace: B256::from(namespace.to_bytes()) };
+        Ok(namespace_record(self.nodes.call(self.domain.registry, call, self.at()).await?))
+    }
+
+    async fn is_contract(&self, address: Address) -> Result<bool, Error> {
+        let block = self.at();
+        let code = self.nodes.ask("eth_getCode", move |node| async move { node.code_at(address, block).await });
+        Ok(!code.await?.is_empty())
+    }
+
     fn at(&self) -> BlockId {
-        BlockId::number(self.block.number)
+        self.block.id()
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a publisher is asked to do, and how far it has come.
 
-use holdfast_certificate::VerifiedCertificate;
 use holdfast_erasure::Digest;
 
 use crate::{Error, PublishReceipt};
@@ -66,9 +65,4 @@ impl JobStatus {
     pub fn is_finished(&self) -> bool {
         matches!(self.state, JobState::Finalized | JobState::Failed)
     }
-}
-
-/// The job id of a certificate: its statement's EIP-712 digest, whoever signed it.
-pub(super) fn certificate_id(certificate: &VerifiedCertificate, domain: &holdfast_certificate::Domain) -> Digest {
-    Digest::from(*certificate.digest(domain).as_bytes())
 }

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use alloy::sol_types::SolCall as _;
-use holdfast_certificate::VerifiedCertificate;
+use holdfast_certificate::{VerifiedCertificate, VerifiedCheckpoint};
 use holdfast_erasure::Digest;
 
 use super::{
     Publisher,
-    job::{Job, JobStatus, Until, certificate_id},
+    job::{Job, JobStatus, Until},
 };
-use crate::{Error, PublishReceipt, bindings::CommitteeRegistry::publishCall, node::address_out};
+use crate::{
+    Error, PublishReceipt,
+    bindings::CommitteeRegistry::{publishCall, publishCheckpointCall},
+    node::address_out,
+};
 
 impl Publisher {
     /// Takes in a job and returns. With a journal it is on disk then, and will be carried out.
@@ -28,7 +32,17 @@ impl Publisher {
     /// As [`Publisher::submit`].
     pub async fn submit_certificate(&self, certificate: &VerifiedCertificate) -> Result<JobStatus, Error> {
         let call = publishCall { certificate: certificate.encode_l1().into() };
-        let id = certificate_id(certificate, &self.domain());
+        let id = Digest::from(*certificate.digest(&self.domain()).as_bytes());
+        self.submit(Job { id, call: call.abi_encode() }).await
+    }
+
+    /// [`Publisher::submit_certificate`] for a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Publisher::submit`].
+    pub async fn submit_checkpoint(&self, checkpoint: &VerifiedCheckpoint) -> Result<JobStatus, Error> {
+        let call = publishCheckpointCall { checkpoint: checkpoint.encode_l1().into() };
+        let id = Digest::from(*checkpoint.digest(&self.domain()).as_bytes());
         self.submit(Job { id, call: call.abi_encode() }).await
     }
 

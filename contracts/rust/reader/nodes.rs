@@ -159,10 +159,23 @@ impl Nodes {
         C: SolCall + Clone + Send + Sync + 'static,
         C::Return: Clone + PartialEq + Debug + Send + Sync + 'static,
     {
-        let asked = self.ask(function_name(C::SIGNATURE), move |node| {
+        let question = move |node: Node| {
             let call = call.clone();
+            async move { node.call(to, &call, block).await }
+        };
+        self.run(function_name(C::SIGNATURE), question).await
+    }
+
+    /// [`Nodes::ask`] of something that contracts run: a revert is an answer too, on which enough nodes must agree.
+    pub(crate) async fn run<T, F>(&self, what: &'static str, question: impl Fn(Node) -> F) -> Result<T, Error>
+    where
+        T: Clone + PartialEq + Debug + Send + Sync + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let asked = self.ask(what, move |node| {
+            let answer = question(node);
             async move {
-                match node.call(to, &call, block).await {
+                match answer.await {
                     Ok(returned) => Ok(Outcome::Returned(returned)),
                     Err(error @ (Error::Reverted { .. } | Error::UnknownEpoch { .. } | Error::NotAvailable { .. })) => {
                         Ok(Outcome::Reverted(error))

@@ -13,7 +13,9 @@ use super::{
 };
 use crate::{
     Endpoint, EpochRecord, Error, NamespaceRecord,
-    bindings::CommitteeRegistry::{Epoch, epochCountCall, getEpochCall, namespaceOfCall, slotKeysCall, slotsOfCall},
+    bindings::CommitteeRegistry::{
+        Epoch, NamespaceInfo, epochCountCall, getEpochCall, namespaceOfCall, slotKeysCall, slotsOfCall,
+    },
     node::{BlockPoint, address_in, address_out},
 };
 
@@ -99,17 +101,19 @@ impl Record for Namespace {
         _held: Option<Self::Value>,
     ) -> Result<Option<Self::Value>, Error> {
         let found = registry.call(namespaceOfCall { namespace: B256::from(self.to_bytes()) }, block).await?;
-        if found.owner == address_out(Address::ZERO) {
-            return Ok(None);
-        }
-        Ok(Some(NamespaceRecord {
-            owner: address_in(found.owner),
-            dispersers: found.dispersers.into_iter().map(address_in).collect(),
-            min_retention: found.minRetention,
-            next_min_retention: (found.nextFrom != 0).then_some((found.nextMinRetention, found.nextFrom)),
-            hold_until: found.holdUntil,
-        }))
+        Ok(namespace_record(found))
     }
+}
+
+/// A namespace as the contract gives it; without an owner there is none.
+pub(crate) fn namespace_record(found: NamespaceInfo) -> Option<NamespaceRecord> {
+    (found.owner != address_out(Address::ZERO)).then(|| NamespaceRecord {
+        owner: address_in(found.owner),
+        dispersers: found.dispersers.into_iter().map(address_in).collect(),
+        min_retention: found.minRetention,
+        next_min_retention: (found.nextFrom != 0).then_some((found.nextMinRetention, found.nextFrom)),
+        hold_until: found.holdUntil,
+    })
 }
 
 /// The number of epochs at the block. With it, epochs that are made up cost no call.
