@@ -3,23 +3,29 @@
 mod checkpoint;
 mod subject;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, time::Duration};
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use holdfast_certificate::Certificate;
-use holdfast_contracts::Status;
+use holdfast_contracts::{Status, Until};
 use serde::Serialize;
 
 use crate::{
     config::Config,
     exit::{Exit, fail},
-    output::{Output, human_bytes},
+    output::{Output, human_bytes, progress},
     times::{human_time, now, parse_time},
 };
 use checkpoint::{CheckpointArgs, ProveArgs};
 use subject::Subject;
 
 pub(crate) use subject::Verified;
+
+/// How long a publication is waited for: ten blocks of Ethereum. It goes on when the same command is given again.
+const MINED_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long finality is waited for: four times what Ethereum takes.
+const FINAL_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Look at certificates and checkpoints, verify and publish them; make checkpoints over many blobs.
 #[derive(Debug, Subcommand)]
@@ -46,10 +52,16 @@ pub(crate) enum Cert {
     },
     /// Publish a certificate or checkpoint: the registry verifies it in a transaction and emits an event.
     ///
-    /// Example: holdfast cert publish batch.cert
+    /// Given again, also after it was interrupted, this goes on with the same publication and does not publish twice: what
+    /// is sent stands in the folder l1_journal of the configuration.
+    ///
+    /// Example: holdfast cert publish batch.cert --wait finalized
     Publish {
         /// A file, or the certificate's bytes in hex.
         certificate: String,
+        /// What to wait for: a block, which a reorganisation can still undo, or a final one.
+        #[arg(long, value_name = "UNTIL", default_value = "mined")]
+        wait: Wait,
     },
     /// Have the committee sign one checkpoint over many blobs, which L1 verifies once for all of them.
     ///
@@ -59,6 +71,22 @@ pub(crate) enum Cert {
     ///
     /// Example: holdfast cert prove BLOB_ID --checkpoint day.checkpoint --ids day.ids
     Prove(ProveArgs),
+}
+
+/// How far to wait for a publication.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Wait {
+    Mined,
+    Finalized,
+}
+
+impl From<Wait> for Until {
+    fn from(wait: Wait) -> Self {
+        match wait {
+            Wait::Mined => Self::Mined,
+            Wait::Finalized => Self::Finalized,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -115,7 +143,7 @@ pub(crate) async fn run(command: Cert, config: Option<&Path>, output: Output) ->
             let subject = Subject::read(&certificate)?;
             verify(&subject, at, on_chain, &Config::load(config)?, output).await
         }
-        Cert::Publish { certificate } => {
+        Cert::Publish { certificate, wait } => {
             let subject = Subject::read(&certificate)?;
             let config = Config::load(config)?;
             let committee = config.registry().await?.epoch(subject.epoch()).await?.committee.clone();
@@ -123,7 +151,7 @@ pub(crate) async fn run(command: Cert, config: Option<&Path>, output: Output) ->
                 Ok(verified) => verified,
                 Err(error) => return fail(Exit::Verification, format!("not genuine: {error}")),
             };
-            output.print(&publish(&config, &verified).await?, ToString::to_string)
+            output.print(&publish(&config, &verified, wait.into()).await?, ToString::to_string)
         }
         Cert::Checkpoint(args) => checkpoint::make(&args, config, output).await,
         Cert::Prove(args) => checkpoint::prove(&args, config, output).await,
@@ -131,12 +159,17 @@ pub(crate) async fn run(command: Cert, config: Option<&Path>, output: Output) ->
 }
 
 /// Publishes a certificate or checkpoint from the configured account.
-pub(crate) async fn publish(config: &Config, verified: &Verified) -> anyhow::Result<Published> {
+pub(crate) async fn publish(config: &Config, verified: &Verified, until: Until) -> anyhow::Result<Published> {
     let publisher = config.publisher().await?;
-    let receipt = match verified {
-        Verified::Certificate(certificate) => publisher.publish(certificate).await?,
-        Verified::Checkpoint(certificate) => publisher.publish_checkpoint(certificate).await?,
+    let job = match verified {
+        Verified::Certificate(certificate) => publisher.submit_certificate(certificate).await?,
+        Verified::Checkpoint(certificate) => publisher.submit_checkpoint(certificate).await?,
     };
+    let mut receipt = publisher.wait(&job.id, Until::Mined, MINED_LIMIT).await?;
+    if until == Until::Finalized {
+        progress(format!("in block {}; waiting until that is final", receipt.block));
+        receipt = publisher.wait(&job.id, Until::Finalized, FINAL_LIMIT).await?;
+    }
     Ok(Published { transaction: receipt.tx_hash.to_string(), block: receipt.block, gas_used: receipt.gas_used })
 }
 

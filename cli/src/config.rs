@@ -20,6 +20,7 @@ use holdfast_erasure::Digest;
 use serde::Deserialize;
 
 use crate::{
+    account::{AccountFiles, L1Account},
     exit::{Exit, fail},
     files,
 };
@@ -31,8 +32,20 @@ const FILE_VARIABLE: &str = "HOLDFAST_CONFIG";
 const DEFAULT_FILE: &str = "holdfast.toml";
 
 /// The settings, each also a variable: `HOLDFAST_NAMESPACE`, `HOLDFAST_L1_RPC_URL`, ...
-const KEYS: [&str; 7] =
-    ["namespace", "disperser_key_file", "l1_key_file", "committee_file", "l1.rpc_url", "l1.registry", "l1.code_hash"];
+const KEYS: [&str; 9] = [
+    "namespace",
+    "disperser_key_file",
+    "l1_key_file",
+    "l1_password_file",
+    "l1_journal",
+    "committee_file",
+    "l1.rpc_url",
+    "l1.registry",
+    "l1.code_hash",
+];
+
+/// Where what was sent to L1 is kept, unless the configuration says otherwise.
+const DEFAULT_JOURNAL: &str = "holdfast-journal";
 
 /// Where L1 is, on the command line; goes over the configuration.
 #[derive(Debug, Default, Args)]
@@ -52,6 +65,8 @@ pub(crate) struct Config {
     namespace: Option<Namespace>,
     disperser_key_file: Option<PathBuf>,
     l1_key_file: Option<PathBuf>,
+    l1_password_file: Option<PathBuf>,
+    l1_journal: Option<PathBuf>,
     committee_file: Option<PathBuf>,
     l1: Option<L1>,
     #[serde(skip)]
@@ -118,9 +133,8 @@ impl Config {
     /// The registry at one block of L1, with accounts.
     pub(crate) async fn view(&self, moment: Moment) -> anyhow::Result<RegistryView> {
         let l1 = self.l1()?;
-        RegistryView::connect(l1.rpc_url.first(), l1.registry, moment)
-            .await
-            .with_context(|| format!("L1 at {}", l1.rpc_url))
+        let view = RegistryView::connect(l1.rpc_url.as_slice(), l1.registry, moment).await;
+        view.with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
     /// The registry on L1 or in a file.
@@ -148,14 +162,53 @@ impl Config {
         connected.with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
-    /// Sends transactions to the registry, from the account in `l1_key_file`.
-    pub(crate) async fn publisher(&self) -> anyhow::Result<Publisher> {
+    /// The nodes and the registry, where they are configured.
+    pub(crate) fn l1_parts(&self) -> Option<(&RpcUrls, Address)> {
+        self.l1.as_ref().map(|l1| (&l1.rpc_url, l1.registry))
+    }
+
+    /// The namespace to work on: the one given, else the configured one.
+    pub(crate) fn namespace(&self, given: Option<Namespace>) -> anyhow::Result<Namespace> {
+        match given.or(self.namespace) {
+            Some(namespace) => Ok(namespace),
+            None => fail(Exit::Usage, "no namespace: give --namespace, or set namespace in the configuration"),
+        }
+    }
+
+    /// The account in the files given, or else in the configured `l1_key_file`, that writes to the configured registry.
+    pub(crate) fn account(&self, given: Option<AccountFiles>) -> anyhow::Result<L1Account> {
         let l1 = self.l1()?;
-        let Some(file) = &self.l1_key_file else {
-            return fail(Exit::Usage, "no L1 account is configured: set l1_key_file (a secp256k1 key in hex)");
+        Ok(L1Account {
+            rpc_url: l1.rpc_url.clone(),
+            registry: l1.registry,
+            account: self.account_files(given)?.open()?,
+            journal: self.journal(),
+        })
+    }
+
+    /// The files given, or else the configured ones.
+    pub(crate) fn account_files(&self, given: Option<AccountFiles>) -> anyhow::Result<AccountFiles> {
+        let configured = || {
+            let key = self.base.join(self.l1_key_file.as_ref()?);
+            Some(AccountFiles { key, password: self.l1_password_file.as_ref().map(|file| self.base.join(file)) })
         };
-        let key = read_key(&self.base.join(file))?;
-        Publisher::connect(l1.rpc_url.first(), l1.registry, &key).await.with_context(|| format!("L1 at {}", l1.rpc_url))
+        match given.or_else(configured) {
+            Some(files) => Ok(files),
+            None => fail(
+                Exit::Usage,
+                "no L1 account is configured: set l1_key_file (a secp256k1 key in hex, or a keystore with l1_password_file)",
+            ),
+        }
+    }
+
+    /// The folder in which what was sent to L1 is kept.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.base.join(self.l1_journal.as_deref().unwrap_or(Path::new(DEFAULT_JOURNAL)))
+    }
+
+    /// Sends transactions to the registry, from the configured account.
+    pub(crate) async fn publisher(&self) -> anyhow::Result<Publisher> {
+        self.account(None)?.publisher().await
     }
 
     fn l1(&self) -> anyhow::Result<&L1> {
@@ -174,9 +227,7 @@ impl Config {
 
     /// A client that also disperses, for `namespace` or else the configured one.
     pub(crate) async fn disperser(&self, namespace: Option<Namespace>) -> anyhow::Result<Client> {
-        let Some(namespace) = namespace.or(self.namespace) else {
-            return fail(Exit::Usage, "no namespace: give --namespace, or set namespace in the configuration");
-        };
+        let namespace = self.namespace(namespace)?;
         let Some(file) = &self.disperser_key_file else {
             return fail(
                 Exit::Usage,
@@ -201,7 +252,7 @@ pub(crate) fn read_committee_file(path: &Path) -> anyhow::Result<CommitteeFile> 
     }
 }
 
-fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
+pub(crate) fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
     let text = files::read_text(path)?;
     let mut key = [0; 32];
     match hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key) {

@@ -101,7 +101,7 @@ pub(crate) fn unlock(keystore: &Path, password_file: &Path) -> anyhow::Result<Se
     }
 }
 
-fn read_keystore(path: &Path) -> anyhow::Result<Keystore> {
+pub(crate) fn read_keystore(path: &Path) -> anyhow::Result<Keystore> {
     match serde_json::from_slice(&files::read(path)?) {
         Ok(keystore) => Ok(keystore),
         Err(error) => fail(Exit::Usage, format!("{} is not an ERC-2335 keystore: {error}", path.display())),

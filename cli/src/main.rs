@@ -1,5 +1,6 @@
 //! The `holdfast` command: one binary, a file per subcommand.
 
+mod account;
 mod cert;
 mod committee;
 mod config;
@@ -9,7 +10,9 @@ mod exit;
 mod files;
 mod get;
 mod keys;
+mod l1;
 mod member;
+mod namespace;
 mod output;
 mod put;
 mod safe;
@@ -55,6 +58,10 @@ enum Command {
     #[command(subcommand)]
     Committee(committee::Committee),
     #[command(subcommand)]
+    Namespace(namespace::NamespaceCommand),
+    #[command(subcommand)]
+    L1(l1::L1),
+    #[command(subcommand)]
     Member(member::Member),
     /// Disperse a file and print its certificate.
     ///
@@ -92,6 +99,8 @@ fn main() -> ExitCode {
             Command::Devnet(command) => devnet::run(command, output).await,
             Command::Keys(command) => keys::run(command, output),
             Command::Committee(command) => committee::run(command, config, output).await,
+            Command::Namespace(command) => namespace::run(command, config, output).await,
+            Command::L1(command) => l1::run(command, config, output).await,
             Command::Member(command) => member::run(command, config, output).await,
             Command::Put(args) => put::run(&args, config, output).await,
             Command::Get(args) => get::run(&args, config, output).await,

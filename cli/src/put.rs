@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use holdfast_certificate::Namespace;
 use holdfast_client::{DisperseOptions, Dispersed};
+use holdfast_contracts::Until;
 use holdfast_erasure::Dispersal;
 use serde::Serialize;
 
@@ -102,7 +103,7 @@ pub(crate) async fn run(args: &PutArgs, config: Option<&std::path::Path>, output
         files::write(path, &encoded)?;
     }
     let published = if args.publish {
-        Some(cert::publish(&config, &cert::Verified::Certificate(Box::new(certificate))).await?)
+        Some(cert::publish(&config, &cert::Verified::Certificate(Box::new(certificate)), Until::Mined).await?)
     } else {
         None
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use holdfast_certificate::{CheckpointCertificate, CheckpointProof, Namespace};
 use holdfast_client::Checkpointed;
-use holdfast_contracts::Status;
+use holdfast_contracts::{Status, Until};
 use holdfast_erasure::BlobId;
 use serde::Serialize;
 
@@ -120,7 +120,7 @@ pub(super) async fn make(args: &CheckpointArgs, config: Option<&Path>, output: O
     }
     let domain = config.registry().await?.domain();
     let published = match args.publish {
-        true => Some(publish(&config, &Verified::Checkpoint(Box::new(certificate))).await?),
+        true => Some(publish(&config, &Verified::Checkpoint(Box::new(certificate)), Until::Mined).await?),
         false => None,
     };
     let checkpoint = certificate.checkpoint;

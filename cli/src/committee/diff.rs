@@ -132,7 +132,9 @@ pub(super) fn notes(before: Option<Numbers>, after: Numbers, slots: &[SlotChange
             ));
         }
         if slot.endpoint.as_deref() == Some("") {
-            notes.push(format!("{name} has no endpoint on L1: its account calls setEndpoint"));
+            notes.push(format!(
+                "{name} has no endpoint on L1: its account runs `holdfast l1 endpoint set --keystore FILE --url URL`"
+            ));
         }
     }
     notes

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use holdfast_certificate::{CheckpointProof, VerifiedCertificate};
 use holdfast_client::Client;
-use holdfast_contracts::Status;
+use holdfast_contracts::{Status, Until};
 use holdfast_erasure::BlobId;
 
 use super::report::{Outcome, Report};
@@ -23,7 +23,8 @@ pub(super) async fn checkpoint(
             let ids: Vec<BlobId> = certificates.iter().map(|it| it.statement.blob.id()).collect();
             let retain_until = certificates.iter().map(|it| it.statement.retain_until).min().unwrap_or_default();
             let signed = client.checkpoint(None, &ids, retain_until).await?;
-            let published = cert::publish(config, &Verified::Checkpoint(Box::new(signed.certificate))).await?;
+            let published =
+                cert::publish(config, &Verified::Checkpoint(Box::new(signed.certificate)), Until::Mined).await?;
             let chain = config.chain().await?;
             let mut proof_bytes = 0;
             for id in &ids {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clap::Args;
 use holdfast_certificate::VerifiedCertificate;
 use holdfast_client::{Client, DisperseOptions, Error, MemberFailure, RetrieveOptions, Retrieved};
-use holdfast_contracts::Status;
+use holdfast_contracts::{Status, Until};
 use holdfast_erasure::Dispersal;
 use report::{Outcome, Report};
 
@@ -162,7 +162,8 @@ async fn verify(config: &Config, certificates: &[&VerifiedCertificate], report: 
                     refused == Status::BadSignature,
                     "a forged retention date gave {refused}, expected BAD_SIGNATURE"
                 );
-                let published = cert::publish(config, &cert::Verified::Certificate(Box::new(**certificate))).await?;
+                let published =
+                    cert::publish(config, &cert::Verified::Certificate(Box::new(**certificate)), Until::Mined).await?;
                 let result = format!(
                     "{status}; published in block {}, {} gas; retention forged: {refused}",
                     published.block, published.gas_used

@@ -64,3 +64,14 @@ fn what_only_l1_can_answer_needs_an_l1() {
     devnet.run(&["cert", "verify", &certificate, "--on-chain"]).fails(2, &["no L1 is configured", "rpc_url"]);
     devnet.run(&["cert", "publish", &certificate]).fails(2, &["no L1 is configured"]);
 }
+
+#[test]
+fn a_certificate_that_is_published_again_is_not_doubled() {
+    let devnet = Devnet::up(&[]);
+    let certificate = devnet.put("once", b"once and for all", &[]);
+    let first = devnet.run(&["--json", "cert", "publish", &certificate, "--wait", "finalized"]).ok().json();
+    let again = devnet.run(&["--json", "cert", "publish", &certificate]).ok().json();
+    assert_eq!(first, again);
+    let other = devnet.run(&["--json", "cert", "publish", &devnet.put("other", b"another", &[])]).ok().json();
+    assert_ne!(first["transaction"], other["transaction"]);
+}

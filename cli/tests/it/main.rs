@@ -8,6 +8,8 @@ mod configuration;
 mod demo;
 mod devnet;
 mod keys;
+mod l1;
 mod member;
+mod namespaces;
 mod quorum;
 mod support;

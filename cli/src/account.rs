@@ -1,0 +1,94 @@
+//! The L1 account that signs here, as the configuration or the command line names it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use holdfast_certificate::Address;
+use holdfast_contracts::{Account, PublishReceipt, Publisher, PublisherOptions, RegistryCall, RpcUrls};
+
+use crate::{
+    config::read_key,
+    exit::{Exit, fail, of_dry_run},
+    files,
+};
+
+/// Which account signs, on the command line.
+#[derive(Debug, Default, Args)]
+pub(crate) struct AccountArgs {
+    /// File with the account's secp256k1 key: 32 bytes in hex, or a keystore as geth and Foundry write; the configured
+    /// l1_key_file if absent.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// File with that keystore's password.
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    key_password_file: Option<PathBuf>,
+}
+
+/// The files of an account.
+#[derive(Debug, Clone)]
+pub(crate) struct AccountFiles {
+    pub(crate) key: PathBuf,
+    pub(crate) password: Option<PathBuf>,
+}
+
+impl AccountArgs {
+    pub(crate) fn files(&self) -> Option<AccountFiles> {
+        self.key_file.clone().map(|key| AccountFiles { key, password: self.key_password_file.clone() })
+    }
+}
+
+impl AccountFiles {
+    /// The account of a key in hex, or in a keystore.
+    pub(crate) fn open(&self) -> anyhow::Result<Account> {
+        let text = files::read_text(&self.key)?;
+        let account = match (text.trim_start().starts_with('{'), &self.password) {
+            (true, Some(password)) => Account::from_keystore(&text, &files::password(password)?),
+            (true, None) => {
+                return fail(
+                    Exit::Usage,
+                    format!("{} is a keystore: name the file with its password too", self.key.display()),
+                );
+            }
+            (false, _) => Account::from_key(&read_key(&self.key)?),
+        };
+        account.with_context(|| format!("account key {}", self.key.display()))
+    }
+}
+
+/// An account, and where it writes.
+#[derive(Debug)]
+pub(crate) struct L1Account {
+    pub(crate) rpc_url: RpcUrls,
+    pub(crate) registry: Address,
+    pub(crate) account: Account,
+    pub(crate) journal: PathBuf,
+}
+
+impl L1Account {
+    pub(crate) fn address(&self) -> Address {
+        self.account.address()
+    }
+
+    /// A publisher with the account's journal.
+    pub(crate) async fn publisher(&self) -> anyhow::Result<Publisher> {
+        let options = options(&self.journal);
+        let node = self.rpc_url.first();
+        let publisher = Publisher::connect_account(node, self.registry, self.account.clone(), options).await;
+        publisher.with_context(|| format!("L1 at {}", RpcUrls::from(node)))
+    }
+
+    /// Sends one call; a refusal in the dry run or in the block has the exit code of a refusal.
+    pub(crate) async fn send(&self, call: &RegistryCall) -> anyhow::Result<PublishReceipt> {
+        match self.publisher().await?.send(call).await {
+            Ok(receipt) => Ok(receipt),
+            Err(error) => fail(of_dry_run(&error), format!("the registry refuses this: {error}")),
+        }
+    }
+}
+
+/// How this program sends: every job is in the journal before it leaves, so that a command that was killed and is given
+/// again goes on with it.
+pub(crate) fn options(journal: &Path) -> PublisherOptions {
+    PublisherOptions { journal: Some(journal.to_owned()), ..PublisherOptions::default() }
+}
