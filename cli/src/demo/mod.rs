@@ -1,6 +1,8 @@
 //! `holdfast demo`: the main job from end to end, with members dying and lying.
 
 mod checkpoint;
+mod governance;
+mod opening;
 mod report;
 
 use std::{path::PathBuf, time::Instant};
@@ -98,11 +100,13 @@ async fn steps(layout: &Layout, mut state: State, payload: &Bytes, report: &mut 
     let by_payload = disperse(&client, payload, Dispersal::ByPayload, "put by payload", report).await?;
     verify(&config, &[&by_shard, &by_payload], report).await?;
     checkpoint::checkpoint(&config, &client, &[&by_shard, &by_payload], report).await?;
+    opening::open(&config.chain().await?, payload, &by_payload, report).await?;
     lie_and_damage(layout, &mut state, &client, payload, &by_shard, report).await?;
     let killed = kill_five(layout, &mut state, &client, payload, &[&by_shard, &by_payload], report).await?;
     put_fails(&client, payload, report).await?;
     restart(layout, &mut state, &client, &killed, &[&by_shard, &by_payload], report).await?;
     repair(&client, payload, &by_shard, report).await?;
+    governance::govern(&config, &client, &by_shard, report).await?;
     client.close().await;
     Ok(())
 }

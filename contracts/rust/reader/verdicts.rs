@@ -1,13 +1,19 @@
 //! What the registry itself says of certificates: `eth_call`s at the newest block, which change nothing.
 
-use alloy::{eips::BlockNumberOrTag, primitives::B256, sol_types::SolCall};
+use alloy::{
+    eips::BlockNumberOrTag,
+    primitives::{B256, U256},
+    sol_types::SolCall,
+};
 use holdfast_certificate::{Certificate, CheckpointCertificate, CheckpointProof};
-use holdfast_erasure::BlobId;
+use holdfast_erasure::{Blob, BlobId, Digest, LEAF_BYTES, Opening};
 
 use super::ChainRegistry;
 use crate::{
     Error, Status,
-    bindings::CommitteeRegistry::{verifyCall, verifyCheckpointCall, verifyInCheckpointCall},
+    bindings::CommitteeRegistry::{
+        self as abi, openPayloadCall, verifyCall, verifyCheckpointCall, verifyInCheckpointCall,
+    },
 };
 
 impl ChainRegistry {
@@ -47,6 +53,34 @@ impl ChainRegistry {
         let (blob_id, proof) = (B256::from(*blob.as_bytes()), proof.encode());
         self.status(at, |at_time| verifyInCheckpointCall { blobId: blob_id, proof: proof.into(), atTime: at_time })
             .await
+    }
+
+    /// Whether the registry takes an opening of an original shard's leaf as what the blob commits to at that place.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a blob with impossible parameters; otherwise an L1 error.
+    pub async fn open_payload(&self, blob: &Blob, opening: &Opening) -> Result<bool, Error> {
+        let word = |digest: &Digest| B256::from(*digest.as_bytes());
+        let parameters =
+            blob.parameters().map_err(|error| Error::Invalid { what: "blob", reason: error.to_string() })?;
+        let shard_length = parameters.shard_length(blob.payload_length) as u64;
+        let offset = u64::from(opening.index.get()) * shard_length + u64::from(opening.leaf_number) * LEAF_BYTES as u64;
+        let call = openPayloadCall {
+            blobId: B256::from(*blob.id().as_bytes()),
+            blob: abi::Blob {
+                payloadLength: blob.payload_length,
+                payloadDigest: word(&blob.payload_digest),
+                originalShards: blob.original_shards,
+                totalShards: blob.total_shards,
+                shardsRoot: word(&blob.shards_root),
+                fingerprintsHash: word(&blob.fingerprints_hash),
+            },
+            offset: U256::from(offset),
+            leaf: opening.leaf.to_vec().into(),
+            path: opening.leaf_path.iter().chain(&opening.shard_path).map(word).collect(),
+        };
+        let newest = self.nodes.block(self.domain.chain_id, BlockNumberOrTag::Latest).await?;
+        self.nodes.call(self.domain.registry, call, newest.id()).await
     }
 
     async fn status<C>(&self, at: Option<u64>, call: impl FnOnce(u64) -> C) -> Result<Status, Error>
