@@ -15,6 +15,8 @@ use crate::{
 const CERTIFICATE_BYTES: u16 = 209;
 /// Members of the largest committee with a row for every choice; larger ones get every second, third, ... choice.
 const EVERY_CHOICE: u16 = 20;
+/// Members of the largest committee that a registry takes: its keys are one contract's code.
+pub(super) const MAX_MEMBERS_ON_L1: u16 = 94;
 /// The sizes whose defaults the protocol names.
 const NAMED: [u16; 7] = [4, 5, 6, 7, 10, 13, 20];
 
@@ -50,8 +52,18 @@ pub(crate) struct Choice {
     /// Honest members with which every certified payload is readable, whatever the others do.
     pub(crate) honest_needed: u16,
     certificate_bytes: u16,
-    gas_all_signed: u64,
-    gas_threshold_signed: u64,
+    /// What L1 takes for `verify` and `publish`; absent where no registry takes so many members.
+    gas: Option<ChoiceGas>,
+}
+
+/// Estimated gas of whole transactions with one certificate, when all have signed and when `t` have.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChoiceGas {
+    verify_all_signed: u64,
+    verify_threshold_signed: u64,
+    publish_all_signed: u64,
+    publish_threshold_signed: u64,
 }
 
 #[derive(Serialize)]
@@ -62,6 +74,10 @@ struct Plan {
     default_original_shards: u16,
     /// Whether the protocol names the default of this size, or it follows from the same rule.
     default_is_named: bool,
+    /// Estimated gas of a key's registration, once for each member.
+    gas_register_key: u64,
+    /// Estimated gas of proposing the epoch; absent where no registry takes so many members.
+    gas_propose_epoch: Option<u64>,
     choices: Vec<Choice>,
 }
 
@@ -104,8 +120,12 @@ pub(crate) fn choice(n: u16, t: u16, k: u16) -> Choice {
         colluders_to_withhold: t - k + 1,
         honest_needed: n - t + k,
         certificate_bytes: CERTIFICATE_BYTES + n.div_ceil(8),
-        gas_all_signed: gas::of_publication(n, 0),
-        gas_threshold_signed: gas::of_publication(n, n - t),
+        gas: (n <= MAX_MEMBERS_ON_L1).then(|| ChoiceGas {
+            verify_all_signed: gas::of_verification(0),
+            verify_threshold_signed: gas::of_verification(n - t),
+            publish_all_signed: gas::of_publication(0),
+            publish_threshold_signed: gas::of_publication(n - t),
+        }),
     }
 }
 
@@ -144,6 +164,8 @@ pub(crate) fn run(args: &PlanArgs, output: Output) -> anyhow::Result<()> {
         default_threshold,
         default_original_shards,
         default_is_named: NAMED.contains(&n),
+        gas_register_key: gas::REGISTER_KEY,
+        gas_propose_epoch: (n <= MAX_MEMBERS_ON_L1).then(|| gas::of_proposal(n)),
         choices: choices.into_iter().map(|(t, k)| choice(n, t, k)).collect(),
     };
     output.print(&plan, text)
@@ -159,14 +181,15 @@ fn text(plan: &Plan) -> String {
             "collude to withhold t-k+1",
             "honest needed n-t+k",
             "certificate",
-            "gas, all signed",
-            "gas, t signed",
+            "publish gas, all signed",
+            "publish gas, t signed",
             "",
         ]
         .map(str::to_owned)
         .to_vec(),
     ];
     for choice in &plan.choices {
+        let gas = |of: fn(&ChoiceGas) -> u64| choice.gas.as_ref().map_or("-".to_owned(), |gas| of(gas).to_string());
         rows.push(vec![
             choice.threshold.to_string(),
             choice.original_shards.to_string(),
@@ -175,8 +198,8 @@ fn text(plan: &Plan) -> String {
             choice.colluders_to_withhold.to_string(),
             choice.honest_needed.to_string(),
             format!("{} B", choice.certificate_bytes),
-            choice.gas_all_signed.to_string(),
-            choice.gas_threshold_signed.to_string(),
+            gas(|gas| gas.publish_all_signed),
+            gas(|gas| gas.publish_threshold_signed),
             if choice.is_default { "default".to_owned() } else { String::new() },
         ]);
     }
@@ -185,10 +208,17 @@ fn text(plan: &Plan) -> String {
     } else {
         "The protocol names no default for this size; this one follows from the same rule"
     };
+    let on_l1 = plan.gas_propose_epoch.map_or_else(
+        || format!("A registry on L1 takes at most {MAX_MEMBERS_ON_L1} members: this committee is one without L1."),
+        |propose| {
+            let key = plan.gas_register_key;
+            format!("On L1, proposing the epoch costs about {propose} gas, and each member's key {key} once.")
+        },
+    );
     format!(
         "{}\n{why}: a seventh of the members, rounded up, may be down for writes.\n\
          How many must be honest matters more, since a rollup that cannot write falls back to L1.\n\
-         By shard, a disperser sends as much as is stored; by payload, {} times the payload.",
+         By shard, a disperser sends as much as is stored; by payload, {} times the payload.\n{on_l1}",
         table(&rows),
         plan.members
     )
