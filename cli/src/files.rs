@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use clap::Args;
 
 use crate::exit::{Exit, fail};
 
@@ -29,6 +30,28 @@ pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
 /// A password: the file's text without the newline at its end.
 pub(crate) fn password(path: &Path) -> anyhow::Result<String> {
     Ok(read_text(path)?.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// How a command treats a result file that exists.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Replace {
+    /// Replace the file that is written where it exists.
+    #[arg(long)]
+    force: bool,
+}
+
+impl Replace {
+    /// Refuses a file that exists, unless it may be replaced. Guards against a slip, before any work is done, and not
+    /// against another process that makes the file in between.
+    pub(crate) fn check(self, path: &Path) -> anyhow::Result<()> {
+        if !self.force && path.symlink_metadata().is_ok() {
+            return fail(
+                Exit::Unsafe,
+                format!("{} exists and would be overwritten; --force replaces it", path.display()),
+            );
+        }
+        Ok(())
+    }
 }
 
 /// Writes a file whole or not at all: to a neighbour first, synced, then renamed.

@@ -10,7 +10,7 @@ use super::{card::Card, plan};
 use crate::{
     exit::{Exit, fail},
     files,
-    output::{Output, human_bytes},
+    output::{Output, human_bytes, progress},
     times::parse_span,
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct AssembleArgs {
     /// Write the committee file here; standard output if absent.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    replace: files::Replace,
 }
 
 /// Threshold, original shards and largest payload.
@@ -107,6 +109,9 @@ struct AssembledSlot {
 }
 
 pub(crate) fn run(args: AssembleArgs, output: Output) -> anyhow::Result<()> {
+    if let Some(path) = &args.output {
+        args.replace.check(path)?;
+    }
     let cards = Card::read_all(&args.cards)?;
     let parameters = args.parameters.resolve(cards.len(), None)?;
     let members = (0..).zip(&cards).map(|(slot, card)| FileMember {
@@ -137,6 +142,12 @@ pub(crate) fn run(args: AssembleArgs, output: Output) -> anyhow::Result<()> {
         Err(error) => return fail(Exit::Usage, format!("these cards make no committee: {error}")),
     };
     file.registry = Some(committee.domain().registry);
+    for (slot, card) in cards.iter().enumerate().filter(|(_, card)| card.tls_pin.is_some()) {
+        progress(format!(
+            "note: m{slot} ({}) has a TLS pin, which a committee file has no place for: the registry has",
+            card.operator
+        ));
+    }
     let Some(path) = args.output else {
         return crate::output::line(file.to_json().trim_end());
     };

@@ -1,6 +1,9 @@
 //! A member's card: what an operator hands to whoever puts a committee together. Nothing on it is secret.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use holdfast_certificate::{Address, ProofOfPossession, ProvenKey, PublicKey};
@@ -41,6 +44,8 @@ pub(crate) struct CardArgs {
     /// Write the card to this file.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    replace: files::Replace,
 }
 
 /// The pin of a TLS key: the hash of its SubjectPublicKeyInfo.
@@ -100,6 +105,9 @@ impl Card {
 }
 
 pub(crate) fn run(args: CardArgs, output: Output) -> anyhow::Result<()> {
+    if let Some(path) = &args.output {
+        args.replace.check(path)?;
+    }
     let key = keys::unlock(&args.keystore, &args.password_file)?;
     let card = Card {
         version: Card::VERSION,
@@ -152,9 +160,15 @@ pub(crate) fn parse_pin(text: &str) -> Result<Pin, String> {
     }
 }
 
+impl fmt::Display for Pin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "0x{}", hex::encode(self.0))
+    }
+}
+
 impl From<Pin> for String {
     fn from(pin: Pin) -> Self {
-        format!("0x{}", hex::encode(pin.0))
+        pin.to_string()
     }
 }
 

@@ -125,7 +125,10 @@ fn verdict(checked: &Checked) -> anyhow::Result<()> {
     if bad == 0 {
         return Ok(());
     }
-    let message = format!("{bad} of {} members have problems", checked.members.len());
+    let mut message = format!("problems with {bad} of {} members:", checked.members.len());
+    for row in checked.members.iter().filter(|row| !row.problems.is_empty()) {
+        message += &format!("\n  m{}: {}", row.slot, row.problems.join("; "));
+    }
     // One that answers wrongly is the worse news.
     if checked.members.iter().any(|row| row.reachable && !row.problems.is_empty()) {
         fail(Exit::Verification, message)

@@ -3,7 +3,7 @@
 use holdfast_certificate::{Address, PublicKey};
 use serde::Serialize;
 
-use super::plan;
+use super::{card::Pin, plan};
 
 /// One slot of an epoch, as far as a diff looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(super) struct Slot {
     pub(super) account: Address,
     /// The endpoint on L1; empty where there is none.
     pub(super) endpoint: String,
+    /// The TLS pin on L1.
+    pub(super) tls_pin: Option<Pin>,
     /// Who the card says operates it.
     pub(super) operator: Option<String>,
 }
@@ -42,6 +44,7 @@ pub(super) struct SlotChange {
     pub(super) key_id: Option<String>,
     pub(super) account: Option<String>,
     pub(super) endpoint: Option<String>,
+    pub(super) tls_pin: Option<Pin>,
     pub(super) operator: Option<String>,
     pub(super) previous_key_id: Option<String>,
     pub(super) previous_account: Option<String>,
@@ -78,6 +81,7 @@ pub(super) fn slots(before: &[Slot], after: &[Slot]) -> Vec<SlotChange> {
                 key_id: new.map(|new| new.key.id().to_string()),
                 account: new.map(|new| new.account.to_string()),
                 endpoint: new.map(|new| new.endpoint.clone()),
+                tls_pin: new.and_then(|new| new.tls_pin),
                 operator: new.and_then(|new| new.operator.clone()),
                 previous_key_id: replaced.map(|old| old.key.id().to_string()),
                 previous_account: replaced.map(|old| old.account.to_string()),
@@ -152,6 +156,7 @@ mod tests {
             key: master.derive_child(key).public_key(),
             account: Address::from([account; 20]),
             endpoint: "http://m".to_owned(),
+            tls_pin: None,
             operator: None,
         }
     }

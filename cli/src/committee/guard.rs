@@ -7,11 +7,14 @@ use holdfast_certificate::Address;
 use holdfast_contracts::{Moment, RegistryCall};
 use serde::Serialize;
 
+use super::show;
 use crate::{
     config::{Config, L1Args},
     exit::{Exit, fail},
+    files,
     output::Output,
     safe,
+    times::human_time,
 };
 
 /// Which epoch, and where the transaction goes.
@@ -24,6 +27,8 @@ pub(crate) struct GuardArgs {
     #[arg(long, value_name = "OUT")]
     safe_json: PathBuf,
     #[command(flatten)]
+    replace: files::Replace,
+    #[command(flatten)]
     l1: L1Args,
 }
 
@@ -32,10 +37,19 @@ pub(crate) struct GuardArgs {
 struct Guarded {
     epoch: u64,
     function: &'static str,
+    chain_id: u64,
+    registry: String,
+    /// Who is to send the transaction.
     signer: String,
-    safe_json: PathBuf,
-    #[serde(skip)]
+    /// The epoch as it is, before the transaction.
+    state: &'static str,
+    members: u16,
+    threshold: u16,
+    original_shards: u16,
+    active_from: u64,
+    active_until: Option<u64>,
     means: &'static str,
+    safe_json: PathBuf,
 }
 
 /// Takes back a proposal that is not active yet.
@@ -60,6 +74,7 @@ async fn write(
     means: &'static str,
     output: Output,
 ) -> anyhow::Result<()> {
+    args.replace.check(&args.safe_json)?;
     let view = config.with_l1(&args.l1)?.view(Moment::Latest).await?;
     let governance = view.governance().await?;
     // Governance may take its own proposals back, which matters where there is no guardian.
@@ -72,22 +87,43 @@ async fn write(
         return fail(crate::exit::of_dry_run(&error), format!("the registry would refuse this: {error}"));
     }
     let name = format!("Holdfast: {} {}", call.function(), args.epoch);
+    let epoch = view.epoch(args.epoch).await?;
     safe::write(&args.safe_json, &view.domain(), signer, &name, means, &call)?;
+    let parameters = epoch.committee.parameters();
     let guarded = Guarded {
         epoch: args.epoch,
         function: call.function(),
+        chain_id: view.domain().chain_id,
+        registry: view.domain().registry.to_string(),
         signer: signer.to_string(),
-        safe_json: args.safe_json,
+        state: show::state(&epoch, view.time()),
+        members: parameters.total_shards(),
+        threshold: parameters.threshold(),
+        original_shards: parameters.original_shards(),
+        active_from: epoch.active_from,
+        active_until: epoch.active_until,
         means,
+        safe_json: args.safe_json,
     };
-    output.print(&guarded, |guarded| {
-        format!(
-            "{} of epoch {}: {}\nto be signed by {}\nwritten to {}",
-            guarded.function,
-            guarded.epoch,
-            guarded.means,
-            guarded.signer,
-            guarded.safe_json.display()
-        )
-    })
+    output.print(&guarded, text)
+}
+
+fn text(guarded: &Guarded) -> String {
+    let until = guarded.active_until.map_or_else(|| "-".to_owned(), human_time);
+    format!(
+        "call        {} of epoch {}\nregistry    {} on chain {}\nepoch       n={} t={} k={}, {}: from {} until {until}\n\
+         means       {}\nsigner      {}\n\nwritten to {}: import it in the Safe's Transaction Builder",
+        guarded.function,
+        guarded.epoch,
+        guarded.registry,
+        guarded.chain_id,
+        guarded.members,
+        guarded.threshold,
+        guarded.original_shards,
+        guarded.state,
+        human_time(guarded.active_from),
+        guarded.means,
+        guarded.signer,
+        guarded.safe_json.display()
+    )
 }

@@ -1,5 +1,7 @@
 //! `holdfast committee propose`: the next epoch, as a transaction for governance to sign.
 
+mod text;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,16 +11,17 @@ use serde::Serialize;
 
 use super::{
     assemble::ParameterArgs,
-    card::Card,
+    card::{Card, Pin},
     diff::{self, Change, Numbers, Slot, SlotChange},
-    plan,
+    gas, plan,
 };
 use crate::{
     config::{Config, L1Args, read_committee_file},
     exit::{Exit, fail},
-    output::{Output, human_bytes, table},
+    files,
+    output::Output,
     safe,
-    times::{human_time, parse_time},
+    times::{human_time, now, parse_time},
 };
 
 /// Who the next epoch's members are, and where the proposal goes.
@@ -27,6 +30,8 @@ pub(crate) struct ProposeArgs {
     /// Write the transaction here, for the Safe{Wallet} Transaction Builder to import.
     #[arg(long, value_name = "OUT")]
     safe_json: PathBuf,
+    #[command(flatten)]
+    replace: files::Replace,
     /// The members' cards, in the order of their slots.
     #[arg(long, num_args = 1.., value_name = "CARD", required_unless_present = "committee")]
     cards: Vec<PathBuf>,
@@ -48,6 +53,8 @@ struct Candidate {
     operator: Option<String>,
     account: Option<Address>,
     endpoint: String,
+    /// The pin on its card; a committee file has none.
+    tls_pin: Option<Pin>,
 }
 
 #[derive(Serialize)]
@@ -67,18 +74,36 @@ struct Proposed {
     delay_seconds: u64,
     /// The last second in which the transaction can still be sent for that beginning, where one was asked for.
     send_before: Option<u64>,
+    /// What the call costs, estimated.
+    gas: u64,
     notes: Vec<String>,
     safe_json: PathBuf,
 }
 
 pub(crate) async fn run(args: ProposeArgs, config: Config, output: Output) -> anyhow::Result<()> {
+    args.replace.check(&args.safe_json)?;
     let (candidates, from_file) = candidates(&args)?;
     let parameters = args.parameters.resolve(candidates.len(), from_file.as_ref())?;
+    if parameters.total_shards() > plan::MAX_MEMBERS_ON_L1 {
+        let (got, most) = (parameters.total_shards(), plan::MAX_MEMBERS_ON_L1);
+        return fail(Exit::Usage, format!("{got} members, a registry takes at most {most}"));
+    }
     let config = config.with_l1(&args.l1)?;
     let view = config.view(Moment::Latest).await?;
     let governance = view.governance().await?;
     let before = view.last_epoch().await?;
-    let (slots, mut notes) = registered(&view, &candidates).await?;
+    let old_slots: Vec<Slot> = before.iter().flat_map(|before| &before.slots).map(old_slot).collect();
+    let (slots, notes) = registered(&view, &candidates, &old_slots).await?;
+    let earliest = earliest(&view, &governance, before.as_ref());
+    if let Some(at) = args.active_from.filter(|at| *at < earliest) {
+        let (at, earliest) = (human_time(at), human_time(earliest));
+        return fail(
+            Exit::Unsafe,
+            format!(
+                "the epoch is to begin at {at}; sent now, {earliest} is the earliest, and a Safe takes time to sign"
+            ),
+        );
+    }
 
     let call = RegistryCall::ProposeEpoch {
         keys: candidates.iter().map(|candidate| candidate.key).collect(),
@@ -89,10 +114,11 @@ pub(crate) async fn run(args: ProposeArgs, config: Config, output: Output) -> an
         let exit = crate::exit::of_dry_run(&error);
         return fail(exit, format!("the registry would refuse this proposal: {error}"));
     }
-    let proposed = describe(&args, &view, governance, before.as_ref(), &slots, parameters, &mut notes).await?;
+    let changes = diff::slots(&old_slots, &slots);
+    let proposed = describe(&args, &view, governance, before.as_ref(), changes, parameters, notes).await?;
     let name = format!("Holdfast: propose epoch {}", proposed.epoch);
-    safe::write(&args.safe_json, &view.domain(), governance.governance, &name, &headline(&proposed), &call)?;
-    output.print(&proposed, text)
+    safe::write(&args.safe_json, &view.domain(), governance.governance, &name, &text::headline(&proposed), &call)?;
+    output.print(&proposed, text::text)
 }
 
 fn candidates(args: &ProposeArgs) -> anyhow::Result<(Vec<Candidate>, Option<CommitteeParameters>)> {
@@ -102,6 +128,7 @@ fn candidates(args: &ProposeArgs) -> anyhow::Result<(Vec<Candidate>, Option<Comm
             operator: Some(card.operator),
             account: card.account,
             endpoint: card.endpoint,
+            tls_pin: card.tls_pin,
         });
         return Ok((cards.collect(), None));
     };
@@ -115,13 +142,18 @@ fn candidates(args: &ProposeArgs) -> anyhow::Result<(Vec<Candidate>, Option<Comm
         operator: None,
         account: None,
         endpoint: member.endpoint,
+        tls_pin: None,
     });
     Ok((members.collect(), Some(*committee.parameters())))
 }
 
 /// The candidates as L1 knows them. Refused, all at once, are keys that nobody has registered or that another account has
 /// than the card names: whoever registered a key sets its endpoint.
-async fn registered(view: &RegistryView, candidates: &[Candidate]) -> anyhow::Result<(Vec<Slot>, Vec<String>)> {
+async fn registered(
+    view: &RegistryView,
+    candidates: &[Candidate],
+    before: &[Slot],
+) -> anyhow::Result<(Vec<Slot>, Vec<String>)> {
     let (mut slots, mut notes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (slot, candidate) in candidates.iter().enumerate() {
         let who = match &candidate.operator {
@@ -140,20 +172,43 @@ async fn registered(view: &RegistryView, candidates: &[Candidate]) -> anyhow::Re
                 "{who}: key {key_id} is registered by {got}, the card names {expected}; whoever registered a key sets its \
                  endpoint, so its operator makes a new key"
             )),
+            // Those of the epoch before have been asked.
+            (_, None) if before.iter().any(|old| old.key == candidate.key) => {}
             (_, None) => notes.push(format!("{who}: nobody names the key's account; ask whether it is {}", found.account)),
             _ => {}
         }
         if !found.endpoint.is_empty() && found.endpoint != candidate.endpoint {
             notes.push(format!("{who}: the endpoint on L1 is {}, given is {}", found.endpoint, candidate.endpoint));
         }
+        let tls_pin = found.tls_pin.map(Pin);
+        match (tls_pin, candidate.tls_pin) {
+            (Some(got), Some(given)) if got != given => {
+                notes.push(format!("{who}: the TLS pin on L1 is {got}, given is {given}"));
+            }
+            (None, Some(given)) => notes.push(format!(
+                "{who}: the TLS pin {given} is not on L1: its account calls setEndpoint, and until then nobody checks it"
+            )),
+            (Some(got), None) if candidate.operator.is_some() => {
+                notes.push(format!("{who}: the TLS pin on L1 is {got}, and the card has none"));
+            }
+            _ => {}
+        }
         slots.push(Slot {
             key: candidate.key,
             account: found.account,
             endpoint: found.endpoint,
+            tls_pin,
             operator: candidate.operator.clone(),
         });
     }
     if problems.is_empty() { Ok((slots, notes)) } else { fail(Exit::Unsafe, problems.join("\n")) }
+}
+
+/// When the epoch can begin if it is proposed now, as the contract counts it: never in the current second, and after the
+/// epoch before. The next block is no older than now, whatever the view's is.
+fn earliest(view: &RegistryView, governance: &Governance, before: Option<&EpochView>) -> u64 {
+    let earliest = view.time().max(now()).saturating_add(governance.delay.max(1));
+    before.map_or(earliest, |before| earliest.max(before.active_from + 1))
 }
 
 async fn describe(
@@ -161,12 +216,10 @@ async fn describe(
     view: &RegistryView,
     governance: Governance,
     before: Option<&EpochView>,
-    slots: &[Slot],
+    changes: Vec<SlotChange>,
     parameters: CommitteeParameters,
-    notes: &mut Vec<String>,
+    mut notes: Vec<String>,
 ) -> anyhow::Result<Proposed> {
-    let old_slots: Vec<Slot> = before.iter().flat_map(|before| &before.slots).map(old_slot).collect();
-    let changes = diff::slots(&old_slots, slots);
     let before_numbers = before.map(|before| numbers(before.committee.parameters()));
     let after = numbers(&parameters);
     notes.extend(diff::notes(before_numbers, after, &changes));
@@ -181,9 +234,7 @@ async fn describe(
                 .to_owned(),
         );
     }
-    // As the contract counts it: never in the current second, and after the epoch before.
-    let earliest = view.time() + governance.delay.max(1);
-    let earliest = before.map_or(earliest, |before| earliest.max(before.active_from + 1));
+    let delay_seconds = governance.delay.max(1);
     Ok(Proposed {
         epoch: view.epoch_count().await? + 1,
         succeeds: before.map(|before| before.committee.epoch()),
@@ -194,16 +245,23 @@ async fn describe(
         before: before_numbers,
         after,
         slots: changes,
-        active_from: args.active_from.unwrap_or(earliest),
-        delay_seconds: governance.delay,
-        send_before: args.active_from.map(|at| at - governance.delay.max(1)),
-        notes: std::mem::take(notes),
+        active_from: args.active_from.unwrap_or_else(|| earliest(view, &governance, before)),
+        delay_seconds,
+        send_before: args.active_from.map(|at| at.saturating_sub(delay_seconds)),
+        gas: gas::of_proposal(parameters.total_shards()),
+        notes,
         safe_json: args.safe_json.clone(),
     })
 }
 
 fn old_slot(slot: &holdfast_contracts::SlotView) -> Slot {
-    Slot { key: slot.key, account: slot.account, endpoint: slot.endpoint.clone(), operator: None }
+    Slot {
+        key: slot.key,
+        account: slot.account,
+        endpoint: slot.endpoint.clone(),
+        tls_pin: slot.tls_pin.map(Pin),
+        operator: None,
+    }
 }
 
 fn numbers(parameters: &CommitteeParameters) -> Numbers {
@@ -213,96 +271,4 @@ fn numbers(parameters: &CommitteeParameters) -> Numbers {
         original_shards: parameters.original_shards(),
         max_payload: parameters.max_payload(),
     }
-}
-
-/// What the signers of the Safe see above the call.
-fn headline(proposed: &Proposed) -> String {
-    let count = |change| proposed.slots.iter().filter(|slot| slot.change == change).count();
-    format!(
-        "epoch {}: n={} t={} k={}; {} slots stay, {} change key, {} change operator, {} new, {} leave; active from {}",
-        proposed.epoch,
-        proposed.after.members,
-        proposed.after.threshold,
-        proposed.after.original_shards,
-        count(Change::Stays),
-        count(Change::ChangesKey),
-        count(Change::ChangesOperator),
-        count(Change::New),
-        count(Change::Leaves),
-        human_time(proposed.active_from),
-    )
-}
-
-fn text(proposed: &Proposed) -> String {
-    let succeeds = proposed.succeeds.map_or_else(|| "the first".to_owned(), |epoch| format!("succeeds epoch {epoch}"));
-    let mut text = format!(
-        "proposal    epoch {}, {succeeds}\nregistry    {} on chain {}\ngovernance  {}\n",
-        proposed.epoch, proposed.registry, proposed.chain_id, proposed.governance
-    );
-    let delay = humantime::format_duration(std::time::Duration::from_secs(proposed.delay_seconds));
-    text += &match proposed.send_before {
-        None => format!("active      {delay} after it is sent: {} if sent now\n", human_time(proposed.active_from)),
-        Some(before) => format!(
-            "active      from {}; to be sent by {} at the latest\n",
-            human_time(proposed.active_from),
-            human_time(before)
-        ),
-    };
-    text += &format!("\n{}\n{}", numbers_text(proposed), slots_text(&proposed.slots));
-    for note in &proposed.notes {
-        text += &format!("note: {note}\n");
-    }
-    text + &format!("\nwritten to {}: import it in the Safe's Transaction Builder", proposed.safe_json.display())
-}
-
-fn numbers_text(proposed: &Proposed) -> String {
-    let choice = |numbers: Numbers| plan::choice(numbers.members, numbers.threshold, numbers.original_shards);
-    let (before, after) = (proposed.before.map(|numbers| (numbers, choice(numbers))), choice(proposed.after));
-    let mut rows = vec![["", "before", "after"].map(str::to_owned).to_vec()];
-    let mut row = |name: &str, old: Option<String>, new: String| {
-        rows.push(vec![name.to_owned(), old.unwrap_or_else(|| "-".to_owned()), new]);
-    };
-    let new = proposed.after;
-    row("members n", before.as_ref().map(|(old, _)| old.members.to_string()), new.members.to_string());
-    row("signatures needed t", before.as_ref().map(|(old, _)| old.threshold.to_string()), new.threshold.to_string());
-    let old = before.as_ref().map(|(old, _)| old.original_shards.to_string());
-    row("original shards k", old, new.original_shards.to_string());
-    let old = before.as_ref().map(|(old, _)| human_bytes(old.max_payload.into()));
-    row("largest payload", old, human_bytes(new.max_payload.into()));
-    let old = before.as_ref().map(|(_, old)| format!("{:.2}", old.storage_factor));
-    row("stored per byte", old, format!("{:.2}", after.storage_factor));
-    let old = before.as_ref().map(|(_, old)| old.writes_survive.to_string());
-    row("may be down for writes", old, after.writes_survive.to_string());
-    let old = before.as_ref().map(|(_, old)| old.colluders_to_withhold.to_string());
-    row("colluders to withhold", old, after.colluders_to_withhold.to_string());
-    let old = before.as_ref().map(|(_, old)| old.honest_needed.to_string());
-    row("honest members needed", old, after.honest_needed.to_string());
-    table(&rows)
-}
-
-fn slots_text(slots: &[SlotChange]) -> String {
-    let mut rows = vec![["slot", "change", "key id", "account", "endpoint", "operator"].map(str::to_owned).to_vec()];
-    for slot in slots {
-        let change = match slot.change {
-            Change::Stays => "stays",
-            Change::ChangesKey => "CHANGES KEY",
-            Change::ChangesOperator => "CHANGES OPERATOR",
-            Change::New => "NEW",
-            Change::Leaves => "LEAVES",
-        };
-        let or_none = |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).unwrap_or("-".to_owned());
-        rows.push(vec![
-            format!("m{}", slot.slot),
-            change.to_owned(),
-            or_none(&slot.key_id),
-            or_none(&slot.account),
-            or_none(&slot.endpoint),
-            or_none(&slot.operator),
-        ]);
-        if slot.previous_key_id.is_some() {
-            let (key, account) = (or_none(&slot.previous_key_id), or_none(&slot.previous_account));
-            rows.push(vec![String::new(), "  was".to_owned(), key, account, String::new(), String::new()]);
-        }
-    }
-    table(&rows)
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use holdfast_certificate::{Address, CommitteeParameters};
-use holdfast_contracts::{EpochView, Moment};
+use holdfast_contracts::{EpochView, Error, Moment};
 use serde::Serialize;
 
 use super::card::Pin;
@@ -68,14 +68,23 @@ async fn on_l1(args: &ShowArgs, config: &Config) -> anyhow::Result<Shown> {
             None => return fail(Exit::NotFound, "no epoch is active; give --epoch N to see another"),
         },
     };
-    let found = view.epoch(epoch).await?;
+    let found = match view.epoch(epoch).await {
+        Err(Error::UnknownEpoch { .. }) => {
+            let (block, count) = (view.block(), view.epoch_count().await?);
+            return fail(
+                Exit::NotFound,
+                format!("no epoch {epoch} in finalized block {block}, {count} proposed so far"),
+            );
+        }
+        found => found?,
+    };
     let slots = found.slots.iter().enumerate().map(|(slot, found)| ShownSlot {
         slot,
         key_id: found.key.id().to_string(),
         public_key: found.key.to_string(),
         account: Some(found.account).filter(|account| *account != Address::ZERO).map(|account| account.to_string()),
         endpoint: found.endpoint.clone(),
-        tls_pin: found.tls_pin.map(|pin| Pin(pin).into()),
+        tls_pin: found.tls_pin.map(|pin| Pin(pin).to_string()),
     });
     let domain = view.domain();
     let committee = &found.committee;
@@ -98,7 +107,12 @@ async fn on_l1(args: &ShowArgs, config: &Config) -> anyhow::Result<Shown> {
 async fn in_file(args: &ShowArgs, config: &Config) -> anyhow::Result<Shown> {
     let registry = config.registry().await?;
     let record = match args.epoch {
-        Some(epoch) => registry.epoch(epoch).await?,
+        Some(epoch) => match registry.epoch(epoch).await {
+            Err(Error::UnknownEpoch { .. }) => {
+                return fail(Exit::NotFound, format!("no epoch {epoch} in the committee file"));
+            }
+            found => found?,
+        },
         None => registry.active_epoch(now()).await?,
     };
     let committee = &record.committee;
@@ -147,7 +161,7 @@ fn shown(
     }
 }
 
-fn state(epoch: &EpochView, now: u64) -> &'static str {
+pub(super) fn state(epoch: &EpochView, now: u64) -> &'static str {
     if epoch.cancelled {
         "cancelled"
     } else if now < epoch.active_from {
@@ -174,7 +188,9 @@ fn text(shown: &Shown) -> String {
         shown.original_shards,
         human_bytes(shown.max_payload.into()),
     );
-    if shown.active_from.is_some() {
+    if shown.state == "cancelled" {
+        text += &format!("active        never; it would have been from {}\n", time(shown.active_from));
+    } else if shown.active_from.is_some() {
         text += &format!(
             "active        from {} until {}\nrevoked       {}\n",
             time(shown.active_from),

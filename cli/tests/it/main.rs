@@ -4,6 +4,7 @@
 mod bad_input;
 mod certificates;
 mod checkpoints;
+mod committee;
 mod configuration;
 mod demo;
 mod devnet;

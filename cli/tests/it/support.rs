@@ -94,9 +94,19 @@ impl Devnet {
     /// Seven members and no L1, shared by tests that leave its members as they are.
     pub(crate) fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Devnet>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Self::share(&SHARED, &["--l1", "none"])
+    }
+
+    /// Seven members and an embedded L1, shared by tests that leave the chain as it is.
+    pub(crate) fn shared_with_l1() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Devnet>> = Mutex::new(Weak::new());
+        Self::share(&SHARED, &[])
+    }
+
+    fn share(shared: &Mutex<Weak<Self>>, arguments: &[&str]) -> Arc<Self> {
+        let mut shared = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let devnet = Arc::new(Self::up(&["--l1", "none"]));
+            let devnet = Arc::new(Self::up(arguments));
             *shared = Arc::downgrade(&devnet);
             devnet
         })

@@ -1,0 +1,109 @@
+//! What the registry would refuse is refused before anything is written.
+
+use std::fs;
+
+use holdfast_contracts::devchain::DEV_KEYS;
+
+use crate::{
+    committee::{Desk, GOVERNANCE, address, arguments, endpoint_of, key_of, l1},
+    support::{Devnet, Ran, run},
+};
+
+#[test]
+fn an_unsafe_proposal_writes_no_file() {
+    let devnet = Devnet::shared_with_l1();
+    let (desk, l1) = (Desk::new(), l1(&devnet));
+    let cards = desk.cards_of(&devnet);
+    let stranger = desk.card("stranger", &desk.quick_key("stranger"), "https://s.example:7400", &[]);
+    let foreign = address(&DEV_KEYS[9]);
+    let other = desk.card("other", &key_of(&devnet, 3), &endpoint_of(&devnet, 3), &["--account", &foreign]);
+    let with = |card: &String| [&cards[..3], &[card.clone()], &cards[4..]].concat();
+    let propose = |cards: &[String], more: &[&str]| {
+        let file = desk.path("epoch.json");
+        let options = ["committee", "propose", "--safe-json", &file];
+        let ran = run(&arguments(&[&options, more, &["--cards"]], &[cards, &l1].concat()));
+        assert!(ran.stdout.is_empty() && !desk.exists("epoch.json"), "{}", ran.text());
+        ran
+    };
+
+    let ran = propose(&with(&stranger), &[]);
+    ran.fails(6, &["m3 (Operator of stranger)", "is not registered", "registerKey", "holdfast keys pop"]);
+    let ran = propose(&with(&other), &[]);
+    ran.fails(6, &["m3 (Operator of other)", &foreign, &address(&DEV_KEYS[4]), "the card names"]);
+    // Both at once, so that an operator is asked once.
+    let ran = propose(&[&with(&stranger)[..6], &[other]].concat(), &[]);
+    ran.fails(6, &["m3 (Operator of stranger)", "m6 (Operator of other)"]);
+
+    for too_early in ["0", "5", "2026-01-31T12:00:00Z", "now"] {
+        propose(&cards, &["--active-from", too_early]).fails(6, &["is to begin at", "is the earliest"]);
+    }
+    // Past what the contract keeps times in.
+    for too_late in [1_u64 << 48, u64::MAX] {
+        let ran = propose(&cards, &["--active-from", &too_late.to_string()]);
+        ran.fails(6, &["the registry would refuse this proposal", "ActiveTooLate"]);
+    }
+    propose(&cards, &["-t", "8"]).fails(2, &["at most 7"]);
+    propose(&cards[..1], &[]).fails(2, &["1 members"]);
+    propose(&[&cards[..6], &cards[..1]].concat(), &[]).fails(2, &["m0.card.json", "the same public key"]);
+    propose(&cards, &["--active-from", "soon"]).fails(2, &["soon", "unix seconds"]);
+}
+
+#[test]
+fn an_unsafe_cancellation_or_revocation_writes_no_file() {
+    let devnet = Devnet::shared_with_l1();
+    let (desk, l1) = (Desk::new(), l1(&devnet));
+    let call = |verb: &str, epoch: &str| -> Ran {
+        let file = desk.path("call.json");
+        let ran = run(&arguments(&[&["committee", verb, "--epoch", epoch, "--safe-json", &file]], &l1));
+        assert!(ran.stdout.is_empty() && !desk.exists("call.json"), "{}", ran.text());
+        ran
+    };
+    call("cancel", "1").fails(6, &["the registry would refuse this", "AlreadyActive"]);
+    for verb in ["cancel", "revoke"] {
+        for epoch in ["0", "7", "18446744073709551615"] {
+            call(verb, epoch).fails(6, &[&format!("unknown epoch {epoch}")]);
+        }
+        call(verb, "one").fails(2, &["one"]);
+    }
+}
+
+#[test]
+fn an_l1_that_is_not_the_registry_s_is_told_from_one_that_is_down() {
+    let devnet = Devnet::shared_with_l1();
+    let (desk, l1) = (Desk::new(), l1(&devnet));
+    let file = desk.path("revoke.json");
+    let revoke = ["committee", "revoke", "--epoch", "1", "--safe-json", &file];
+    let nobody = address(&GOVERNANCE);
+    run(&[&revoke[..], &["--rpc", &l1[1], "--registry", &nobody]].concat()).fails(2, &["no contract at", &nobody]);
+    run(&[&revoke[..], &["--rpc", "http://127.0.0.1:9", "--registry", &l1[3]]].concat())
+        .fails(3, &["L1 at http://127.0.0.1:9"]);
+    run(&[&revoke[..], &["--rpc", &l1[1]]].concat()).fails(2, &["--registry ADDRESS"]);
+    run(&[&revoke[..], &["--registry", &l1[3]]].concat()).fails(2, &["--rpc URL"]);
+    run(&revoke).fails(2, &["no L1 is configured"]);
+    assert!(!desk.exists("revoke.json"));
+    run(&arguments(&[&["committee", "show", "--epoch", "9"]], &l1))
+        .fails(5, &["no epoch 9 in finalized block", "1 proposed"]);
+}
+
+#[test]
+fn a_file_for_a_safe_is_replaced_only_when_that_is_asked_for() {
+    let devnet = Devnet::shared_with_l1();
+    let (desk, l1) = (Desk::new(), l1(&devnet));
+    let cards = desk.cards_of(&devnet);
+    let file = desk.path("precious.json");
+    for (verb, owned) in [
+        (&["propose", "--cards"][..], [cards.as_slice(), &l1].concat()),
+        (&["revoke", "--epoch", "1"], l1.clone()),
+        // What would be refused is said after that.
+        (&["cancel", "--epoch", "1"], l1.clone()),
+    ] {
+        fs::write(&file, "precious").unwrap();
+        let command =
+            arguments(&[&["committee"], verb], &[&owned[..], &["--safe-json".to_owned(), file.clone()]].concat());
+        run(&command).fails(6, &["precious.json exists and would be overwritten", "--force"]);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+        let forced = run(&[command.as_slice(), &["--force".to_owned()]].concat());
+        assert_eq!(forced.code, Some(if verb[0] == "cancel" { 6 } else { 0 }), "{}", forced.stderr);
+        assert_eq!(fs::read_to_string(&file).unwrap() == "precious", verb[0] == "cancel");
+    }
+}
