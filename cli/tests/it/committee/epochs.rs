@@ -14,6 +14,8 @@ use crate::{
     support::{Devnet, run, wait_until},
 };
 
+/// Where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:9";
 const PIN: [u8; 32] = [0x5a; 32];
 
 fn show(l1: &[String], epoch: &[&str]) -> Value {
@@ -44,7 +46,8 @@ fn a_proposed_epoch_is_sent_shown_succeeded_and_revoked() {
         "https://new.example:7400",
         &["--account", &named, "--tls-pin", &other],
     );
-    register(&l1, &cards[3], &NEWCOMER, "https://old.example:7400");
+    register(&l1, &cards[3], &NEWCOMER, NOWHERE);
+    run(&arguments(&[&["committee", "check"]], &l1)).ok();
 
     // A member is replaced.
     let propose = |name: &str, more: &[&str]| {
@@ -60,10 +63,10 @@ fn a_proposed_epoch_is_sent_shown_succeeded_and_revoked() {
     assert_eq!((&proposed["slots"][3]["tlsPin"], &proposed["slots"][0]["tlsPin"]), (&pin(0x5a).into(), &Value::Null));
     let notes: Vec<_> = proposed["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect();
     for note in [
-        "m3 (Operator of newcomer): the endpoint on L1 is https://old.example:7400, given is https://new.example:7400",
+        &format!("m3 (Operator of newcomer): the endpoint on L1 is {NOWHERE}, given is https://new.example:7400"),
         &format!("m3 (Operator of newcomer): the TLS pin on L1 is {}, given is {}", pin(0x5a), pin(0x11)),
     ] {
-        assert!(notes.contains(&note), "{note}: {notes:?}");
+        assert!(notes.contains(&note.as_str()), "{note}: {notes:?}");
     }
     let modelled = proposed["gas"].as_u64().unwrap();
     let receipt = call.execute(&devnet, &GOVERNANCE);
@@ -77,7 +80,11 @@ fn a_proposed_epoch_is_sent_shown_succeeded_and_revoked() {
     }
     let slot = &second["slots"][3];
     assert_eq!((&slot["account"], &slot["tlsPin"]), (&named.clone().into(), &pin(0x5a).into()));
-    assert_eq!(slot["endpoint"], "https://old.example:7400");
+    assert_eq!(slot["endpoint"], NOWHERE);
+    // The others follow, each as soon as its node says so, and only the newcomer is not there.
+    let check = || run(&arguments(&[&["committee", "check"]], &l1));
+    wait_until("only the newcomer is missing", || check().stderr.contains("problems with 1 of 4 members"));
+    check().fails(3, &["\n  m3: unreachable"]);
 
     // A proposal for later is taken back.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();

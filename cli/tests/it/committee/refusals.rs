@@ -1,12 +1,13 @@
 //! What the registry would refuse is refused before anything is written.
 
-use std::fs;
+use std::{fs, path::Path};
 
+use holdfast_certificate::{CommitteeFile, FileMember, SecretKey};
 use holdfast_contracts::devchain::DEV_KEYS;
 
 use crate::{
-    committee::{Desk, GOVERNANCE, address, arguments, endpoint_of, key_of, l1},
-    support::{Devnet, Ran, run},
+    committee::{Desk, GOVERNANCE, address, arguments, endpoint_of, key_of, l1, public_key},
+    support::{Devnet, Ran, edit_json, run},
 };
 
 #[test]
@@ -17,7 +18,7 @@ fn an_unsafe_proposal_writes_no_file() {
     let stranger = desk.card("stranger", &desk.quick_key("stranger"), "https://s.example:7400", &[]);
     let foreign = address(&DEV_KEYS[9]);
     let other = desk.card("other", &key_of(&devnet, 3), &endpoint_of(&devnet, 3), &["--account", &foreign]);
-    let with = |card: &String| [&cards[..3], &[card.clone()], &cards[4..]].concat();
+    let with = |card: &String| [&cards[..3], std::slice::from_ref(card), &cards[4..]].concat();
     let propose = |cards: &[String], more: &[&str]| {
         let file = desk.path("epoch.json");
         let options = ["committee", "propose", "--safe-json", &file];
@@ -34,6 +35,12 @@ fn an_unsafe_proposal_writes_no_file() {
     let ran = propose(&[&with(&stranger)[..6], &[other]].concat(), &[]);
     ran.fails(6, &["m3 (Operator of stranger)", "m6 (Operator of other)"]);
 
+    let forged = desk.path("forged.card.json");
+    edit_json(Path::new(&stranger), Path::new(&forged), |card| {
+        card["publicKey"] = public_key(&cards[3]).to_string().into()
+    });
+    propose(&with(&forged), &[]).fails(4, &["forged.card.json", "Operator of stranger", "does not verify"]);
+
     for too_early in ["0", "5", "2026-01-31T12:00:00Z", "now"] {
         propose(&cards, &["--active-from", too_early]).fails(6, &["is to begin at", "is the earliest"]);
     }
@@ -46,6 +53,43 @@ fn an_unsafe_proposal_writes_no_file() {
     propose(&cards[..1], &[]).fails(2, &["1 members"]);
     propose(&[&cards[..6], &cards[..1]].concat(), &[]).fails(2, &["m0.card.json", "the same public key"]);
     propose(&cards, &["--active-from", "soon"]).fails(2, &["soon", "unix seconds"]);
+}
+
+#[test]
+fn more_members_than_a_registry_takes_are_refused_before_l1_is_asked() {
+    let desk = Desk::new();
+    let master = SecretKey::derive_master(&[7; 32]).unwrap();
+    let file = |members: u16| {
+        let member = |slot: u16| {
+            let key = master.derive_child(slot.into());
+            FileMember {
+                slot,
+                public_key: key.public_key(),
+                proof_of_possession: key.prove_possession(),
+                endpoint: "http://127.0.0.1:9".to_owned(),
+            }
+        };
+        let file = CommitteeFile {
+            chain_id: 0,
+            registry: None,
+            epoch: 1,
+            original_shards: 14,
+            total_shards: members,
+            threshold: 81,
+            max_payload: 1 << 20,
+            members: (0..members).map(member).collect(),
+            namespaces: Vec::new(),
+        };
+        let path = desk.path(&format!("{members}.json"));
+        fs::write(&path, file.to_json()).unwrap();
+        path
+    };
+    let out = desk.path("epoch.json");
+    for (members, says) in [(95, "95 members, a registry takes at most 94"), (94, "no L1 is configured")] {
+        let ran = run(&["committee", "propose", "--committee", &file(members), "--safe-json", &out]);
+        ran.fails(2, &[says]);
+    }
+    assert!(!desk.exists("epoch.json"));
 }
 
 #[test]
