@@ -164,8 +164,8 @@ async fn registered(
         let found = view.slot(&candidate.key).await?;
         match (found.account, candidate.account) {
             (Address::ZERO, _) => problems.push(format!(
-                "{who}: key {key_id} is not registered; its operator calls registerKey of {} with what \
-                 `holdfast keys pop` prints",
+                "{who}: key {key_id} is not registered; its operator runs `holdfast l1 register-key \
+                 --keystore FILE --password-file FILE --rpc URL --registry {}`",
                 view.domain().registry
             )),
             (got, Some(expected)) if got != expected => problems.push(format!(
@@ -186,7 +186,7 @@ async fn registered(
                 notes.push(format!("{who}: the TLS pin on L1 is {got}, given is {given}"));
             }
             (None, Some(given)) => notes.push(format!(
-                "{who}: the TLS pin {given} is not on L1: its account calls setEndpoint, and until then nobody checks it"
+                "{who}: the TLS pin {given} is not on L1: its account runs `holdfast l1 endpoint set` with it, and until then nobody checks it"
             )),
             (Some(got), None) if candidate.operator.is_some() => {
                 notes.push(format!("{who}: the TLS pin on L1 is {got}, and the card has none"));

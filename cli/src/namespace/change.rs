@@ -1,6 +1,6 @@
 //! How a change of a namespace is carried out: a dry run, and then a transaction, or a file for a Safe.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use holdfast_certificate::{Address, Namespace};
 use holdfast_contracts::{RegistryCall, RegistryView};
@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     account::L1Account,
     exit::{fail, of_dry_run},
+    files::Replace,
     safe,
 };
 
@@ -42,6 +43,12 @@ pub(super) enum Signer {
 }
 
 impl Signer {
+    /// A Safe, unless its file exists and may not be replaced.
+    pub(super) fn safe(address: Address, file: &Path, replace: Replace) -> anyhow::Result<Self> {
+        replace.check(file)?;
+        Ok(Self::Safe { address, file: file.to_owned() })
+    }
+
     pub(super) fn address(&self) -> Address {
         match self {
             Self::Account(account) => account.address(),

@@ -14,6 +14,7 @@ use crate::{
     account::AccountArgs,
     config::{Config, L1Args},
     exit::{Exit, fail},
+    files::Replace,
     output::Output,
     times::{human_time, parse_span, parse_time},
 };
@@ -71,6 +72,8 @@ pub(crate) struct CreateArgs {
     #[arg(long, requires = "owner", value_name = "OUT")]
     safe_json: Option<PathBuf>,
     #[command(flatten)]
+    replace: Replace,
+    #[command(flatten)]
     account: AccountArgs,
     #[command(flatten)]
     l1: L1Args,
@@ -85,6 +88,8 @@ struct Change {
     /// Write the transaction here, for the owner's Safe to sign, instead of sending it.
     #[arg(long, value_name = "OUT")]
     safe_json: Option<PathBuf>,
+    #[command(flatten)]
+    replace: Replace,
     #[command(flatten)]
     account: AccountArgs,
     #[command(flatten)]
@@ -116,6 +121,8 @@ pub(crate) struct HoldArgs {
     /// Write the transaction here, for the guardian's Safe to sign.
     #[arg(long, value_name = "OUT")]
     safe_json: PathBuf,
+    #[command(flatten)]
+    replace: Replace,
     /// The namespace; the configured one if absent.
     #[arg(long)]
     namespace: Option<Namespace>,
@@ -141,7 +148,7 @@ pub(crate) async fn run(command: NamespaceCommand, config: Option<&Path>, output
 async fn create(args: CreateArgs, config: Config, output: Output) -> anyhow::Result<()> {
     let config = config.with_l1(&args.l1)?;
     let signer = match (args.owner, args.safe_json) {
-        (Some(address), Some(file)) => Signer::Safe { address, file },
+        (Some(address), Some(file)) => Signer::safe(address, &file, args.replace)?,
         _ => Signer::Account(Box::new(config.account(args.account.files())?)),
     };
     let owner = signer.address();
@@ -213,7 +220,7 @@ async fn hold(args: HoldArgs, config: Config, output: Output) -> anyhow::Result<
     if guardian == Address::ZERO {
         return fail(Exit::Usage, "this registry has no guardian, so nothing can be held");
     }
-    let signer = Signer::Safe { address: guardian, file: args.safe_json };
+    let signer = Signer::safe(guardian, &args.safe_json, args.replace)?;
     let call = RegistryCall::HoldNamespace { namespace, until: args.until };
     let means = format!("members drop nothing of the namespace before {}", human_time(args.until));
     let changed = carry_out(&view, namespace, &signer, &call, means).await?;
@@ -230,7 +237,7 @@ async fn open(
     let view = config.view(Moment::Latest).await?;
     let found = existing(&view, &namespace).await?;
     let signer = match &change.safe_json {
-        Some(file) => Signer::Safe { address: found.owner, file: file.clone() },
+        Some(file) => Signer::safe(found.owner, file, change.replace)?,
         None => Signer::Account(Box::new(config.account(change.account.files())?)),
     };
     Ok((config, view, namespace, signer, found))

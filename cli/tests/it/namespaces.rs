@@ -57,13 +57,21 @@ fn a_safe_is_given_what_it_signs_and_nothing_that_would_be_refused() {
     let namespace = config.lines().find_map(|line| line.strip_prefix("namespace = ")).unwrap().trim_matches('"');
     let until = holdfast_now() + 30 * 86_400;
     devnet.run(&["namespace", "hold", "--until", &until.to_string(), "--safe-json", &file]).ok();
-    let json: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let written = fs::read(&file).unwrap();
+    let json: Value = serde_json::from_slice(&written).unwrap();
     let transaction = &json["transactions"][0];
     assert_eq!(transaction["contractMethod"]["name"], "holdNamespace");
     assert_eq!(transaction["contractInputsValues"]["namespace"], namespace);
     // holdNamespace(bytes32,uint64): the selector, the namespace, the time.
     let data = transaction["data"].as_str().unwrap();
     assert_eq!(&data[10..], format!("{}{until:064x}", &namespace[2..]));
+
+    // What waits to be signed is not overwritten by a slip.
+    let hold = ["namespace", "hold", "--until", &(until + 60).to_string(), "--safe-json", &file];
+    devnet.run(&hold).fails(6, &["--force"]);
+    assert_eq!(fs::read(&file).unwrap(), written);
+    devnet.run(&[&hold[..], &["--force"]].concat()).ok();
+    assert!(fs::read_to_string(&file).unwrap().contains(&(until + 60).to_string()));
 
     fs::remove_file(&file).unwrap();
     for (arguments, says) in [
