@@ -26,7 +26,7 @@ fn down_and_up_keeps_every_blob_and_the_l1() {
     assert_eq!(down, serde_json::json!({"members": 7, "removed": false}));
     assert!(!pids.into_iter().any(is_alive));
     devnet.devnet(&["down"]).ok();
-    devnet.run(&["cert", "verify", &by_shard]).fails(3, &["L1 at http://127.0.0.1:"]);
+    devnet.run(&["cert", "verify", &by_shard]).fails(3, &["L1 at 127.0.0.1:"]);
 
     devnet.devnet(&["up"]).ok();
     let after = devnet.state();
