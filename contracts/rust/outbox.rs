@@ -7,6 +7,7 @@
 mod chain;
 mod fees;
 mod journal;
+mod look;
 mod plan;
 mod record;
 mod round;
@@ -181,10 +182,11 @@ impl Outbox {
         let mut trouble = None;
         loop {
             // Half of it is what has been slept since this caller's last look: only another's look can be newer.
-            match self.drive_unless(pause / 2).await {
-                Ok(_) => {}
-                Err(error @ (Error::Journal { .. } | Error::BadJournal { .. })) => return Err(error),
-                Err(error) => {
+            match tokio::time::timeout_at(end, self.drive_unless(pause / 2)).await {
+                // A round that takes longer goes on without this caller.
+                Ok(Ok(_)) | Err(_) => {}
+                Ok(Err(error @ (Error::Journal { .. } | Error::BadJournal { .. }))) => return Err(error),
+                Ok(Err(error)) => {
                     tracing::debug!(%error, "L1 cannot be looked at");
                     trouble = Some(error);
                 }

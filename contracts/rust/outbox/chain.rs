@@ -78,6 +78,11 @@ impl Chain {
         &self.account
     }
 
+    /// The limit of one call.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// The hash of the first block.
     pub(super) async fn genesis(&self) -> Result<B256, Error> {
         Ok(self.block(BlockNumberOrTag::Earliest).await?.header.hash)
@@ -105,24 +110,35 @@ impl Chain {
         Ok(self.node.limited("eth_getBalance", balance).await?.saturating_to())
     }
 
-    /// The receipt of one of the attempts: at most one of them can have one.
-    pub(super) async fn found(&self, bound: &Bound, finalized: u64) -> Result<Option<Found>, Error> {
+    /// The attempt that stands in a block: at most one of them can. Some nodes serve receipts of blocks that are gone.
+    pub(super) async fn found(&self, bound: &Bound) -> Result<Option<Found>, Error> {
         for attempt in bound.attempts.iter().rev() {
             let Some(receipt) = self.receipt(attempt.hash).await? else { continue };
             let (Some(block), Some(block_hash)) = (receipt.block_number, receipt.block_hash) else { continue };
-            // Only a final block's place matters, and some nodes serve receipts of blocks that are gone.
-            let is_canonical =
-                block <= finalized && self.block(BlockNumberOrTag::Number(block)).await?.header.hash == block_hash;
-            return Ok(Some(Found {
-                hash: attempt.hash,
-                block,
-                block_hash,
-                gas_used: receipt.gas_used,
-                succeeded: receipt.status(),
-                is_canonical,
-            }));
+            if self.has_block(block, block_hash).await? {
+                let (gas_used, succeeded) = (receipt.gas_used, receipt.status());
+                return Ok(Some(Found { hash: attempt.hash, block, block_hash, gas_used, succeeded }));
+            }
         }
         Ok(None)
+    }
+
+    /// Whether the chain's block of that number is the one of that hash.
+    pub(super) async fn has_block(&self, number: u64, hash: B256) -> Result<bool, Error> {
+        Ok(self.block(BlockNumberOrTag::Number(number)).await?.header.hash == hash)
+    }
+
+    /// Which of the attempts stands in a block, by the block's list of transactions.
+    pub(super) async fn attempt_in(&self, number: u64, bound: &Bound) -> Result<Option<B256>, Error> {
+        let block = self.block(BlockNumberOrTag::Number(number)).await?;
+        let found = block.transactions.hashes().find(|hash| bound.attempts.iter().any(|attempt| attempt.hash == *hash));
+        Ok(found)
+    }
+
+    /// Whether the node has a transaction, in a block or waiting for one.
+    pub(super) async fn has_transaction(&self, hash: B256) -> Result<bool, Error> {
+        let look = async { self.node.provider().get_transaction_by_hash(hash).await };
+        Ok(self.node.limited("eth_getTransactionByHash", look).await?.is_some())
     }
 
     pub(super) async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, Error> {

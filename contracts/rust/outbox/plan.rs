@@ -6,8 +6,9 @@
 //!
 //! # Never doubled
 //!
-//! A job gets a second nonce only after two different finalized blocks have shown the first one used, by none of the
-//! job's transactions: these can never be mined any more.
+//! A job gets a second nonce only after two different finalized blocks have shown the first one used, and every final
+//! block that can hold it has been searched for the job's transactions: these can never be mined any more. That no node
+//! has a receipt of them is not enough, because nodes forget receipts.
 
 use std::{fmt, time::Duration};
 
@@ -37,13 +38,13 @@ pub(super) struct Look<'a> {
     pub(super) finalized: u64,
     /// The account's next nonce at the finalized block, where it matters.
     pub(super) finalized_nonce: Option<u64>,
-    /// The receipt of one of the job's transactions.
+    /// Where one of the job's transactions stands.
     pub(super) found: Option<&'a Found>,
     /// The head when this process last gave the node the newest transaction, and whether the node took it.
     pub(super) given: Option<(u64, bool)>,
 }
 
-/// A receipt, and whether the block it names is the canonical one of its number.
+/// A transaction in the block that the chain has of that number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) hash: B256,
@@ -51,7 +52,6 @@ pub(super) struct Found {
     pub(super) block_hash: B256,
     pub(super) gas_used: u64,
     pub(super) succeeded: bool,
-    pub(super) is_canonical: bool,
 }
 
 /// What to do next.
@@ -68,7 +68,7 @@ pub(super) enum Step {
     Unmined,
     /// The nonce is used by another transaction: remember at which finalized block that was seen first.
     Taken,
-    /// The nonce is used by another transaction for ever.
+    /// The nonce is used for ever: find out by which transaction, and take another nonce unless it is the job's.
     Rebind,
     /// Its block is final.
     Finish,
@@ -131,7 +131,7 @@ fn mined(inclusion: &Inclusion, look: &Look<'_>) -> Step {
     match look.found {
         None => Step::Unmined,
         Some(found) if (found.hash, found.block_hash) != (inclusion.hash, inclusion.block_hash) => Step::Mined,
-        Some(found) if found.is_canonical && found.block <= look.finalized => Step::Finish,
+        Some(found) if found.block <= look.finalized => Step::Finish,
         Some(_) => Step::Wait(Hold::Finality),
     }
 }
@@ -157,18 +157,11 @@ mod tests {
             at: 1_000,
             cancels: false,
         };
-        Bound { nonce: 7, attempts: vec![attempt], cancelled: None, taken_since: None }
+        Bound::new(7, 90, attempt)
     }
 
     fn found() -> Found {
-        Found {
-            hash: B256::repeat_byte(1),
-            block: 101,
-            block_hash: B256::repeat_byte(9),
-            gas_used: 1,
-            succeeded: true,
-            is_canonical: true,
-        }
+        Found { hash: B256::repeat_byte(1), block: 101, block_hash: B256::repeat_byte(9), gas_used: 1, succeeded: true }
     }
 
     fn inclusion() -> Inclusion {
@@ -229,15 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_final_canonical_block_ends_a_job() {
+    fn only_a_final_block_ends_a_job() {
         let ours = found();
         let seen = Look { head: 200, nonce: 8, found: Some(&ours), ..look() };
         assert_eq!(when_sent(&seen), Step::Mined);
         assert_eq!(when_mined(&Look { finalized: 100, ..seen }), Step::Wait(Hold::Finality));
         assert_eq!(when_mined(&Look { finalized: 101, ..seen }), Step::Finish);
-        let aside = Found { is_canonical: false, ..ours };
-        let aside = Look { finalized: 101, found: Some(&aside), ..seen };
-        assert_eq!(when_mined(&aside), Step::Wait(Hold::Finality));
     }
 
     #[test]

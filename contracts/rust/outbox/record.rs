@@ -7,7 +7,7 @@ use alloy::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::fees::Fees;
+use super::{fees::Fees, plan::Found};
 use crate::{Error, Status, bindings::CommitteeRegistry::CommitteeRegistryCalls};
 
 /// One job, from its submission to its end.
@@ -46,6 +46,8 @@ pub(super) enum Stage {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Bound {
     pub(super) nonce: u64,
+    /// The finalized block when the first was signed: whatever uses the nonce stands after it.
+    pub(super) after: u64,
     /// Never empty; fees rise from one to the next, so the newest is the one that nodes prefer.
     pub(super) attempts: Vec<Attempt>,
     /// Why the newest attempts only use up the nonce.
@@ -167,8 +169,21 @@ impl Record {
 }
 
 impl Bound {
+    /// A nonce with its first transaction.
+    pub(super) fn new(nonce: u64, after: u64, attempt: Attempt) -> Self {
+        Self { nonce, after, attempts: vec![attempt], cancelled: None, taken_since: None }
+    }
+
     pub(super) fn newest(&self) -> &Attempt {
         self.attempts.last().expect("a nonce is bound together with its first transaction")
+    }
+}
+
+impl Inclusion {
+    /// Where it stands, as a look at the chain gives it.
+    pub(super) fn found(&self) -> Found {
+        let Self { hash, block, block_hash, gas_used, .. } = *self;
+        Found { hash, block, block_hash, gas_used, succeeded: self.refusal.is_none() }
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     Outbox,
     chain::{Given, View},
     fees::Fees,
+    look::{Search, Sight},
     now,
     plan::{Found, Hold, Look, Step, plan},
     record::{Attempt, Bound, Inclusion, Record, Refusal, Stage},
@@ -40,12 +41,13 @@ impl Outbox {
             return Ok(());
         }
         let view = self.chain.view().await?;
-        let unfinished = self.table().unfinished();
-        for record in unfinished {
+        for (record, sight) in self.look(&view).await {
             let id = record.id;
-            let done = match record.stage {
-                Stage::Built => self.start(record, &view).await,
-                _ => self.follow(record, &view).await,
+            let done = match (&record.stage, sight) {
+                (_, Err(error)) => Err(error),
+                (Stage::Built, Ok(_)) => self.start(record, &view).await,
+                (_, Ok(None)) => Ok(()),
+                (_, Ok(Some(sight))) => self.follow(record, sight, &view).await,
             };
             match done {
                 Ok(()) => {}
@@ -93,25 +95,14 @@ impl Outbox {
         }
         let nonce = view.nonce.max(self.table().next_nonce());
         let attempt = self.sign(&record, nonce, fees, gas_limit, view).await?;
-        record.stage = Stage::Sent(Bound { nonce, attempts: vec![attempt], cancelled: None, taken_since: None });
+        record.stage = Stage::Sent(Bound::new(nonce, view.finalized, attempt));
         self.save_and_give(record, view).await
     }
 
     /// Looks after a job that has a nonce.
-    async fn follow(&self, record: Record, view: &View) -> Result<(), Error> {
-        let Some(bound) = record.bound() else { return Ok(()) };
-        let live = self.table().live(&record.id);
+    async fn follow(&self, record: Record, sight: Sight, view: &View) -> Result<(), Error> {
+        let Sight { found, finalized_nonce } = sight;
         let is_mined = matches!(record.stage, Stage::Mined(..));
-        if is_mined && live.looked == Some((view.head_hash, view.finalized)) {
-            return Ok(());
-        }
-        let is_used = view.nonce > bound.nonce;
-        let found = if is_used || is_mined { self.chain.found(bound, view.finalized).await? } else { None };
-        let finalized_nonce = if is_used && found.is_none() {
-            Some(self.chain.nonce(BlockId::number(view.finalized)).await?)
-        } else {
-            None
-        };
         let look = Look {
             head: view.head,
             now: now(),
@@ -119,7 +110,7 @@ impl Outbox {
             finalized: view.finalized,
             finalized_nonce,
             found: found.as_ref(),
-            given: live.given,
+            given: self.table().live(&record.id).given,
         };
         match (plan(&record.stage, &look, &self.pace), found) {
             (Step::Wait(hold), _) => {
@@ -136,7 +127,7 @@ impl Outbox {
             (Step::Mined, Some(found)) => self.mined(record, found).await,
             (Step::Unmined, _) => self.unmined(record).await,
             (Step::Taken, _) => self.taken(record, view).await,
-            (Step::Rebind, _) => self.rebind(record).await,
+            (Step::Rebind, _) => self.rebind(record, view).await,
             (Step::Finish, _) => self.finish(record).await,
             (Step::Mined, None) => Ok(()),
         }
@@ -187,20 +178,25 @@ impl Outbox {
     async fn replace(&self, mut record: Record, view: &View, cancelled: Option<Refusal>) -> Result<(), Error> {
         let Stage::Sent(mut bound) = record.stage.clone() else { return Ok(()) };
         let last = bound.newest().clone();
+        let cancels = cancelled.is_some() || last.cancels;
         let prices = self.chain.prices().await?;
         let fees = self.bounds.replace(last.fees, prices.base_fee, prices.tip);
-        let Some(fees) = fees.filter(|_| bound.attempts.len() < MAX_ATTEMPTS) else {
-            let due = match self.table().live(&record.id).given {
-                Some((head, was_taken)) => view.head > head.saturating_add(u64::from(was_taken)),
-                None => true,
-            };
-            if due {
-                self.give(&record, view).await;
+        let fees = match fees.filter(|_| bound.attempts.len() < MAX_ATTEMPTS) {
+            // At the same price it takes the place of a transaction that the node has lost. One that the node has can
+            // still be mined, and will be reverted.
+            None if cancels && !last.cancels => last.fees,
+            None => {
+                self.keep(&record, view, Note::Waits(self.over_bound(prices.base_fee))).await;
+                return Ok(());
             }
-            self.waits(&record.id, self.over_bound(prices.base_fee));
-            return Ok(());
+            Some(fees) => fees,
         };
-        let cancels = cancelled.is_some() || last.cancels;
+        let needed = u128::from(last.gas_limit).saturating_mul(fees.max_fee.into());
+        let balance = self.chain.balance().await?;
+        if !cancels && balance < needed {
+            self.keep(&record, view, Note::Unfunded { balance, needed }).await;
+            return Ok(());
+        }
         let attempt = if cancels {
             self.sign_empty(bound.nonce, fees, view).await?
         } else {
@@ -211,6 +207,18 @@ impl Outbox {
         bound.cancelled = cancelled.or(bound.cancelled);
         record.stage = Stage::Sent(bound);
         self.save_and_give(record, view).await
+    }
+
+    /// Stays with the newest transaction, which the node is given again now and then.
+    async fn keep(&self, record: &Record, view: &View, note: Note) {
+        let due = match self.table().live(&record.id).given {
+            Some((head, was_taken)) => view.head > head.saturating_add(u64::from(was_taken)),
+            None => true,
+        };
+        if due {
+            self.give(record, view).await;
+        }
+        self.table().note(&record.id, Some(note));
     }
 
     async fn mined(&self, mut record: Record, found: Found) -> Result<(), Error> {
@@ -251,13 +259,25 @@ impl Outbox {
         self.save(record).await
     }
 
-    async fn rebind(&self, mut record: Record) -> Result<(), Error> {
-        tracing::warn!(job = %record.id, "another transaction of this account has taken the nonce");
+    async fn rebind(&self, mut record: Record, view: &View) -> Result<(), Error> {
         if record.filler {
             return self.forget(record.id).await;
         }
-        record.stage = Stage::Built;
-        self.save(record).await
+        match self.search(&record, view).await? {
+            Search::Found { hash, block } => {
+                self.waits(&record.id, format!("the receipt of its transaction {hash} in block {block}"));
+                Ok(())
+            }
+            Search::Unfinished { next } => {
+                self.waits(&record.id, format!("its transactions to be looked for in final blocks, from {next} on"));
+                Ok(())
+            }
+            Search::Nowhere => {
+                tracing::warn!(job = %record.id, "another transaction of this account has taken the nonce");
+                record.stage = Stage::Built;
+                self.save(record).await
+            }
+        }
     }
 
     async fn finish(&self, mut record: Record) -> Result<(), Error> {
@@ -281,11 +301,15 @@ impl Outbox {
     /// for it: a reorganisation has taken a stranger's transaction away for good.
     async fn fill_gap(&self, view: &View) -> Result<(), Error> {
         let nonce = view.nonce;
-        if self.table().lowest_nonce().is_none_or(|lowest| lowest <= nonce) {
-            self.table().gap_since = None;
-            return Ok(());
-        }
-        let since = *self.table().gap_since.get_or_insert(view.head);
+        let since = {
+            let mut table = self.table();
+            if !table.is_gap(nonce) {
+                table.gap_since = None;
+                return Ok(());
+            }
+            let known = table.gap_since.filter(|(gap, _)| *gap == nonce);
+            table.gap_since.insert(known.unwrap_or((nonce, view.head))).1
+        };
         if view.head < since.saturating_add(self.pace.bump_blocks)
             || self.chain.nonce(BlockId::pending()).await? > nonce
         {
@@ -300,7 +324,7 @@ impl Outbox {
         let record = Record {
             sequence,
             filler: true,
-            stage: Stage::Sent(Bound { nonce, attempts: vec![attempt], cancelled: None, taken_since: None }),
+            stage: Stage::Sent(Bound::new(nonce, view.finalized, attempt)),
             ..Record::new(id, Some(account), Bytes::new())
         };
         self.save_and_give(record, view).await
@@ -316,7 +340,13 @@ impl Outbox {
     /// the chain.
     async fn give(&self, record: &Record, view: &View) {
         let Some(bound) = record.bound() else { return };
-        let given = self.chain.give(&bound.newest().raw).await;
+        let mut given = self.chain.give(&bound.newest().raw).await;
+        // Nodes refuse what they have already, each in its own words.
+        if matches!(given, Given::Refused(_))
+            && matches!(self.chain.has_transaction(bound.newest().hash).await, Ok(true))
+        {
+            given = Given::Taken;
+        }
         tracing::debug!(job = %record.id, nonce = bound.nonce, hash = %bound.newest().hash, ?given, "transaction given to the node");
         self.table().with_live(&record.id, |live| match given {
             Given::Taken => {

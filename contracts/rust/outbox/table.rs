@@ -6,7 +6,8 @@ use alloy::primitives::B256;
 
 use super::record::{Record, Stage};
 
-/// The most finished jobs that are remembered, so that each is done once: years of certificates, in a few megabytes.
+/// The most finished jobs that are remembered, so that each is done once, in a few megabytes: eight weeks of a certificate
+/// every ten minutes.
 const MAX_FINISHED: usize = 8192;
 
 /// The jobs by their ids.
@@ -14,8 +15,8 @@ const MAX_FINISHED: usize = 8192;
 pub(super) struct Table {
     entries: BTreeMap<B256, Entry>,
     sequence: u64,
-    /// The head at which a nonce before the lowest bound one was first found unused.
-    pub(super) gap_since: Option<u64>,
+    /// The account's next nonce, while it belongs to no job and later ones do, and the head at which that was first found.
+    pub(super) gap_since: Option<(u64, u64)>,
 }
 
 /// A job.
@@ -34,6 +35,8 @@ pub(super) struct Live {
     pub(super) refused_since: Option<u64>,
     /// The head's hash and the finalized block at the last look at a mined job.
     pub(super) looked: Option<(B256, u64)>,
+    /// The last final block that has been searched for the job's transactions in vain.
+    pub(super) searched: Option<u64>,
     pub(super) note: Option<Note>,
 }
 
@@ -100,9 +103,9 @@ impl Table {
         self.nonces().max().map_or(0, |nonce| nonce + 1)
     }
 
-    /// The lowest nonce that belongs to a job.
-    pub(super) fn lowest_nonce(&self) -> Option<u64> {
-        self.nonces().min()
+    /// Whether a nonce belongs to no job, while a later one does.
+    pub(super) fn is_gap(&self, nonce: u64) -> bool {
+        self.nonces().all(|bound| bound != nonce) && self.nonces().any(|bound| bound > nonce)
     }
 
     fn nonces(&self) -> impl Iterator<Item = u64> {
