@@ -116,7 +116,9 @@ fn sent(bound: &Bound, look: &Look<'_>, pace: &Pace) -> Step {
         };
     }
     let newest = bound.newest();
-    let old = look.head >= newest.head.saturating_add(pace.bump_blocks)
+    // A dearer offer would not help one that waits for an earlier nonce.
+    let old = look.nonce == bound.nonce
+        && look.head >= newest.head.saturating_add(pace.bump_blocks)
         && look.now >= newest.at.saturating_add(pace.bump_after.as_secs());
     match look.given {
         None => Step::Send,
@@ -205,6 +207,7 @@ mod tests {
         assert_eq!(when_sent(&Look { now: 1_029, ..late }), Step::Wait(Hold::Block), "blocks come fast");
         assert_eq!(when_sent(&Look { head: 102, ..late }), Step::Wait(Hold::Block), "the chain stands still");
         assert_eq!(when_sent(&Look { given: None, ..late }), Step::Send, "as it is, at first");
+        assert_eq!(when_sent(&Look { nonce: 6, ..late }), Step::Wait(Hold::Block), "it waits for an earlier nonce");
     }
 
     #[test]
