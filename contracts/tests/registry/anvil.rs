@@ -14,14 +14,14 @@ use holdfast_contracts::{ChainRegistry, Error, check};
 use crate::scenario;
 
 /// A running anvil, killed when it goes out of scope, also by a panic.
-struct Anvil {
+pub(crate) struct Anvil {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Anvil {
     /// Starts it on a free loopback port, with `finalized` two blocks behind the head.
-    fn start(program: &PathBuf, hardfork: &str) -> Self {
+    pub(crate) fn start(program: &PathBuf, hardfork: &str) -> Self {
         let child = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", "0", "--slots-in-an-epoch", "1", "--hardfork", hardfork])
             .stdin(Stdio::null())
@@ -56,7 +56,7 @@ impl Drop for Anvil {
 }
 
 /// The binary that `npm ci` in `contracts/` installs. Not the script of that name: killing it would leave anvil alive.
-fn installed() -> Option<PathBuf> {
+pub(crate) fn installed() -> Option<PathBuf> {
     let system = match std::env::consts::OS {
         "macos" => "darwin",
         other => other,
