@@ -183,12 +183,14 @@ pub enum Error {
     },
 
     /// A transaction was sent and has no receipt within the limit: it may still be mined.
-    #[error("transaction {tx_hash} has no receipt after {limit:?}; it may still be mined")]
+    #[error("transaction {tx_hash} has no receipt after {limit:?}; it may still be mined; waiting for: {reason}")]
     NotMined {
         /// The transaction's hash.
         tx_hash: Digest,
         /// The limit.
         limit: Duration,
+        /// What it waits for.
+        reason: String,
     },
 
     /// A job is not sent yet: nothing is signed, and it goes on when its publisher does.

@@ -215,7 +215,7 @@ impl Outbox {
                 Err(error) => tracing::debug!(%error, "no answer about a transaction's receipt"),
             }
             if Instant::now() + pause > end {
-                return Err(Error::NotMined { tx_hash: *hash, limit });
+                return Err(Error::NotMined { tx_hash: *hash, limit, reason: "its receipt".to_owned() });
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(self.poll);
@@ -292,12 +292,16 @@ fn receipt(inclusion: &Inclusion) -> PublishReceipt {
 
 /// Why a job has not come as far as a caller wanted to wait for.
 fn late(Entry { record, live }: &Entry, limit: Duration, trouble: Option<Error>) -> Error {
+    let reason = live.note.as_ref().map(Note::to_string).or(trouble.map(|error| error.to_string()));
     match &record.stage {
-        Stage::Sent(bound) => Error::NotMined { tx_hash: Digest::from(bound.newest().hash.0), limit },
+        Stage::Sent(bound) => Error::NotMined {
+            tx_hash: Digest::from(bound.newest().hash.0),
+            limit,
+            reason: reason.unwrap_or_else(|| "a block".to_owned()),
+        },
         Stage::Mined(..) => Error::Timeout { what: "finality", limit },
         Stage::Built | Stage::Finalized(_) | Stage::Failed(_) => {
-            let reason = live.note.as_ref().map(Note::to_string).or(trouble.map(|error| error.to_string()));
-            Error::NotSent { what: record.what(), limit, reason: reason.unwrap_or_else(|| "no time".to_owned()) }
+            Error::NotSent { what: record.what(), limit, reason: reason.unwrap_or_else(|| "the node".to_owned()) }
         }
     }
 }
