@@ -1,8 +1,8 @@
 //! Carries jobs to the chain: each exactly once, over crashes, reorganisations, lost transactions and other users of the
 //! account.
 //!
-//! [`plan`] decides what is next, [`journal`] keeps it, [`chain`] asks the node, and `round` puts them together. Whatever
-//! is given to a node stands in the journal before.
+//! `look` sees where each job stands, [`plan`] decides what is next, `round` does it, and `send` gives the node transactions
+//! by way of [`chain`]. [`journal`] keeps it all: whatever is given to a node stands there before.
 
 mod chain;
 mod fees;
@@ -11,6 +11,7 @@ mod look;
 mod plan;
 mod record;
 mod round;
+mod send;
 mod table;
 
 use std::{
