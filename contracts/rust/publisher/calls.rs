@@ -1,0 +1,159 @@
+//! The registry's calls for keys, epochs and namespaces: each is carried out once more, whatever was called before.
+
+use alloy::primitives::{B256, Bytes};
+use holdfast_certificate::{Address, CommitteeParameters, Namespace, ProofOfPossession, PublicKey};
+
+use super::{PublishReceipt, Publisher};
+use crate::{
+    Error,
+    bindings::CommitteeRegistry::{
+        EpochProposed, NamespaceCreated, cancelEpochCall, createNamespaceCall, holdNamespaceCall, proposeEpochCall,
+        registerKeyCall, revokeEpochCall, setDisperserCall, setEndpointCall, setMinRetentionCall,
+    },
+    node::address_out,
+};
+
+impl Publisher {
+    /// Registers a key for this account, with its proof of possession, which the registry checks.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the proof is wrong or the key is registered; otherwise an L1 error.
+    pub async fn register_key(&self, key: &PublicKey, proof: &ProofOfPossession) -> Result<PublishReceipt, Error> {
+        let call = registerKeyCall {
+            pk: Bytes::from(key.to_eip2537().to_vec()),
+            pop: Bytes::from(proof.to_eip2537().to_vec()),
+        };
+        Ok(self.call(&call).await?.receipt)
+    }
+
+    /// Says where the key's member is reached: a URL of at most 255 bytes, and the SHA-256 of its TLS certificate's
+    /// SubjectPublicKeyInfo (RFC 7469). Only by the account that registered the key.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the key is not this account's or the URL too long; otherwise an L1 error.
+    pub async fn set_endpoint(
+        &self,
+        key: &PublicKey,
+        endpoint: &str,
+        tls_pin: Option<[u8; 32]>,
+    ) -> Result<PublishReceipt, Error> {
+        let call = setEndpointCall {
+            keyId: key_id(key),
+            endpoint: endpoint.to_owned(),
+            tlsPin: B256::from(tls_pin.unwrap_or_default()),
+        };
+        Ok(self.call(&call).await?.receipt)
+    }
+
+    /// Proposes the next epoch with the keys in slot order, active from unix time `active_from`, or as soon as the
+    /// delay allows. Only by governance. Gives the epoch's number.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the number of keys is not the parameters'; [`Error::Reverted`] for an unknown or
+    /// duplicate key, a time that is too early or an account that is not governance; otherwise an L1 error.
+    pub async fn propose_epoch(
+        &self,
+        keys: &[PublicKey],
+        parameters: &CommitteeParameters,
+        active_from: Option<u64>,
+    ) -> Result<(u64, PublishReceipt), Error> {
+        let expected = usize::from(parameters.total_shards());
+        if keys.len() != expected {
+            let reason = format!("expected {expected} keys, got {}", keys.len());
+            return Err(Error::Invalid { what: "epoch", reason });
+        }
+        let call = proposeEpochCall {
+            keyIds: keys.iter().map(key_id).collect(),
+            originalShards: parameters.original_shards(),
+            threshold: parameters.threshold(),
+            maxPayload: parameters.max_payload(),
+            activeFrom: active_from.unwrap_or(0),
+        };
+        let sent = self.call(&call).await?;
+        let event: EpochProposed = self.event(&sent, "proposeEpoch")?;
+        Ok((event.epoch, sent.receipt))
+    }
+
+    /// Withdraws a proposed epoch before it is active. Only by the guardian.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEpoch`]; [`Error::Reverted`] when it is active or the account is not the guardian; otherwise an
+    /// L1 error.
+    pub async fn cancel_epoch(&self, epoch: u64) -> Result<PublishReceipt, Error> {
+        Ok(self.call(&cancelEpochCall { epoch }).await?.receipt)
+    }
+
+    /// Revokes an epoch from now on and for ever. Only by the guardian.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEpoch`]; [`Error::Reverted`] when it is not active yet, revoked already, or the account is not
+    /// the guardian; otherwise an L1 error.
+    pub async fn revoke_epoch(&self, epoch: u64) -> Result<PublishReceipt, Error> {
+        Ok(self.call(&revokeEpochCall { epoch }).await?.receipt)
+    }
+
+    /// Creates this account's namespace of that salt: its id is `keccak256(abi.encode(account, salt))`.
+    /// `min_retention` is in seconds.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when it exists or an argument is out of bounds; otherwise an L1 error.
+    pub async fn create_namespace(
+        &self,
+        salt: [u8; 32],
+        min_retention: u64,
+        dispersers: &[Address],
+    ) -> Result<(Namespace, PublishReceipt), Error> {
+        let call = createNamespaceCall {
+            salt: B256::from(salt),
+            minRetention: min_retention,
+            dispersers: dispersers.iter().copied().map(address_out).collect(),
+        };
+        let sent = self.call(&call).await?;
+        let event: NamespaceCreated = self.event(&sent, "createNamespace")?;
+        Ok((Namespace::from(event.namespace.0), sent.receipt))
+    }
+
+    /// Allows a disperser in this account's namespace, or takes that back.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the namespace is not this account's; otherwise an L1 error.
+    pub async fn set_disperser(
+        &self,
+        namespace: &Namespace,
+        disperser: Address,
+        allowed: bool,
+    ) -> Result<PublishReceipt, Error> {
+        let call = setDisperserCall {
+            namespace: B256::from(namespace.to_bytes()),
+            disperser: address_out(disperser),
+            allowed,
+        };
+        Ok(self.call(&call).await?.receipt)
+    }
+
+    /// Sets how long, in seconds, data of this account's namespace must still be retained: a raise holds from the next
+    /// second, a lowering after the registry's delay.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the namespace is not this account's or the time out of bounds; otherwise an L1 error.
+    pub async fn set_min_retention(&self, namespace: &Namespace, min_retention: u64) -> Result<PublishReceipt, Error> {
+        let call = setMinRetentionCall { namespace: B256::from(namespace.to_bytes()), minRetention: min_retention };
+        Ok(self.call(&call).await?.receipt)
+    }
+
+    /// Keeps members from dropping anything of a namespace before unix time `until`. Only by the guardian, and only ever
+    /// later.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the account is not the guardian, or `until` is too late or no later than before; otherwise
+    /// an L1 error.
+    pub async fn hold_namespace(&self, namespace: &Namespace, until: u64) -> Result<PublishReceipt, Error> {
+        let call = holdNamespaceCall { namespace: B256::from(namespace.to_bytes()), until };
+        Ok(self.call(&call).await?.receipt)
+    }
+}
+
+/// How the registry names a key: keccak256 of its compressed form.
+fn key_id(key: &PublicKey) -> B256 {
+    B256::from(*key.id().as_bytes())
+}
