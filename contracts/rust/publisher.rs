@@ -67,12 +67,15 @@ pub struct Deployment {
 ///
 /// With [`PublisherOptions::journal`], a job is on disk before its transaction leaves, so a publisher that is killed at any
 /// point goes on with it: with the same nonce, after a reorganisation with the same transaction, and with another nonce only
-/// when final blocks have shown that somebody else used the first. A job goes on while [`Publisher::run`],
-/// [`Publisher::drive`] or any waiting call runs, also one that waits for another job.
+/// when final blocks have shown that the first is used, and none of them has a transaction of the job. A job goes on while
+/// [`Publisher::run`], [`Publisher::drive`] or any waiting call runs, also one that waits for another job. What was finished
+/// is known, and not done again, for the 8192 jobs that were finished last.
 ///
-/// # One user of an account
+/// # One journal for an account
 ///
 /// A journal is locked by the process that has it open. Transactions that the account sends elsewhere cost time, not jobs.
+/// But two journals of one account know nothing of each other: a certificate that is given to both is published twice, and
+/// so is one that is given again to a publisher without a journal after a restart.
 #[derive(Debug, Clone)]
 pub struct Publisher {
     outbox: Arc<Outbox>,
