@@ -1,4 +1,4 @@
-//! Calls of the registry as data, for others to sign: a Safe, a hardware wallet.
+//! Calls of the registry as data: to send, or for others to sign, such as a Safe or a hardware wallet.
 
 use alloy::{primitives::B256, sol_types::SolCall};
 use holdfast_certificate::{Address, CommitteeParameters, Namespace, PublicKey};
@@ -11,7 +11,7 @@ use crate::{
     node::{address_out, function_name},
 };
 
-/// A call of the registry that this process does not send itself.
+/// A call of the registry that changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryCall {
     /// By governance: the next epoch.

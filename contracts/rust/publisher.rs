@@ -17,7 +17,7 @@ use alloy::{
     eips::BlockNumberOrTag,
     primitives::{self, Bytes, keccak256},
     rpc::types::Log,
-    sol_types::{SolCall, SolConstructor as _, SolEvent},
+    sol_types::{SolConstructor as _, SolEvent},
 };
 use holdfast_certificate::{Address, Domain, VerifiedCertificate, VerifiedCheckpoint};
 use holdfast_erasure::Digest;
@@ -28,8 +28,8 @@ pub use self::{
     options::PublisherOptions,
 };
 use crate::{
-    Account, Error, RegistryCall,
-    bindings::CommitteeRegistry::{self as abi},
+    Account, Error,
+    bindings::CommitteeRegistry as abi,
     node::{address_in, address_out},
     outbox::Outbox,
 };
@@ -210,14 +210,6 @@ impl Publisher {
         self.wait(&status.id, Until::Mined, self.receipt_limit).await
     }
 
-    /// Carries out one call, whatever it is.
-    ///
-    /// # Errors
-    /// What the contract says against it; otherwise as [`Publisher::wait`].
-    pub async fn send(&self, call: &RegistryCall) -> Result<PublishReceipt, Error> {
-        Ok(self.call_encoded(call.data()).await?.receipt)
-    }
-
     /// Waits until a block is final, which is when members and clients see what stands in it.
     ///
     /// # Errors
@@ -239,11 +231,7 @@ impl Publisher {
     }
 
     /// Calls the registry once more, whatever was called before.
-    async fn call<C: SolCall>(&self, call: &C) -> Result<Sent, Error> {
-        self.call_encoded(call.abi_encode()).await
-    }
-
-    async fn call_encoded(&self, input: Vec<u8>) -> Result<Sent, Error> {
+    async fn call(&self, input: Vec<u8>) -> Result<Sent, Error> {
         let registry = Some(address_out(self.registry));
         carry_out(&self.outbox, new_id(&input), registry, input.into(), self.receipt_limit).await
     }

@@ -1,19 +1,23 @@
 //! The registry's calls for keys, epochs and namespaces: each is carried out once more, whatever was called before.
 
-use alloy::primitives::{B256, Bytes};
+use alloy::{primitives::Bytes, sol_types::SolCall as _};
 use holdfast_certificate::{Address, CommitteeParameters, Namespace, ProofOfPossession, PublicKey};
 
 use super::{PublishReceipt, Publisher};
 use crate::{
-    Error,
-    bindings::CommitteeRegistry::{
-        EpochProposed, NamespaceCreated, cancelEpochCall, createNamespaceCall, holdNamespaceCall, proposeEpochCall,
-        registerKeyCall, revokeEpochCall, setDisperserCall, setEndpointCall, setMinRetentionCall,
-    },
-    node::address_out,
+    Error, RegistryCall,
+    bindings::CommitteeRegistry::{EpochProposed, NamespaceCreated, registerKeyCall},
 };
 
 impl Publisher {
+    /// Carries out one call of the registry.
+    ///
+    /// # Errors
+    /// What the contract says against it; otherwise as [`Publisher::wait`].
+    pub async fn send(&self, call: &RegistryCall) -> Result<PublishReceipt, Error> {
+        Ok(self.call(call.data()).await?.receipt)
+    }
+
     /// Registers a key for this account, with its proof of possession, which the registry checks.
     ///
     /// # Errors
@@ -23,7 +27,7 @@ impl Publisher {
             pk: Bytes::from(key.to_eip2537().to_vec()),
             pop: Bytes::from(proof.to_eip2537().to_vec()),
         };
-        Ok(self.call(&call).await?.receipt)
+        Ok(self.call(call.abi_encode()).await?.receipt)
     }
 
     /// Says where the key's member is reached: a URL of at most 255 bytes, and the SHA-256 of its TLS certificate's
@@ -37,12 +41,7 @@ impl Publisher {
         endpoint: &str,
         tls_pin: Option<[u8; 32]>,
     ) -> Result<PublishReceipt, Error> {
-        let call = setEndpointCall {
-            keyId: key_id(key),
-            endpoint: endpoint.to_owned(),
-            tlsPin: B256::from(tls_pin.unwrap_or_default()),
-        };
-        Ok(self.call(&call).await?.receipt)
+        self.send(&RegistryCall::SetEndpoint { key: *key, endpoint: endpoint.to_owned(), tls_pin }).await
     }
 
     /// Proposes the next epoch with the keys in slot order, active from unix time `active_from`, or as soon as the
@@ -62,15 +61,9 @@ impl Publisher {
             let reason = format!("expected {expected} keys, got {}", keys.len());
             return Err(Error::Invalid { what: "epoch", reason });
         }
-        let call = proposeEpochCall {
-            keyIds: keys.iter().map(key_id).collect(),
-            originalShards: parameters.original_shards(),
-            threshold: parameters.threshold(),
-            maxPayload: parameters.max_payload(),
-            activeFrom: active_from.unwrap_or(0),
-        };
-        let sent = self.call(&call).await?;
-        let event: EpochProposed = self.event(&sent, "proposeEpoch")?;
+        let call = RegistryCall::ProposeEpoch { keys: keys.to_vec(), parameters: *parameters, active_from };
+        let sent = self.call(call.data()).await?;
+        let event: EpochProposed = self.event(&sent, call.function())?;
         Ok((event.epoch, sent.receipt))
     }
 
@@ -80,7 +73,7 @@ impl Publisher {
     /// [`Error::UnknownEpoch`]; [`Error::Reverted`] when it is active or the account is not the guardian; otherwise an
     /// L1 error.
     pub async fn cancel_epoch(&self, epoch: u64) -> Result<PublishReceipt, Error> {
-        Ok(self.call(&cancelEpochCall { epoch }).await?.receipt)
+        self.send(&RegistryCall::CancelEpoch { epoch }).await
     }
 
     /// Revokes an epoch from now on and for ever. Only by the guardian.
@@ -89,7 +82,7 @@ impl Publisher {
     /// [`Error::UnknownEpoch`]; [`Error::Reverted`] when it is not active yet, revoked already, or the account is not
     /// the guardian; otherwise an L1 error.
     pub async fn revoke_epoch(&self, epoch: u64) -> Result<PublishReceipt, Error> {
-        Ok(self.call(&revokeEpochCall { epoch }).await?.receipt)
+        self.send(&RegistryCall::RevokeEpoch { epoch }).await
     }
 
     /// Creates this account's namespace of that salt: its id is `keccak256(abi.encode(account, salt))`.
@@ -103,13 +96,9 @@ impl Publisher {
         min_retention: u64,
         dispersers: &[Address],
     ) -> Result<(Namespace, PublishReceipt), Error> {
-        let call = createNamespaceCall {
-            salt: B256::from(salt),
-            minRetention: min_retention,
-            dispersers: dispersers.iter().copied().map(address_out).collect(),
-        };
-        let sent = self.call(&call).await?;
-        let event: NamespaceCreated = self.event(&sent, "createNamespace")?;
+        let call = RegistryCall::CreateNamespace { salt, min_retention, dispersers: dispersers.to_vec() };
+        let sent = self.call(call.data()).await?;
+        let event: NamespaceCreated = self.event(&sent, call.function())?;
         Ok((Namespace::from(event.namespace.0), sent.receipt))
     }
 
@@ -123,12 +112,7 @@ impl Publisher {
         disperser: Address,
         allowed: bool,
     ) -> Result<PublishReceipt, Error> {
-        let call = setDisperserCall {
-            namespace: B256::from(namespace.to_bytes()),
-            disperser: address_out(disperser),
-            allowed,
-        };
-        Ok(self.call(&call).await?.receipt)
+        self.send(&RegistryCall::SetDisperser { namespace: *namespace, disperser, allowed }).await
     }
 
     /// Sets how long, in seconds, data of this account's namespace must still be retained: a raise holds from the next
@@ -137,8 +121,7 @@ impl Publisher {
     /// # Errors
     /// [`Error::Reverted`] when the namespace is not this account's or the time out of bounds; otherwise an L1 error.
     pub async fn set_min_retention(&self, namespace: &Namespace, min_retention: u64) -> Result<PublishReceipt, Error> {
-        let call = setMinRetentionCall { namespace: B256::from(namespace.to_bytes()), minRetention: min_retention };
-        Ok(self.call(&call).await?.receipt)
+        self.send(&RegistryCall::SetMinRetention { namespace: *namespace, min_retention }).await
     }
 
     /// Keeps members from dropping anything of a namespace before unix time `until`. Only by the guardian, and only ever
@@ -148,12 +131,6 @@ impl Publisher {
     /// [`Error::Reverted`] when the account is not the guardian, or `until` is too late or no later than before; otherwise
     /// an L1 error.
     pub async fn hold_namespace(&self, namespace: &Namespace, until: u64) -> Result<PublishReceipt, Error> {
-        let call = holdNamespaceCall { namespace: B256::from(namespace.to_bytes()), until };
-        Ok(self.call(&call).await?.receipt)
+        self.send(&RegistryCall::HoldNamespace { namespace: *namespace, until }).await
     }
-}
-
-/// How the registry names a key: keccak256 of its compressed form.
-fn key_id(key: &PublicKey) -> B256 {
-    B256::from(*key.id().as_bytes())
 }
