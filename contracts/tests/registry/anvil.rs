@@ -11,7 +11,7 @@ use std::{
 use holdfast_certificate::Address;
 use holdfast_contracts::{ChainRegistry, Error, check};
 
-use crate::scenario;
+use crate::{lifetime, scenario};
 
 /// A running anvil, killed when it goes out of scope, also by a panic.
 pub(crate) struct Anvil {
@@ -85,9 +85,23 @@ async fn everything_on_anvil_with_osaka() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registry_s_life_on_anvil_with_osaka() {
+    if let Some(program) = installed() {
+        lifetime::run(&Anvil::start(&program, "osaka").url).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_on_anvil_with_prague() {
     if let Some(program) = installed() {
         scenario::run(&Anvil::start(&program, "prague").url).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_s_life_on_anvil_with_prague() {
+    if let Some(program) = installed() {
+        lifetime::run(&Anvil::start(&program, "prague").url).await;
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     fixture::account,
+    lifetime,
     node::{RawNode, quantity},
     scenario,
 };
@@ -27,10 +28,25 @@ async fn everything_on_osaka() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registry_s_life_on_osaka() {
+    let chain = DevChain::start(still()).await.unwrap();
+    lifetime::run(&chain.url()).await;
+    chain.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_on_prague() {
     let config = DevChainConfig { hardfork: Hardfork::Prague, ..still() };
     let chain = DevChain::start(config).await.unwrap();
     scenario::run(&chain.url()).await;
+    chain.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_s_life_on_prague() {
+    let config = DevChainConfig { hardfork: Hardfork::Prague, ..still() };
+    let chain = DevChain::start(config).await.unwrap();
+    lifetime::run(&chain.url()).await;
     chain.stop().await;
 }
 

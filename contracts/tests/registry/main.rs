@@ -9,6 +9,7 @@ mod disagreement;
 mod finality;
 mod fixture;
 mod hostile;
+mod lifetime;
 mod logbook;
 mod node;
 mod outage;
