@@ -178,7 +178,7 @@ async fn verify(subject: &Subject, at: u64, on_chain: bool, config: &Config, out
     let record = registry.epoch(subject.epoch()).await?;
     let genuine = subject.verify(&record.committee);
     let min_retention = match &genuine {
-        Ok(_) => registry.namespace(subject.namespace()).await?.min_retention,
+        Ok(_) => registry.namespace(subject.namespace()).await?.min_retention_at(at),
         Err(_) => 0,
     };
     let mut reason = match &genuine {
