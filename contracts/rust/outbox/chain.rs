@@ -13,7 +13,7 @@ use alloy::{
 
 use super::{
     plan::Found,
-    record::{Bound, Record, Refusal},
+    record::{BlockRef, Bound, Record, Refusal},
 };
 use crate::{Account, Error, node::Node};
 
@@ -38,7 +38,7 @@ pub(super) struct Chain {
 pub(super) struct View {
     pub(super) head: u64,
     pub(super) head_hash: B256,
-    pub(super) finalized: u64,
+    pub(super) finalized: BlockRef,
     /// The account's next nonce at the head.
     pub(super) nonce: u64,
 }
@@ -89,8 +89,14 @@ impl Chain {
     }
 
     pub(super) async fn view(&self) -> Result<View, Error> {
+        // A node, or what chooses among nodes, can be set to another chain at any time; its nonces must not be taken.
+        let got = self.node.chain_id().await?;
+        if got != self.chain_id {
+            return Err(Error::WrongChain { expected: self.chain_id, got });
+        }
         // The older one first, so that it is never ahead of the newer.
-        let finalized = self.block(BlockNumberOrTag::Finalized).await?.header.number;
+        let finalized = self.block(BlockNumberOrTag::Finalized).await?.header;
+        let finalized = BlockRef { number: finalized.number, hash: finalized.hash };
         let head = self.block(BlockNumberOrTag::Latest).await?.header;
         let nonce = self.nonce(BlockId::number(head.number)).await?;
         Ok(View { head: head.number, head_hash: head.hash, finalized, nonce })

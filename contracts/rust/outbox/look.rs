@@ -60,7 +60,7 @@ impl Outbox {
         }
         if let Stage::Mined(_, inclusion) = &record.stage {
             let looked = self.table().live(&record.id).looked;
-            if looked == Some((view.head_hash, view.finalized)) {
+            if looked == Some((view.head_hash, view.finalized.number)) {
                 return Ok(None);
             }
             // As long as its block is there, so is it, whether or not the node still has its receipt.
@@ -71,7 +71,7 @@ impl Outbox {
         let found = self.chain.found(bound).await?;
         let finalized_nonce = match found {
             Some(_) => None,
-            None => Some(self.chain.nonce(BlockId::number(view.finalized)).await?),
+            None => Some(self.chain.nonce(BlockId::number(view.finalized.number)).await?),
         };
         Ok(Some(Sight { found, finalized_nonce }))
     }
@@ -80,8 +80,14 @@ impl Outbox {
     pub(super) async fn search(&self, record: &Record, view: &View) -> Result<Search, Error> {
         let Some(bound) = record.bound() else { return Ok(Search::Nowhere) };
         let end = Instant::now() + self.chain.limit();
-        let first = self.table().live(&record.id).searched.unwrap_or(bound.after) + 1;
-        let last = view.finalized.min(first.saturating_add(SEARCHED_BLOCKS));
+        // A final block stays. Where it is another, what is not found proves nothing.
+        if !self.chain.has_block(bound.after.number, bound.after.hash).await? {
+            let reason = format!("block {} was final as {}, and is another now", bound.after.number, bound.after.hash);
+            return Err(Error::BadAnswer { what: "eth_getBlockByNumber", reason });
+        }
+        let finalized = view.finalized.number;
+        let first = self.table().live(&record.id).searched.unwrap_or(bound.after.number) + 1;
+        let last = finalized.min(first.saturating_add(SEARCHED_BLOCKS));
         for block in first..=last {
             if Instant::now() >= end {
                 return Ok(Search::Unfinished { next: block });
@@ -91,6 +97,6 @@ impl Outbox {
             }
             self.table().with_live(&record.id, |live| live.searched = Some(block));
         }
-        Ok(if last < view.finalized { Search::Unfinished { next: last + 1 } } else { Search::Nowhere })
+        Ok(if last < finalized { Search::Unfinished { next: last + 1 } } else { Search::Nowhere })
     }
 }

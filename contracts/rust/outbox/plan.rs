@@ -143,7 +143,10 @@ mod tests {
     use alloy::primitives::Bytes;
 
     use super::{
-        super::{fees::Fees, record::Attempt},
+        super::{
+            fees::Fees,
+            record::{Attempt, BlockRef},
+        },
         *,
     };
 
@@ -159,7 +162,7 @@ mod tests {
             at: 1_000,
             cancels: false,
         };
-        Bound::new(7, 90, attempt)
+        Bound::new(7, BlockRef { number: 90, hash: B256::repeat_byte(8) }, attempt)
     }
 
     fn found() -> Found {

@@ -47,13 +47,21 @@ pub(super) enum Stage {
 pub(super) struct Bound {
     pub(super) nonce: u64,
     /// The finalized block when the first was signed: whatever uses the nonce stands after it.
-    pub(super) after: u64,
+    pub(super) after: BlockRef,
     /// Never empty; fees rise from one to the next, so the newest is the one that nodes prefer.
     pub(super) attempts: Vec<Attempt>,
     /// Why the newest attempts only use up the nonce.
     pub(super) cancelled: Option<Refusal>,
     /// The finalized block at which the nonce was first found used by none of the attempts.
     pub(super) taken_since: Option<u64>,
+}
+
+/// A block of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct BlockRef {
+    pub(super) number: u64,
+    pub(super) hash: B256,
 }
 
 /// One signed transaction.
@@ -170,7 +178,7 @@ impl Record {
 
 impl Bound {
     /// A nonce with its first transaction.
-    pub(super) fn new(nonce: u64, after: u64, attempt: Attempt) -> Self {
+    pub(super) fn new(nonce: u64, after: BlockRef, attempt: Attempt) -> Self {
         Self { nonce, after, attempts: vec![attempt], cancelled: None, taken_since: None }
     }
 

@@ -24,6 +24,11 @@ impl Outbox {
             return Ok(());
         }
         let view = self.chain.view().await?;
+        let used = self.table().used();
+        if view.nonce < used {
+            let reason = format!("expected at least {used}, got {}: the node is behind", view.nonce);
+            return Err(Error::BadAnswer { what: "eth_getTransactionCount", reason });
+        }
         for (record, sight) in self.look(&view).await {
             let id = record.id;
             let done = match (&record.stage, sight) {
@@ -90,7 +95,7 @@ impl Outbox {
             head: view.head,
             now: now(),
             nonce: view.nonce,
-            finalized: view.finalized,
+            finalized: view.finalized.number,
             finalized_nonce,
             found: found.as_ref(),
             given: self.table().live(&record.id).given,
@@ -98,7 +103,7 @@ impl Outbox {
         match (plan(&record.stage, &look, &self.pace), found) {
             (Step::Wait(hold), _) => {
                 self.table().with_live(&record.id, |live| {
-                    live.looked = is_mined.then_some((view.head_hash, view.finalized));
+                    live.looked = is_mined.then_some((view.head_hash, view.finalized.number));
                     if !matches!(hold, Hold::Block) || live.note.is_none() {
                         live.note = Some(Note::Waits(hold.to_string()));
                     }
@@ -150,11 +155,12 @@ impl Outbox {
 
     async fn taken(&self, mut record: Record, view: &View) -> Result<(), Error> {
         let Stage::Sent(bound) = record.stage else { return Ok(()) };
-        record.stage = Stage::Sent(Bound { taken_since: Some(view.finalized), ..bound });
+        record.stage = Stage::Sent(Bound { taken_since: Some(view.finalized.number), ..bound });
         self.save(record).await
     }
 
     async fn rebind(&self, mut record: Record, view: &View) -> Result<(), Error> {
+        let Some(nonce) = record.bound().map(|bound| bound.nonce) else { return Ok(()) };
         if record.filler {
             return self.forget(record.id).await;
         }
@@ -169,6 +175,7 @@ impl Outbox {
             }
             Search::Nowhere => {
                 tracing::warn!(job = %record.id, "another transaction of this account has taken the nonce");
+                self.table().use_up(nonce);
                 record.stage = Stage::Built;
                 self.save(record).await
             }
@@ -176,7 +183,8 @@ impl Outbox {
     }
 
     async fn finish(&self, mut record: Record) -> Result<(), Error> {
-        let Stage::Mined(_, inclusion) = record.stage else { return Ok(()) };
+        let Stage::Mined(bound, inclusion) = record.stage else { return Ok(()) };
+        self.table().use_up(bound.nonce);
         if record.filler {
             return self.forget(record.id).await;
         }

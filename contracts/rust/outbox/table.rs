@@ -15,6 +15,8 @@ const MAX_FINISHED: usize = 8192;
 pub(super) struct Table {
     entries: BTreeMap<B256, Entry>,
     sequence: u64,
+    /// The account's next nonce as final blocks have shown it to this process, at least.
+    used: u64,
     /// The account's next nonce, while it belongs to no job and later ones do, and the head at which that was first found.
     pub(super) gap_since: Option<(u64, u64)>,
 }
@@ -101,6 +103,16 @@ impl Table {
     /// The nonce after the last one that belongs to a job.
     pub(super) fn next_nonce(&self) -> u64 {
         self.nonces().max().map_or(0, |nonce| nonce + 1)
+    }
+
+    /// A final block has used a nonce.
+    pub(super) fn use_up(&mut self, nonce: u64) {
+        self.used = self.used.max(nonce + 1);
+    }
+
+    /// The account's next nonce as final blocks have shown it, at least: who gives a lower one is behind.
+    pub(super) fn used(&self) -> u64 {
+        self.used
     }
 
     /// Whether a nonce belongs to no job, while a later one does.

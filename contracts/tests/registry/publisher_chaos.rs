@@ -1,11 +1,11 @@
 //! Everything at once, in an order that nobody has thought of: whatever happens, each certificate is published once.
 
 use holdfast_certificate::VerifiedCertificate;
-use holdfast_contracts::{JobState, Publisher};
+use holdfast_contracts::{Fault, JobState, Publisher};
 
 use crate::{
-    publisher_proxy::{Fault, Proxy},
-    publisher_support::{GWEI, Stage},
+    publisher_proxy::{Fault as Failure, Proxy},
+    publisher_support::{GWEI, Stage, quick},
 };
 
 /// Numbers that look random and are the same in every run (SplitMix64).
@@ -69,17 +69,17 @@ impl Trial {
                 self.proxy.rule(move |call| {
                     let throw = Dice(seed + call.number as u64).throw(2 * of);
                     match throw {
-                        0 => Fault::Refused,
-                        1 => Fault::Lost,
-                        _ => Fault::None,
+                        0 => Failure::Refused,
+                        1 => Failure::Lost,
+                        _ => Failure::None,
                     }
                 });
                 "failing node"
             }
             11 => {
                 self.proxy.rule(|call| match call.method.as_str() {
-                    "eth_getTransactionReceipt" => Fault::Answer(serde_json::Value::Null),
-                    _ => Fault::None,
+                    "eth_getTransactionReceipt" => Failure::Answer(serde_json::Value::Null),
+                    _ => Failure::None,
                 });
                 "no receipts"
             }
@@ -101,13 +101,21 @@ impl Trial {
         }
     }
 
-    /// Ends the publisher and opens its journal again.
+    /// Ends the publisher and opens its journal again, however often the node fails at it.
     async fn restart(&mut self) {
         let aside = tempfile::tempdir().unwrap();
-        self.proxy.heal();
-        // The old one gives its journal free when the new one takes its place.
+        // The old one gives its journal free when another takes its place.
         self.publisher = self.stage.publisher(&self.stage.url, aside.path()).await;
-        self.publisher = self.stage.publisher(&self.proxy.url, self.folder.path()).await;
+        for _ in 0..100 {
+            match self.stage.publisher_with(&self.proxy.url, quick(self.folder.path())).await {
+                Ok(publisher) => {
+                    self.publisher = publisher;
+                    return;
+                }
+                Err(error) => assert_eq!(error.fault(), Fault::L1, "{error}"),
+            }
+        }
+        panic!("a node that fails a hundred times in a row");
     }
 
     /// With nothing in its way any more, every job ends.

@@ -50,7 +50,7 @@ pub(crate) struct Proxy {
 }
 
 struct Shared {
-    node: RawNode,
+    node: Mutex<RawNode>,
     rule: Mutex<Box<Rule>>,
     calls: Mutex<Vec<Call>>,
     /// Whether the chain advances by a block with every look of the publisher at its nonce.
@@ -62,7 +62,7 @@ struct Shared {
 impl Proxy {
     pub(crate) async fn before(url: &str) -> Self {
         let shared = Arc::new(Shared {
-            node: RawNode::new(url),
+            node: Mutex::new(RawNode::new(url)),
             rule: Mutex::new(Box::new(|_| Fault::None)),
             calls: Mutex::default(),
             beats: AtomicBool::new(false),
@@ -84,6 +84,11 @@ impl Proxy {
     /// Nothing fails from now on.
     pub(crate) fn heal(&self) {
         self.rule(|_| Fault::None);
+    }
+
+    /// Hands on to another node from now on.
+    pub(crate) fn turn_to(&self, url: &str) {
+        *self.shared.node.lock().unwrap() = RawNode::new(url);
     }
 
     /// Lets the chain advance by a block with every look of the publisher.
@@ -151,9 +156,10 @@ async fn answer(State(shared): State<Arc<Shared>>, body: String) -> impl IntoRes
 
 impl Shared {
     async fn forward(&self, call: &Call, body: String) -> (u16, String) {
-        let answer = self.node.send(body.into_bytes()).await;
+        let node = self.node.lock().unwrap().clone();
+        let answer = node.send(body.into_bytes()).await;
         if self.beats.load(Ordering::Relaxed) && call.method == "eth_getTransactionCount" {
-            self.node.call("evm_mine", json!([])).await;
+            node.call("evm_mine", json!([])).await;
         }
         answer
     }
