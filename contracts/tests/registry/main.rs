@@ -1,5 +1,6 @@
 //! The registry end to end: deployed, filled, read at finality, asked and published to, on the embedded development
-//! chain and, by the same code, on anvil. And what the development chain does with requests that it should refuse.
+//! chain and, by the same code, on anvil; and what the development chain does with requests that it should refuse. Then the
+//! publisher, attack by attack (`publisher_*`): each counts what is on the chain in the end.
 #![allow(clippy::unwrap_used)]
 
 mod anvil;
