@@ -113,7 +113,11 @@ impl<'a> Round<'a> {
         match timeout_at(until, self.sending.join_next()).await {
             Ok(Some(Ok((slot, Ok(attestation))))) => self.quorum.attest(slot, attestation),
             Ok(Some(Ok((slot, Err(reason))))) => self.quorum.fail(slot, reason),
-            Ok(Some(Err(error))) => std::panic::resume_unwind(error.into_panic()),
+            Ok(Some(Err(error))) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is being stopped.
+                Err(_) => return false,
+            },
             Ok(None) | Err(_) => return false,
         }
         true

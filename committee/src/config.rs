@@ -7,6 +7,8 @@ mod human;
 mod known;
 
 use std::{
+    fs::OpenOptions,
+    io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -224,7 +226,13 @@ impl Config {
         let text = toml::to_string_pretty(self).map_err(|e| failed(e.to_string()))?;
         let head = "# A Holdfast member. Relative paths are relative to this file's folder; HOLDFAST_MEMBER_* in the\n\
                     # environment goes over it.\n\n";
-        std::fs::write(file, format!("{head}{text}")).map_err(|e| failed(e.to_string()))
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // The URL of an L1 node may hold a key.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(file).and_then(|mut opened| opened.write_all(format!("{head}{text}").as_bytes()));
+        written.map_err(|e| failed(e.to_string()))
     }
 
     /// Checks what the types do not.

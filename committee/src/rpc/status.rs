@@ -17,6 +17,9 @@ const RETRY_MS: u32 = 1000;
 /// For what passes with time or an operator's help: a full quota, a member that restarts.
 const RETRY_LATER_MS: u32 = 30_000;
 
+/// What a peer is told of a registry that cannot be read.
+const NO_REGISTRY: &str = "this member cannot read the registry now";
+
 /// What can go wrong in a call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -116,6 +119,9 @@ enum Tell {
     All,
     /// The error's text, and to come back after so many milliseconds.
     RetryAfter(u32),
+    /// That the registry cannot be read, and to come back after so many milliseconds. Why is in this member's log: what an
+    /// L1 node answered may hold the key of its URL.
+    NoRegistry(u32),
     /// Only an id that stands in this member's log beside the text.
     Id,
 }
@@ -123,7 +129,7 @@ enum Tell {
 impl Error {
     /// The table. Every variant has its line; there is no default.
     fn verdict(&self) -> (Code, Tell) {
-        use Tell::{All, Id, RetryAfter};
+        use Tell::{All, Id, NoRegistry, RetryAfter};
         match self {
             Self::Wire(_)
             | Self::PageToken { .. }
@@ -145,7 +151,7 @@ impl Error {
             Self::NotSigned(_) => (Code::NotFound, All),
             Self::Attestor(error) => attestor_verdict(error),
             Self::Store(error) => store_verdict(error),
-            Self::Registry(_) => (Code::Unavailable, RetryAfter(RETRY_MS)),
+            Self::Registry(_) => (Code::Unavailable, NoRegistry(RETRY_MS)),
             Self::Unfinished(_) => (Code::Internal, Id),
         }
     }
@@ -170,7 +176,7 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
         }
         E::OverQuota(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Store(error) => store_verdict(error),
-        E::Registry(_) => (Code::Unavailable, Tell::RetryAfter(RETRY_MS)),
+        E::Registry(_) => (Code::Unavailable, Tell::NoRegistry(RETRY_MS)),
         E::Unfinished(_) => (Code::Internal, Tell::Id),
     }
 }
@@ -203,9 +209,11 @@ impl From<Error> for Status {
             }
             Tell::RetryAfter(milliseconds) => {
                 tracing::info!(?code, %error, "rpc.shed");
-                let mut status = Self::new(code, error.to_string());
-                status.metadata_mut().insert(RETRY_AFTER, MetadataValue::from(milliseconds));
-                status
+                retry(code, error.to_string(), milliseconds)
+            }
+            Tell::NoRegistry(milliseconds) => {
+                tracing::warn!(?code, %error, "rpc.shed");
+                retry(code, NO_REGISTRY.to_owned(), milliseconds)
             }
             Tell::Id => {
                 let id = trace_id();
@@ -214,6 +222,12 @@ impl From<Error> for Status {
             }
         }
     }
+}
+
+fn retry(code: Code, text: String, milliseconds: u32) -> Status {
+    let mut status = Status::new(code, text);
+    status.metadata_mut().insert(RETRY_AFTER, MetadataValue::from(milliseconds));
+    status
 }
 
 /// An id that is unique in this member's logs.

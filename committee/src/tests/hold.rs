@@ -198,6 +198,37 @@ async fn outage_of_l1_in_a_long_hold_loses_nothing_even_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn stall_of_finality_that_hides_a_hold_drops_nothing_for_fourteen_days() {
+    let scene = Scene::new().await;
+    scene.registry.stalled.store(true, Ordering::SeqCst);
+    assert_eq!(scene.dropped(WHOLE + DAY + HOUR).await, BTreeSet::new());
+    assert_eq!(scene.dropped((WHOLE / DAY + 1) * DAY + 14 * DAY - 1).await, BTreeSet::new());
+    scene.is_served().await;
+    // It goes on, and with it the hold is seen.
+    scene.hold(DUE + 60 * DAY);
+    scene.registry.stalled.store(false, Ordering::SeqCst);
+    assert_eq!(scene.dropped(DUE + 30 * DAY).await, BTreeSet::new());
+    scene.is_served().await;
+    // A hold that is seen counts also in a stall.
+    scene.registry.stalled.store(true, Ordering::SeqCst);
+    assert_eq!(scene.dropped(DUE + 59 * DAY).await, BTreeSet::new());
+    assert_eq!(scene.dropped(DUE + 60 * DAY + 14 * DAY).await, both());
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_that_says_for_ever_keeps_for_ninety_days_past_its_lie() {
+    let scene = Scene::new().await;
+    scene.hold(u64::MAX);
+    assert_eq!(scene.dropped(DUE).await, BTreeSet::new());
+    scene.registry.set_down(true);
+    let last = DUE + 90 * DAY + 14 * DAY;
+    assert_eq!(scene.dropped(last - 1).await, BTreeSet::new());
+    assert_eq!(scene.dropped(last).await, both());
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_can_be_promised_anew_without_a_second_transfer() {
     let scene = Scene::new().await;
     scene.hold(DUE + 3 * DAY);

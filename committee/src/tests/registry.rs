@@ -9,7 +9,7 @@ use std::{
 };
 
 use holdfast_certificate::{Address, Committee, Domain, ProvenKey};
-use holdfast_contracts::{EpochRecord, Error, NamespaceRecord};
+use holdfast_contracts::{EpochRecord, Error, Finality, NamespaceRecord};
 
 use super::*;
 
@@ -21,6 +21,8 @@ pub(crate) struct Scripted {
     pub(crate) active: AtomicU64,
     /// While set, it answers as when L1 does not.
     pub(crate) down: AtomicBool,
+    /// While set, nothing newer has become final for long.
+    pub(crate) stalled: AtomicBool,
     /// Namespaces that were looked up.
     pub(crate) asked: AtomicUsize,
     namespaces: Mutex<BTreeMap<Namespace, NamespaceRecord>>,
@@ -34,6 +36,7 @@ impl Scripted {
         let scripted = Arc::new(Self {
             near,
             active: AtomicU64::new(EPOCH),
+            stalled: AtomicBool::new(false),
             down: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             namespaces: Mutex::new(BTreeMap::from([(world.namespace, own)])),
@@ -101,5 +104,10 @@ impl Registry for Scripted {
 
     fn domain(&self) -> Domain {
         self.near.domain()
+    }
+
+    fn finality(&self) -> Option<Finality> {
+        let stalled = self.stalled.load(Ordering::SeqCst);
+        Some(Finality { block: 1, timestamp: 1, read_at: 1, stalled, failure: None, dissenters: Vec::new() })
     }
 }

@@ -13,7 +13,7 @@ async fn unfinished() -> Unfinished {
 
 /// One error of every line of the table, with what a peer must see.
 async fn table() -> Vec<(Error, Code, Tell)> {
-    use Tell::{All, Id, RetryAfter};
+    use Tell::{All, Id, NoRegistry, RetryAfter};
     use attestor::Error as A;
     use store::Error as S;
     let id = BlobId::from([1; 32]);
@@ -40,7 +40,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (Error::Draining, Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (Error::CertificateEpoch { got: 1 }, Code::FailedPrecondition, All),
         (Error::NotSigned(digest), Code::NotFound, All),
-        (Error::Registry(L1::NoActiveEpoch { at: 1 }), Code::Unavailable, RetryAfter(RETRY_MS)),
+        (Error::Registry(L1::NoActiveEpoch { at: 1 }), Code::Unavailable, NoRegistry(RETRY_MS)),
         (unfinished().await.into(), Code::Internal, Id),
         (A::WrongDispersal { call: "StoreShard", expected: "zero" }.into(), Code::InvalidArgument, All),
         (A::Format(certificate()).into(), Code::InvalidArgument, All),
@@ -61,7 +61,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (A::NotAllowed { got: Address::from([1; 20]), namespace }.into(), Code::PermissionDenied, All),
         (A::OverQuota(over).into(), Code::ResourceExhausted, RetryAfter(RETRY_LATER_MS)),
         (A::Store(S::Closed).into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
-        (A::Registry(L1::NoActiveEpoch { at: 1 }).into(), Code::Unavailable, RetryAfter(RETRY_MS)),
+        (A::Registry(L1::NoActiveEpoch { at: 1 }).into(), Code::Unavailable, NoRegistry(RETRY_MS)),
         (A::Unfinished(unfinished().await).into(), Code::Internal, Id),
         (S::NotFound { id, what: text() }.into(), Code::NotFound, All),
         (S::Expired { id, what: text(), until: 1 }.into(), Code::FailedPrecondition, All),
@@ -95,6 +95,7 @@ async fn every_error_has_its_status_and_ours_give_nothing_away() {
         match tell {
             Tell::All => assert_eq!((status.message(), hint), (text.as_str(), None)),
             Tell::RetryAfter(ms) => assert_eq!((status.message(), hint), (text.as_str(), Some(ms.to_string()))),
+            Tell::NoRegistry(ms) => assert_eq!((status.message(), hint), (NO_REGISTRY, Some(ms.to_string()))),
             Tell::Id => {
                 assert!(!status.message().contains(&text), "{}", status.message());
                 assert!(status.message().starts_with("internal error, see "));
