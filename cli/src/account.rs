@@ -9,7 +9,7 @@ use holdfast_contracts::{Account, PublishReceipt, Publisher, PublisherOptions, R
 
 use crate::{
     config::read_key,
-    exit::{Exit, fail, of_dry_run},
+    exit::{Exit, fail, refused},
     files,
 };
 
@@ -80,10 +80,7 @@ impl L1Account {
 
     /// Sends one call; a refusal in the dry run or in the block has the exit code of a refusal.
     pub(crate) async fn send(&self, call: &RegistryCall) -> anyhow::Result<PublishReceipt> {
-        match self.publisher().await?.send(call).await {
-            Ok(receipt) => Ok(receipt),
-            Err(error) => fail(of_dry_run(&error), format!("the registry refuses this: {error}")),
-        }
+        self.publisher().await?.send(call).await.map_err(|error| refused("the registry refuses this", error))
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct Config {
     l1: Option<L1>,
     #[serde(skip)]
     base: PathBuf,
+    #[serde(skip)]
+    from_file: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +90,8 @@ impl Config {
         let named = file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
         let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
         let mut figment = Figment::new();
-        if named.is_some() || path.exists() {
+        let from_file = named.is_some() || path.exists();
+        if from_file {
             figment = figment.merge(Toml::string(&files::read_text(&path)?));
         }
         let variables = Env::prefixed("HOLDFAST_")
@@ -102,7 +105,7 @@ impl Config {
         match figment.merge(variables).extract::<Self>() {
             Ok(config) => {
                 let base = path.parent().map(Path::to_owned).unwrap_or_default();
-                Ok(Self { base, ..config })
+                Ok(Self { base, from_file, ..config })
             }
             Err(error) => fail(Exit::Usage, format!("configuration {}: {}", path.display(), explain(&error))),
         }
@@ -201,9 +204,14 @@ impl Config {
         }
     }
 
-    /// The folder in which what was sent to L1 is kept.
+    /// The folder in which what was sent to L1 is kept: the configured one, or beside the configuration, or, without one, the
+    /// same from wherever a command is given.
     pub(crate) fn journal(&self) -> PathBuf {
-        self.base.join(self.l1_journal.as_deref().unwrap_or(Path::new(DEFAULT_JOURNAL)))
+        match (&self.l1_journal, self.from_file) {
+            (Some(folder), _) => self.base.join(folder),
+            (None, true) => self.base.join(DEFAULT_JOURNAL),
+            (None, false) => state_folder().join(DEFAULT_JOURNAL),
+        }
     }
 
     /// Sends transactions to the registry, from the configured account.
@@ -242,6 +250,12 @@ impl Config {
         let registry = self.registry().await?;
         Ok(Client::builder().registry(registry).namespace(namespace).disperser(key).build()?)
     }
+}
+
+/// Where a user's programs keep what they must know again (XDG Base Directory).
+fn state_folder() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state"))).unwrap_or_default()
 }
 
 /// Reads and parses a committee file.

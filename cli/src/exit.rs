@@ -76,11 +76,22 @@ pub(crate) fn of_registry(error: &contracts::Error) -> Exit {
 }
 
 /// The exit code of a dry run that was refused.
-pub(crate) fn of_dry_run(error: &contracts::Error) -> Exit {
+fn of_dry_run(error: &contracts::Error) -> Exit {
     match error {
         // Sent, it would cost gas and change nothing.
         contracts::Error::Reverted { .. } | contracts::Error::UnknownEpoch { .. } => Exit::Unsafe,
         other => of_registry(other),
+    }
+}
+
+/// What the registry says against a call, after `what`; anything else that went wrong as it is.
+pub(crate) fn refused(what: &str, error: contracts::Error) -> anyhow::Error {
+    use contracts::Error as E;
+    match error {
+        E::Reverted { .. } | E::UnknownEpoch { .. } | E::NotAvailable { .. } => {
+            Failure { exit: of_dry_run(&error), message: format!("{what}: {error}") }.into()
+        }
+        other => other.into(),
     }
 }
 

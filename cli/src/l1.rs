@@ -11,9 +11,9 @@ use crate::{
     account::{AccountArgs, options},
     committee::card::{Pin, parse_endpoint, parse_pin},
     config::{Config, L1Args},
-    exit::{Exit, fail, of_dry_run},
+    exit::{Exit, fail, refused},
     keys,
-    output::{Output, table},
+    output::{Output, progress, table},
     times::parse_span,
 };
 
@@ -180,6 +180,15 @@ async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> any
     if report.nodes.iter().any(|node| node.eip2537 != Some(true)) {
         verdict(&report)?;
     }
+    if args.delay.subsec_nanos() != 0 {
+        return fail(Exit::Usage, "the delay must be whole seconds");
+    }
+    if args.delay.is_zero() {
+        progress("note: without a delay an epoch is active in the second after its proposal: for tests only");
+    }
+    if args.guardian.is_none() {
+        progress("note: without a guardian nobody can ever revoke an epoch or hold a namespace");
+    }
     let deployment = Deployment {
         governance: args.governance,
         guardian: args.guardian.unwrap_or(Address::ZERO),
@@ -188,7 +197,7 @@ async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> any
     let (publisher, receipt) =
         match Publisher::deploy_account(&args.rpc, account, deployment, options(&config.journal())).await {
             Ok(deployed) => deployed,
-            Err(error) => return fail(of_dry_run(&error), format!("not deployed: {error}")),
+            Err(error) => return Err(refused("not deployed", error)),
         };
     let deployed = Deployed {
         chain_id: publisher.domain().chain_id,
@@ -219,10 +228,8 @@ async fn register(args: &RegisterArgs, config: Config, output: Output) -> anyhow
     let secret = keys::unlock(&args.keystore, &args.password_file)?;
     let account = config.with_l1(&args.l1)?.account(args.account.files())?;
     let key = secret.public_key();
-    let receipt = match account.publisher().await?.register_key(&key, &secret.prove_possession()).await {
-        Ok(receipt) => receipt,
-        Err(error) => return fail(of_dry_run(&error), format!("the registry refuses this: {error}")),
-    };
+    let registered = account.publisher().await?.register_key(&key, &secret.prove_possession()).await;
+    let receipt = registered.map_err(|error| refused("the registry refuses this", error))?;
     let sent = Sent {
         key_id: key.id().to_string(),
         public_key: key.to_string(),
@@ -247,9 +254,8 @@ async fn endpoint(args: EndpointArgs, config: Config, output: Output) -> anyhow:
     let account = config.account(args.account.files())?;
     let tls_pin = args.tls_pin.map(|pin| pin.0);
     let call = RegistryCall::SetEndpoint { key, endpoint: args.url.clone(), tls_pin };
-    let view = config.view(Moment::Latest).await?;
-    if let Err(error) = view.dry_run(account.address(), &call).await {
-        return fail(of_dry_run(&error), format!("the registry would refuse this: {error}"));
+    if config.view(Moment::Latest).await?.key_account(&key).await?.is_none() {
+        return fail(Exit::Unsafe, "the key is not registered: run `holdfast l1 register-key` first");
     }
     let receipt = account.send(&call).await?;
     let sent = Sent {

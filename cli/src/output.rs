@@ -39,8 +39,14 @@ pub(crate) fn progress(line: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
 }
 
+/// What somebody else wrote, for a terminal: on one line, and without what steers it.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// Rows as columns as wide as their widest cell; the first row is the heading.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))

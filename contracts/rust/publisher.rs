@@ -230,10 +230,16 @@ impl Publisher {
         }
     }
 
-    /// Calls the registry once more, whatever was called before.
-    async fn call(&self, input: Vec<u8>) -> Result<Sent, Error> {
+    /// The id of a call that the registry takes only once, so that given again it is the same job.
+    fn only_id(&self, input: &[u8]) -> Digest {
+        let domain = [&self.domain().chain_id.to_be_bytes(), self.registry.to_bytes().as_slice()].concat();
+        Digest::from(keccak256([domain.as_slice(), input].concat()).0)
+    }
+
+    /// Calls the registry, unless this was done as a job of that id.
+    async fn call(&self, id: Digest, input: Vec<u8>) -> Result<Sent, Error> {
         let registry = Some(address_out(self.registry));
-        carry_out(&self.outbox, new_id(&input), registry, input.into(), self.receipt_limit).await
+        carry_out(&self.outbox, id, registry, input.into(), self.receipt_limit).await
     }
 
     /// The event of that type which the registry emitted in a transaction.

@@ -40,6 +40,8 @@ pub(crate) struct CheckpointArgs {
     /// Write the blob ids to this file, one a line, ascending: `cert prove` needs them, and nobody else keeps them.
     #[arg(long, value_name = "FILE")]
     ids_out: Option<PathBuf>,
+    #[command(flatten)]
+    replace: files::Replace,
     /// Also publish the checkpoint on L1.
     #[arg(long)]
     publish: bool,
@@ -102,6 +104,13 @@ struct Shown {
 }
 
 pub(super) async fn make(args: &CheckpointArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    // Without its ids a checkpoint proves nothing: no slip may cost them.
+    for path in args.output.iter().chain(&args.ids_out) {
+        args.replace.check(path)?;
+    }
+    if args.output.is_some() && args.output == args.ids_out {
+        return fail(Exit::Usage, "-o and --ids-out name the same file");
+    }
     let blobs = read_blobs(args)?;
     let config = Config::load(config)?;
     let client = config.disperser(blobs.namespace).await?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::show;
 use crate::{
     config::{Config, L1Args},
-    exit::{Exit, fail},
+    exit::{Exit, fail, refused},
     files,
     output::Output,
     safe,
@@ -83,9 +83,8 @@ async fn write(
         (Address::ZERO, _) => return fail(Exit::Usage, "this registry has no guardian, so no epoch can be revoked"),
         (guardian, _) => guardian,
     };
-    if let Err(error) = view.dry_run(signer, &call).await {
-        return fail(crate::exit::of_dry_run(&error), format!("the registry would refuse this: {error}"));
-    }
+    let tried = view.dry_run(signer, &call).await;
+    tried.map_err(|error| refused("the registry would refuse this", error))?;
     let name = format!("Holdfast: {} {}", call.function(), args.epoch);
     let epoch = view.epoch(args.epoch).await?;
     safe::write(&args.safe_json, &view.domain(), signer, &name, means, &call)?;

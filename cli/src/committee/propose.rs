@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     config::{Config, L1Args, read_committee_file},
-    exit::{Exit, fail},
+    exit::{Exit, fail, refused},
     files,
-    output::Output,
+    output::{Output, plain},
     safe,
     times::{human_time, now, parse_time},
 };
@@ -110,10 +110,8 @@ pub(crate) async fn run(args: ProposeArgs, config: Config, output: Output) -> an
         parameters,
         active_from: args.active_from,
     };
-    if let Err(error) = view.dry_run(governance.governance, &call).await {
-        let exit = crate::exit::of_dry_run(&error);
-        return fail(exit, format!("the registry would refuse this proposal: {error}"));
-    }
+    let tried = view.dry_run(governance.governance, &call).await;
+    tried.map_err(|error| refused("the registry would refuse this proposal", error))?;
     let changes = diff::slots(&old_slots, &slots);
     let proposed = describe(&args, &view, governance, before.as_ref(), changes, parameters, notes).await?;
     let name = format!("Holdfast: propose epoch {}", proposed.epoch);
@@ -157,7 +155,7 @@ async fn registered(
     let (mut slots, mut notes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (slot, candidate) in candidates.iter().enumerate() {
         let who = match &candidate.operator {
-            Some(operator) => format!("m{slot} ({operator})"),
+            Some(operator) => format!("m{slot} ({})", plain(operator)),
             None => format!("m{slot}"),
         };
         let key_id = candidate.key.id();
@@ -165,7 +163,7 @@ async fn registered(
         match (found.account, candidate.account) {
             (Address::ZERO, _) => problems.push(format!(
                 "{who}: key {key_id} is not registered; its operator runs `holdfast l1 register-key \
-                 --keystore FILE --password-file FILE --rpc URL --registry {}`",
+                 --keystore FILE --password-file FILE --key-file ACCOUNT_KEY --rpc URL --registry {}`",
                 view.domain().registry
             )),
             (got, Some(expected)) if got != expected => problems.push(format!(
@@ -178,7 +176,8 @@ async fn registered(
             _ => {}
         }
         if !found.endpoint.is_empty() && found.endpoint != candidate.endpoint {
-            notes.push(format!("{who}: the endpoint on L1 is {}, given is {}", found.endpoint, candidate.endpoint));
+            let said = plain(&found.endpoint);
+            notes.push(format!("{who}: the endpoint on L1 is {said}, given is {}", candidate.endpoint));
         }
         let tls_pin = found.tls_pin.map(Pin);
         match (tls_pin, candidate.tls_pin) {

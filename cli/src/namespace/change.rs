@@ -6,12 +6,7 @@ use holdfast_certificate::{Address, Namespace};
 use holdfast_contracts::{RegistryCall, RegistryView};
 use serde::Serialize;
 
-use crate::{
-    account::L1Account,
-    exit::{fail, of_dry_run},
-    files::Replace,
-    safe,
-};
+use crate::{account::L1Account, exit::refused, files::Replace, safe};
 
 /// What was sent or written down.
 #[derive(Serialize)]
@@ -32,6 +27,23 @@ pub(super) struct Changed {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) effective_from: Option<u64>,
     pub(super) means: String,
+}
+
+impl Changed {
+    /// Neither sent nor written down.
+    pub(super) fn nothing(namespace: Namespace, signer: &Signer, call: &RegistryCall, means: String) -> Self {
+        Self {
+            namespace: namespace.to_string(),
+            function: call.function(),
+            signer: signer.address().to_string(),
+            transaction: None,
+            block: None,
+            gas_used: None,
+            safe_json: None,
+            effective_from: None,
+            means,
+        }
+    }
 }
 
 /// Who signs a change.
@@ -57,7 +69,7 @@ impl Signer {
     }
 }
 
-/// A dry run, and then the file or the transaction.
+/// Sends a transaction, which is tried first, or tries it and writes it down.
 pub(super) async fn carry_out(
     view: &RegistryView,
     namespace: Namespace,
@@ -65,22 +77,11 @@ pub(super) async fn carry_out(
     call: &RegistryCall,
     means: String,
 ) -> anyhow::Result<Changed> {
-    if let Err(error) = view.dry_run(signer.address(), call).await {
-        return fail(of_dry_run(&error), format!("the registry would refuse this: {error}"));
-    }
-    let mut changed = Changed {
-        namespace: namespace.to_string(),
-        function: call.function(),
-        signer: signer.address().to_string(),
-        transaction: None,
-        block: None,
-        gas_used: None,
-        safe_json: None,
-        effective_from: None,
-        means,
-    };
+    let mut changed = Changed::nothing(namespace, signer, call, means);
     match signer {
         Signer::Safe { address, file } => {
+            let tried = view.dry_run(*address, call).await;
+            tried.map_err(|error| refused("the registry would refuse this", error))?;
             let name = format!("Holdfast: {}", call.function());
             safe::write(file, &view.domain(), *address, &name, &changed.means, call)?;
             changed.safe_json = Some(file.clone());

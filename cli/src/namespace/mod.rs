@@ -18,7 +18,7 @@ use crate::{
     output::Output,
     times::{human_time, parse_span, parse_time},
 };
-use change::{Signer, carry_out, text};
+use change::{Changed, Signer, carry_out, text};
 use show::{ShowArgs, existing};
 
 /// Make a rollup's namespace, say who disperses in it and how long data is kept, and look at it.
@@ -165,8 +165,23 @@ async fn create(args: CreateArgs, config: Config, output: Output) -> anyhow::Res
 }
 
 async fn disperser(args: DisperserArgs, allowed: bool, config: Config, output: Output) -> anyhow::Result<()> {
-    let (_, view, namespace, signer, _) = open(&args.change, config).await?;
+    let (_, view, namespace, signer, found) = open(&args.change, config).await?;
     let call = RegistryCall::SetDisperser { namespace, disperser: args.address, allowed };
+    match (found.dispersers.contains(&args.address), allowed) {
+        (true, true) => {
+            let means = format!("{} is allowed already", args.address);
+            return output.print(&Changed::nothing(namespace, &signer, &call, means), text);
+        }
+        (false, false) => {
+            let known: Vec<String> = found.dispersers.iter().map(Address::to_string).collect();
+            let known = if known.is_empty() { "nobody".to_owned() } else { known.join(" ") };
+            return fail(
+                Exit::NotFound,
+                format!("{} does not disperse in {namespace}; allowed: {known}", args.address),
+            );
+        }
+        _ => {}
+    }
     let means = if allowed {
         format!("members take blobs that {} signs, as soon as the block is final", args.address)
     } else {
@@ -181,7 +196,7 @@ async fn retention(args: RetentionArgs, config: Config, output: Output) -> anyho
     let (now, wanted) = (found.min_retention, args.duration.as_secs());
     let delay = view.governance().await?.delay.max(1);
     let call = RegistryCall::SetMinRetention { namespace, min_retention: wanted };
-    let from = (wanted != now).then(|| view.time() + if wanted < now { delay } else { 1 });
+    let from = (wanted != now).then(|| view.time().saturating_add(if wanted < now { delay } else { 1 }));
     let means = meaning(now, wanted, from, " if it is sent now");
     let mut changed = carry_out(&view, namespace, &signer, &call, means).await?;
     changed.effective_from = from;

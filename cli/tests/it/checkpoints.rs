@@ -14,6 +14,16 @@ fn a_checkpoint_proves_its_blobs_and_no_other() {
     let make = ["--json", "cert", "checkpoint", &certificates[0], &certificates[1], "-o", &file, "--ids-out", &ids];
     let made = devnet.run(&make).ok().json();
     assert_eq!(made["retainUntil"], shown[1]["retainUntil"]);
+    // Without its ids it could prove nothing.
+    let (before, kept) = (fs::read(&file).unwrap(), fs::read(&ids).unwrap());
+    devnet.run(&make).fails(6, &["cp", "--force"]);
+    devnet
+        .run(&["cert", "checkpoint", &certificates[0], "-o", &devnet.path("one"), "--ids-out", &ids])
+        .fails(6, &["--force"]);
+    devnet
+        .run(&["cert", "checkpoint", &certificates[0], "-o", &devnet.path("one"), "--ids-out", &devnet.path("one")])
+        .fails(2, &["same file"]);
+    assert_eq!((fs::read(&file).unwrap(), fs::read(&ids).unwrap()), (before, kept));
     assert!(made["attested"].as_u64().unwrap() >= 6, "{made}");
     let said = devnet.run(&["--json", "cert", "show", &file]).ok().json();
     assert_eq!((&said["count"], &said["blobsRoot"]), (&2.into(), &made["blobsRoot"]));

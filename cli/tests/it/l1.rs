@@ -81,19 +81,21 @@ fn a_member_registers_its_key_and_says_where_it_is() {
     devnet.run(&["keys", "new", "--keystore", &keystore, "--password-file", &password]).ok();
     let register = ["--json", "l1", "register-key", "--keystore", &keystore, "--password-file", &password];
     let endpoint = ["--json", "l1", "endpoint", "set", "--keystore", &keystore, "--url", "https://m.example:7400"];
-    devnet.run(&endpoint).fails(6, &["the registry would refuse this"]);
+    devnet.run(&endpoint).fails(6, &["not registered", "register-key"]);
     let registered = devnet.run(&register).ok().json();
-    devnet.run(&register).fails(6, &["the registry refuses this"]);
+    assert_eq!(devnet.run(&register).ok().json(), registered, "given again, it is the same transaction");
+    // Of another account it is no longer to be had, and that account could not pay anyway.
+    let stranger = devnet.file("stranger.key", STRANGER.as_bytes());
+    devnet.run(&[&register[..], &["--key-file", &stranger]].concat()).fails(6, &["KeyAlreadyRegistered"]);
 
     let pin = "ab".repeat(32);
     let said = devnet.run(&[&endpoint[..], &["--tls-pin", &pin]].concat()).ok().json();
     assert_eq!((&said["keyId"], &said["account"]), (&registered["keyId"], &registered["account"]));
     assert_eq!((&said["endpoint"], &said["tlsPin"]), (&"https://m.example:7400".into(), &format!("0x{pin}").into()));
     // Not another's account.
-    let stranger = devnet.file("stranger.key", STRANGER.as_bytes());
     devnet
         .run(&[&endpoint[..], &["--key-file", &stranger]].concat())
-        .fails(6, &["the registry would refuse this", "NotKeyAccount"]);
+        .fails(6, &["the registry refuses this", "NotKeyAccount"]);
     devnet.run(&[&endpoint[..], &["--tls-pin", "ab"]].concat()).fails(2, &["--tls-pin"]);
 }
 
@@ -109,5 +111,5 @@ fn an_account_in_a_keystore_pays() {
     // It opens, but the namespace is not this account's.
     devnet
         .run(&[&allow[..], &["--key-password-file", &password]].concat())
-        .fails(6, &["the registry would refuse this", "NotNamespaceOwner"]);
+        .fails(6, &["the registry refuses this", "NotNamespaceOwner"]);
 }

@@ -23,7 +23,8 @@ fn an_owner_decides_who_disperses_and_for_how_long_data_is_kept() {
     let created = owner(&create).ok().json();
     let namespace = created["namespace"].as_str().unwrap();
     let named = ["--namespace", namespace];
-    owner(&create).fails(6, &["NamespaceExists"]);
+    assert_eq!(owner(&create).ok().json(), created, "given again, it is the same transaction");
+    owner(&["create", "--min-retention", "3d", "--disperser", SOMEBODY]).fails(6, &["NamespaceExists"]);
     let show = || at(&[&["show"][..], &named].concat());
     wait_until("the namespace is final", || show().code == Some(0));
     let shown = show().json();
@@ -33,6 +34,11 @@ fn an_owner_decides_who_disperses_and_for_how_long_data_is_kept() {
         (&vec![SOMEBODY].into(), &Value::Null, &Value::Null)
     );
 
+    // A slip of the pen must not look like a disperser taken off.
+    let slip = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bd";
+    owner(&[&["revoke", slip][..], &named].concat()).fails(5, &[slip, SOMEBODY]);
+    let again = owner(&[&["allow", SOMEBODY][..], &named].concat()).ok().json();
+    assert!(again["transaction"].is_null() && again["means"].as_str().unwrap().contains("already"), "{again}");
     owner(&[&["revoke", SOMEBODY][..], &named].concat()).ok();
     let raised = owner(&[&["retention", "3d"][..], &named].concat()).ok().json();
     wait_until("both are final", || {

@@ -1,9 +1,10 @@
-//! The registry's calls for keys, epochs and namespaces: each is carried out once more, whatever was called before.
+//! The registry's calls for keys, epochs and namespaces: each is carried out once more, whatever was called before, but for
+//! those that the registry takes only once.
 
 use alloy::{primitives::Bytes, sol_types::SolCall as _};
 use holdfast_certificate::{Address, CommitteeParameters, Namespace, ProofOfPossession, PublicKey};
 
-use super::{PublishReceipt, Publisher};
+use super::{PublishReceipt, Publisher, new_id};
 use crate::{
     Error, RegistryCall,
     bindings::CommitteeRegistry::{EpochProposed, NamespaceCreated, registerKeyCall},
@@ -15,10 +16,15 @@ impl Publisher {
     /// # Errors
     /// What the contract says against it; otherwise as [`Publisher::wait`].
     pub async fn send(&self, call: &RegistryCall) -> Result<PublishReceipt, Error> {
-        Ok(self.call(call.data()).await?.receipt)
+        let id = match call {
+            RegistryCall::CreateNamespace { .. } => self.only_id(&call.data()),
+            _ => new_id(&call.data()),
+        };
+        Ok(self.call(id, call.data()).await?.receipt)
     }
 
-    /// Registers a key for this account, with its proof of possession, which the registry checks.
+    /// Registers a key for this account, with its proof of possession, which the registry checks. As [`Publisher::publish`],
+    /// once for each key.
     ///
     /// # Errors
     /// [`Error::Reverted`] when the proof is wrong or the key is registered; otherwise an L1 error.
@@ -27,7 +33,8 @@ impl Publisher {
             pk: Bytes::from(key.to_eip2537().to_vec()),
             pop: Bytes::from(proof.to_eip2537().to_vec()),
         };
-        Ok(self.call(call.abi_encode()).await?.receipt)
+        let input = call.abi_encode();
+        Ok(self.call(self.only_id(&input), input).await?.receipt)
     }
 
     /// Says where the key's member is reached: a URL of at most 255 bytes, and the SHA-256 of its TLS certificate's
@@ -62,7 +69,7 @@ impl Publisher {
             return Err(Error::Invalid { what: "epoch", reason });
         }
         let call = RegistryCall::ProposeEpoch { keys: keys.to_vec(), parameters: *parameters, active_from };
-        let sent = self.call(call.data()).await?;
+        let sent = self.call(new_id(&call.data()), call.data()).await?;
         let event: EpochProposed = self.event(&sent, call.function())?;
         Ok((event.epoch, sent.receipt))
     }
@@ -85,7 +92,7 @@ impl Publisher {
         self.send(&RegistryCall::RevokeEpoch { epoch }).await
     }
 
-    /// Creates this account's namespace of that salt: its id is `keccak256(abi.encode(account, salt))`.
+    /// Creates this account's namespace of that salt, once: its id is `keccak256(abi.encode(account, salt))`.
     /// `min_retention` is in seconds.
     ///
     /// # Errors
@@ -97,7 +104,7 @@ impl Publisher {
         dispersers: &[Address],
     ) -> Result<(Namespace, PublishReceipt), Error> {
         let call = RegistryCall::CreateNamespace { salt, min_retention, dispersers: dispersers.to_vec() };
-        let sent = self.call(call.data()).await?;
+        let sent = self.call(self.only_id(&call.data()), call.data()).await?;
         let event: NamespaceCreated = self.event(&sent, call.function())?;
         Ok((Namespace::from(event.namespace.0), sent.receipt))
     }
