@@ -6,7 +6,7 @@ use alloy::{
     primitives::{Address, Bytes, U256},
     sol_types::{SolCall, SolError as _},
 };
-use holdfast_erasure::Dispersal;
+use holdfast_erasure::{Digest, Dispersal};
 use revm::primitives::hardfork::SpecId;
 
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
     chain::{Chain, TRANSACTION_GAS_CAP},
     checkpoint::{Checkpoint, blob_ids},
     fixture::{
-        FIVE, Fixture, GOVERNANCE, LARGEST, OPERATOR, SEVEN, STRANGER, TWENTY, key_ids, propose, registration,
-        secret_keys,
+        DELAY, FIVE, Fixture, GOVERNANCE, LARGEST, OPERATOR, OWNER, SEVEN, STRANGER, Size, TWENTY, key_ids, propose,
+        registration, secret_keys,
     },
     openings::{blob, opening},
 };
@@ -30,6 +30,10 @@ const FIRST_MISSING_GAS: u64 = 150;
 const REGISTER_KEY_GAS: u64 = 300_000;
 /// Where the least gas limit that gives a verdict must be: not much above what a bad signature may burn.
 const ENOUGH_GAS: Range<u64> = 300_000..400_000;
+/// What a transaction with a bad certificate may cost (protocol section 6).
+const BAD_CERTIFICATE_GAS: u64 = 400_000;
+/// What `IAvailability` tells contracts to give `verify`.
+const GAS_FOR_VERIFY: u64 = 450_000;
 
 #[test]
 fn bounds_at_every_size() {
@@ -150,6 +154,81 @@ fn a_consumer_never_records_a_payload_leaf_as_none() {
     }
     // Neither always nor never.
     assert!((100..1_100).contains(&answers), "{answers}");
+}
+
+#[test]
+fn the_dearest_bad_certificate_costs_less_than_the_bound() {
+    for spec in [SpecId::PRAGUE, SpecId::OSAKA] {
+        let (mut fixture, certificate) = dearest_bad_certificate(spec);
+        let call = Registry::verifyCall { certificate: certificate.into(), atTime: fixture.chain.time };
+        let now = cost_of_bad(&fixture, &call);
+        assert!(now < BAD_CERTIFICATE_GAS, "now: {now}");
+        let mut before = now;
+        // Up to 3,000 more for each time that the number of changes has doubled. The first that is searched for costs
+        // reading how many they are as well.
+        for (doublings, changes) in (0..).zip([2, 2, 4, 8, 16, 32]) {
+            change_retention(&mut fixture, changes);
+            let past = cost_of_bad(&fixture, &call);
+            let more = if doublings == 0 { 5_500 } else { 3_000 };
+            assert!(past < BAD_CERTIFICATE_GAS && past < before + more, "{past} after {before}");
+            before = past;
+        }
+    }
+}
+
+/// A contract that gives `verify` what its documentation says gets a verdict, whatever the certificate.
+#[test]
+fn the_gas_that_contracts_are_told_to_give_is_enough() {
+    let (mut fixture, certificate) = dearest_bad_certificate(SpecId::OSAKA);
+    let call = Registry::verifyCall { certificate: certificate.into(), atTime: fixture.chain.time };
+    change_retention(&mut fixture, 64);
+    let least = least_for(&fixture, &call);
+    // Not so near that the next change takes it away.
+    assert!((350_000..GAS_FOR_VERIFY - 20_000).contains(&least), "{least}");
+}
+
+/// The least gas that a contract must give this call, to the unit.
+pub(crate) fn least_for(fixture: &Fixture, call: &Registry::verifyCall) -> u64 {
+    // What a transaction costs before its call begins.
+    let calldata: u64 = call.abi_encode().iter().map(|byte| if *byte == 0 { 4 } else { 16 }).sum();
+    let given = |gas: u64| fixture.chain.call_with_gas(fixture.registry, call, gas + 21_000 + calldata);
+    let (mut low, mut high) = (100_000, 1_000_000);
+    while low < high {
+        let middle = u64::midpoint(low, high);
+        if given(middle).success { high = middle } else { low = middle + 1 }
+    }
+    given(low - 1).reverted_with(&Registry::InsufficientGas {});
+    low
+}
+
+/// The certificate of the largest committee whose refusal costs most: nothing is wrong with it but a point that is off
+/// the curve, as many slots are missing as may be, and hardly a byte is zero.
+pub(crate) fn dearest_bad_certificate(spec: SpecId) -> (Fixture, Vec<u8>) {
+    let fixture = Fixture::on(spec, Size { n: 94, t: 48, k: 20 });
+    let mut statement = fixture.statement();
+    statement.blob.payload_digest = Digest::from([0xd1; 32]);
+    statement.whole_until = statement.retain_until;
+    let mut certificate = fixture.certify(&statement, &(0..48).collect::<Vec<_>>());
+    certificate[320] ^= 1;
+    (fixture, certificate)
+}
+
+/// So many changes of the retention, each in force before the next.
+pub(crate) fn change_retention(fixture: &mut Fixture, changes: u64) {
+    let namespace = fixture.namespace.to_bytes().into();
+    for step in 0..changes {
+        fixture.chain.time += DELAY;
+        let call = Registry::setMinRetentionCall { namespace, minRetention: fixture.chain.time % 7_000 + step };
+        fixture.chain.must(OWNER, fixture.registry, &call);
+    }
+    fixture.chain.time += DELAY;
+}
+
+/// The gas of a transaction that asks for the verdict, which is BAD_SIGNATURE.
+fn cost_of_bad(fixture: &Fixture, call: &Registry::verifyCall) -> u64 {
+    let outcome = fixture.chain.clone().send(STRANGER, fixture.registry, call);
+    assert_eq!(U256::from_be_slice(&outcome.output), U256::from(9));
+    outcome.gas_used
 }
 
 /// Whether the consumer recorded a verdict when called with so much gas. It must be OK.

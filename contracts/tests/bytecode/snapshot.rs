@@ -18,6 +18,7 @@ use crate::{
         DELAY, FIVE, Fixture, GOVERNANCE, LARGEST, OPERATOR, OWNER, SEVEN, STRANGER, Size, TWENTY, bitmap, encode_l1,
         key_ids, propose, registration, secret_keys,
     },
+    gas::{change_retention, dearest_bad_certificate, least_for},
     openings::{blob, opening},
 };
 
@@ -100,6 +101,14 @@ fn registry(lines: &mut Vec<(String, u64)>) {
     let bad = encode_l1(&fixture.statement(), bitmap(&fixture.all()), &point);
     let call = Registry::verifyCall { certificate: bad.into(), atTime: fixture.chain.time };
     lines.push(("verify n=5, a point off the curve".to_owned(), cost(&fixture.chain, &fixture, &call)));
+    let (mut largest, bad) = dearest_bad_certificate(SpecId::OSAKA);
+    let call = verify(&largest, bad);
+    let name = "verify n=94 t=48, 46 missing, by payload, a point off the curve";
+    lines.push((name.to_owned(), cost(&largest.chain, &largest, &call)));
+    lines.push((format!("{name}, what a contract must give"), least_for(&largest, &call)));
+    change_retention(&mut largest, 40);
+    lines.push((format!("{name}, 40 retentions ago"), cost(&largest.chain, &largest, &call)));
+    lines.push((format!("{name}, 40 retentions ago, what a contract must give"), least_for(&largest, &call)));
     // After a successor was proposed, and after the retention was changed often.
     let ids = key_ids(&fixture.chain, fixture.registry, 1);
     fixture.chain.must(GOVERNANCE, fixture.registry, &propose(ids, FIVE));
