@@ -34,14 +34,32 @@ contract EpochModelTest is Fixture {
     /// A certificate that gets as far as the namespace, which nobody has created.
     bytes private certificate;
     uint256 private random;
+    /// The registry's.
+    uint64 private delay = DELAY;
 
     function setUp() external {
         deploy();
+        _start();
+    }
+
+    function testFuzz_any_history_of_epochs(uint256 seed) external {
+        _anyHistory(seed);
+    }
+
+    /// What is said holds from the next second on, never in the one in which it is said.
+    function testFuzz_any_history_of_epochs_without_a_delay(uint256 seed) external {
+        delay = 0;
+        registry = deployRegistry(GOVERNANCE, GUARDIAN, 0);
+        _start();
+        _anyHistory(seed);
+    }
+
+    function _start() private {
         keyIds = registerAll(Golden.committee(Golden.certificates(), 0).members);
         certificate = Certify.by(Golden.statement("n5"), 0x1f);
     }
 
-    function testFuzz_any_history_of_epochs(uint256 seed) external {
+    function _anyHistory(uint256 seed) private {
         random = seed;
         for (uint256 step = 0; step < STEPS; ++step) {
             uint256 action = _random(8);
@@ -64,7 +82,7 @@ contract EpochModelTest is Fixture {
 
     function _propose() private {
         uint64 last = _last();
-        uint64 earliest = uint64(block.timestamp) + DELAY;
+        uint64 earliest = uint64(block.timestamp) + (delay == 0 ? 1 : delay);
         if (last != 0 && epochs[last - 1].from >= earliest) earliest = epochs[last - 1].from + 1;
         // Sometimes no date, sometimes one that is too early.
         uint64 from = _random(3) == 0 ? 0 : earliest - 2 + uint64(_random(DELAY));

@@ -10,6 +10,7 @@ mod fixture;
 mod agreement;
 mod attacks;
 mod bls;
+mod cancellation;
 mod checkpoints;
 mod epochs;
 mod gas;
