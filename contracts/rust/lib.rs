@@ -44,7 +44,7 @@ pub mod devchain;
 pub use error::{Error, Fault};
 pub use source::{Endpoint, EpochRecord, NamespaceRecord, Registry};
 pub use status::Status;
-pub use verdict::verdict;
+pub use verdict::{NamedEpoch, verdict};
 
 pub use file::FileRegistry;
 pub use reader::{ChainRegistry, Finality, ReaderOptions};

@@ -4,21 +4,37 @@ use holdfast_certificate::{Certificate, HOUR};
 
 use crate::{EpochRecord, NamespaceRecord, Status};
 
+/// What is known of the epoch that a certificate names.
+///
+/// [`Registry::epoch`](crate::Registry::epoch) knows no cancelled epoch: it has [`Error::UnknownEpoch`](crate::Error::UnknownEpoch)
+/// for it as for one that never was, since neither has ever been in force or will be.
+/// [`RegistryView::epoch`](crate::RegistryView::epoch) tells the two apart. Taking one for the other changes the reason of a
+/// refusal (NOT_YET on L1), never a refusal into an acceptance.
+#[derive(Debug, Clone, Copy)]
+pub enum NamedEpoch<'a> {
+    /// There is none of this number.
+    Unknown,
+    /// It was cancelled before it was active, and never will be.
+    Cancelled,
+    /// This one.
+    Known(&'a EpochRecord),
+}
+
 /// What `CommitteeRegistry.verify` says of a certificate in the L1 encoding as of unix time `at`, the timestamp of the
 /// block that carries it.
 ///
-/// `epoch` is the one that the certificate names, `None` if there is none; `namespace` likewise, as it was at
-/// `at` or read before, with the change that was pending. The tests give thousands of damaged and forged certificates to this function and to the contract, and
-/// the two never differ.
+/// `epoch` is the one that the certificate names; `namespace` likewise, `None` if there was none at `at`, and else as it
+/// was at `at` or read before, with the change that was pending. The tests give thousands of damaged and forged
+/// certificates to this function and to the contract, and the two never differ.
 #[must_use]
-pub fn verdict(
-    certificate: &[u8],
-    at: u64,
-    epoch: Option<&EpochRecord>,
-    namespace: Option<&NamespaceRecord>,
-) -> Status {
+pub fn verdict(certificate: &[u8], at: u64, epoch: NamedEpoch<'_>, namespace: Option<&NamespaceRecord>) -> Status {
     let Some(fields) = Fields::read(certificate).filter(Fields::are_well_formed) else { return Status::Malformed };
-    let Some(epoch) = epoch else { return Status::UnknownEpoch };
+    let epoch = match epoch {
+        NamedEpoch::Unknown => return Status::UnknownEpoch,
+        // For ever: what was said of a time that has passed never changes.
+        NamedEpoch::Cancelled => return Status::NotYet,
+        NamedEpoch::Known(epoch) => epoch,
+    };
     if at < epoch.active_from {
         return Status::NotYet;
     }

@@ -6,6 +6,7 @@ mod abi;
 mod chain;
 mod checkpoint;
 mod fixture;
+mod world;
 
 mod agreement;
 mod attacks;
