@@ -13,7 +13,8 @@ enum Status {
     MALFORMED,
     /// The registry has no epoch of this number.
     UNKNOWN_EPOCH,
-    /// The epoch is not active yet, or was cancelled and never will be.
+    /// The epoch is not active yet, or was cancelled and never will be. Of a blob in a checkpoint: the checkpoint was
+    /// published after the time asked for.
     NOT_YET,
     /// A successor of the epoch is active.
     EPOCH_CLOSED,
