@@ -1,5 +1,7 @@
 //! An EVM with a clock that tests set.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use alloy::{
     primitives::{Address, Bytes, Log, TxKind, U256},
     sol_types::{SolCall, SolError, SolEvent},
@@ -47,16 +49,22 @@ impl Chain {
 
     /// Deploys an artifact of `contracts/artifacts` with ABI-encoded constructor arguments.
     pub(crate) fn try_deploy(&mut self, artifact: &str, arguments: &[u8]) -> Result<Address, Outcome> {
-        let path = format!("{}/artifacts/{artifact}.json", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&path).expect(&path);
-        let json: serde_json::Value = serde_json::from_str(&text).expect("an artifact is JSON");
-        let mut code = hex::decode(&json["bytecode"].as_str().expect("bytecode")[2..]).expect("hex");
-        code.extend_from_slice(arguments);
+        self.create(initcode(artifact, arguments))
+    }
+
+    /// As the first contract of this account.
+    pub(crate) fn deploy_from(&mut self, from: Address, artifact: &str, arguments: &[u8]) -> Address {
+        let outcome = self.transact(from, TxKind::Create, initcode(artifact, arguments).into(), TRANSACTION_GAS_CAP);
+        assert!(outcome.success, "deployment: {}", outcome.output);
+        from.create(0)
+    }
+
+    fn create(&mut self, initcode: Vec<u8>) -> Result<Address, Outcome> {
         // Every contract has its own deployer, whose nonce is zero.
         self.deployed += 1;
         let mut from = Address::with_last_byte(0xdd);
         from.0[..8].copy_from_slice(&self.deployed.to_be_bytes());
-        let outcome = self.transact(from, TxKind::Create, code.into(), TRANSACTION_GAS_CAP);
+        let outcome = self.transact(from, TxKind::Create, initcode.into(), TRANSACTION_GAS_CAP);
         if outcome.success { Ok(from.create(0)) } else { Err(outcome) }
     }
 
@@ -73,6 +81,10 @@ impl Chain {
         let outcome = self.send(from, to, call);
         assert!(outcome.success, "{} reverted: {}", C::SIGNATURE, outcome.output);
         C::abi_decode_returns(&outcome.output).expect("returned as the interface says")
+    }
+
+    pub(crate) fn send_bytes(&mut self, from: Address, to: Address, data: Bytes) -> Outcome {
+        self.transact(from, TxKind::Call(to), data, TRANSACTION_GAS_CAP)
     }
 
     pub(crate) fn send_with_gas<C: SolCall>(&mut self, from: Address, to: Address, call: &C, gas: u64) -> Outcome {
@@ -94,6 +106,34 @@ impl Chain {
     pub(crate) fn precompile(&self, number: u8, input: &[u8]) -> Option<Bytes> {
         let outcome = self.run(Address::with_last_byte(number), input.to_vec().into(), TRANSACTION_GAS_CAP);
         outcome.success.then_some(outcome.output)
+    }
+
+    /// `eth_call` of any bytes.
+    pub(crate) fn call_bytes(&self, to: Address, data: Bytes) -> Outcome {
+        self.run(to, data, TRANSACTION_GAS_CAP)
+    }
+
+    /// Creates a contract with this code.
+    pub(crate) fn place(&mut self, code: &[u8]) -> Address {
+        // PUSH1 size, DUP1, PUSH1 9, PUSH0, CODECOPY, PUSH0, RETURN: nine bytes that return what follows them.
+        let mut initcode =
+            vec![0x60, code.len().try_into().expect("short code"), 0x80, 0x60, 9, 0x5f, 0x39, 0x5f, 0xf3];
+        initcode.extend_from_slice(code);
+        self.create(initcode).expect("deployment")
+    }
+
+    /// The storage of all accounts, without what is zero.
+    pub(crate) fn storage(&self) -> BTreeMap<(Address, U256), U256> {
+        let accounts = self.db.cache.accounts.iter();
+        let all = accounts
+            .flat_map(|(address, account)| account.storage.iter().map(|(slot, word)| ((*address, *slot), *word)));
+        all.filter(|(_, word)| !word.is_zero()).collect()
+    }
+
+    /// The accounts that have code.
+    pub(crate) fn contracts(&self) -> BTreeSet<Address> {
+        let accounts = self.db.cache.accounts.iter();
+        accounts.filter(|(_, account)| !account.info.is_empty_code_hash()).map(|(address, _)| *address).collect()
     }
 
     fn run(&self, to: Address, data: Bytes, gas: u64) -> Outcome {
@@ -169,4 +209,14 @@ impl From<ExecutionResult> for Outcome {
 
 fn transaction(from: Address, to: TxKind, data: Bytes, gas: u64) -> TxEnv {
     TxEnv { caller: from, kind: to, data, gas_limit: gas, gas_price: 0, chain_id: None, ..TxEnv::default() }
+}
+
+/// What creates a contract: its artifact's bytecode and the constructor's arguments.
+fn initcode(artifact: &str, arguments: &[u8]) -> Vec<u8> {
+    let path = format!("{}/artifacts/{artifact}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect(&path);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("an artifact is JSON");
+    let mut code = hex::decode(&json["bytecode"].as_str().expect("bytecode")[2..]).expect("hex");
+    code.extend_from_slice(arguments);
+    code
 }

@@ -6,6 +6,8 @@ mod abi;
 mod chain;
 mod checkpoint;
 mod fixture;
+#[path = "../golden/mod.rs"]
+mod vectors;
 mod world;
 
 mod agreement;
@@ -15,10 +17,15 @@ mod cancellation;
 mod checkpoints;
 mod epochs;
 mod gas;
+mod golden;
 mod inclusion;
 mod keys;
+mod malformed;
 mod namespaces;
 mod openings;
+mod replacement;
 mod retention;
+mod roles;
 mod snapshot;
+mod state;
 mod statuses;

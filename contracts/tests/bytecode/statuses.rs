@@ -38,6 +38,16 @@ fn a_good_certificate_is_ok_whoever_of_the_members_signed() {
 }
 
 #[test]
+fn any_slot_of_the_largest_committee_may_be_missing() {
+    let fixture = Fixture::new(LARGEST);
+    let statement = fixture.statement();
+    for missing in 0..LARGEST.n {
+        let slots: Vec<u16> = fixture.all().into_iter().filter(|&slot| slot != missing).collect();
+        assert_eq!(fixture.verdict(&fixture.certify(&statement, &slots)), Status::Ok, "slot {missing}");
+    }
+}
+
+#[test]
 fn the_contract_and_the_library_agree_on_every_byte() {
     let mut fixture = Fixture::new(SEVEN);
     let mut statement = fixture.statement();

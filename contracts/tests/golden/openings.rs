@@ -1,0 +1,43 @@
+//! The vectors of `openPayload`.
+
+use alloy::{
+    primitives::{B256, U256},
+    sol_types::SolValue as _,
+};
+use serde_json::Value;
+
+use super::{Golden, list, unhex, word};
+use crate::abi::{self, Registry};
+
+impl Golden {
+    pub(super) fn openings(&mut self, signed: &Value) {
+        for vector in list(&signed["openings"]) {
+            let number = |name: &str| vector[name].as_u64().unwrap();
+            let blob = abi::Blob {
+                payloadLength: number("payloadLength").try_into().unwrap(),
+                payloadDigest: word(&vector["payloadDigest"]),
+                originalShards: number("originalShards").try_into().unwrap(),
+                totalShards: number("totalShards").try_into().unwrap(),
+                shardsRoot: word(&vector["shardsRoot"]),
+                fingerprintsHash: word(&vector["fingerprintsHash"]),
+            };
+            let opened = list(&vector["offsets"]).iter().zip(list(&vector["leaves"])).zip(list(&vector["paths"]));
+            for ((offset, leaf), path) in opened {
+                let offset = offset.as_u64().unwrap();
+                let path = unhex(path).chunks(32).map(B256::from_slice).collect();
+                let mut call = Registry::openPayloadCall {
+                    blobId: word(&vector["blobId"]),
+                    blob: blob.clone(),
+                    offset: U256::from(offset),
+                    leaf: unhex(leaf).into(),
+                    path,
+                };
+                // The last is a recovery shard's, which lies past the payload and is none.
+                let is_payload = offset < number("payloadLength");
+                self.check("an opening", &call, is_payload.abi_encode());
+                call.blobId.0[0] ^= 1;
+                self.check("of another blob", &call, false.abi_encode());
+            }
+        }
+    }
+}
