@@ -3,12 +3,18 @@
 //! publisher, attack by attack (`publisher_*`): each counts what is on the chain in the end.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../bytecode/abi.rs"]
+mod abi;
+#[path = "../golden/mod.rs"]
+mod vectors;
+
 mod anvil;
 mod changes;
 mod devchain;
 mod disagreement;
 mod finality;
 mod fixture;
+mod golden;
 mod hostile;
 mod lifetime;
 mod logbook;
