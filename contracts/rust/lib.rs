@@ -37,6 +37,8 @@ mod view;
 
 mod bindings;
 mod node;
+mod safe_text;
+mod transport;
 
 #[cfg(feature = "devchain")]
 pub mod devchain;

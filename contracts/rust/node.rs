@@ -8,16 +8,15 @@ use alloy::{
     providers::{Provider as _, RootProvider},
     rpc::{client::RpcClient, types::TransactionRequest},
     sol_types::{SolCall, SolInterface as _},
-    transports::{
-        RpcError, TransportError,
-        http::{Http, reqwest},
-    },
+    transports::{RpcError, TransportError, http::reqwest},
 };
 use holdfast_certificate::Address;
 
 use crate::{
     Error, Status,
     bindings::CommitteeRegistry::{CommitteeRegistryErrors, NotAvailable, UnknownEpoch},
+    safe_text::SafeText,
+    transport::Transport,
 };
 
 /// A node's JSON-RPC endpoint.
@@ -26,6 +25,7 @@ pub(crate) struct Node {
     provider: RootProvider,
     limit: Duration,
     host: Arc<str>,
+    safe: Arc<SafeText>,
 }
 
 /// A block of the chain, as far as it matters here.
@@ -47,16 +47,10 @@ impl Node {
     /// Only parses the URL; `limit` holds for each call.
     pub(crate) fn new(url: &str, limit: Duration) -> Result<Self, Error> {
         let url = parse(url)?;
-        let mut client = reqwest::Client::builder().timeout(limit);
-        let host = url.host_str().unwrap_or_default().to_owned();
-        // A proxy from the environment must not take the calls to a node on this machine.
-        if matches!(host.as_str(), "127.0.0.1" | "localhost" | "[::1]") {
-            client = client.no_proxy();
-        }
-        let named = host_of(&url);
-        let client = client.build().map_err(|error| invalid_url(error.to_string()))?;
-        let provider = RootProvider::new(RpcClient::new(Http::with_client(client, url), false));
-        Ok(Self { provider, limit, host: named.into() })
+        let (host, safe) = (host_of(&url).into(), SafeText::new(&url));
+        let transport = Transport::new(url, safe.clone(), limit).map_err(|error| invalid_url(error.to_string()))?;
+        let provider = RootProvider::new(RpcClient::new(transport, false));
+        Ok(Self { provider, limit, host, safe: Arc::new(safe) })
     }
 
     /// How errors and the log name the node: host and port only, since the rest of its URL may hold an API key.
@@ -96,7 +90,8 @@ impl Node {
     }
 
     pub(crate) async fn client_version(&self) -> Result<String, Error> {
-        self.limited("web3_clientVersion", async { self.provider.get_client_version().await }).await
+        let version = self.limited("web3_clientVersion", async { self.provider.get_client_version().await }).await?;
+        Ok(self.safe.shown(&version))
     }
 
     /// `eth_call` of something that is no contract of ours: bytes in, bytes out.
@@ -125,7 +120,8 @@ impl Node {
     ) -> Result<C::Return, Error> {
         let what = function_name(C::SIGNATURE);
         let data = self.limited(what, async { self.provider.call(request).block(block).await }).await?;
-        C::abi_decode_returns(&data).map_err(|error| Error::BadAnswer { what, reason: error.to_string() })
+        C::abi_decode_returns(&data)
+            .map_err(|error| Error::BadAnswer { what, reason: self.safe.shown(&error.to_string()) })
     }
 
     /// Runs one request under the time limit.
@@ -141,15 +137,16 @@ impl Node {
         }
     }
 
+    /// What a failure means. Errors are logged, and the node says what stands in them: it is shown in safe words only.
     fn failed(&self, what: &'static str, error: TransportError) -> Error {
+        let shown = |text: &str| self.safe.shown(text);
         match error {
             RpcError::ErrorResp(payload) => {
-                refused(what, payload.code, &payload.message, payload.as_revert_data().as_ref())
+                refused(what, payload.code, &payload.message, payload.as_revert_data().as_ref(), shown)
             }
-            RpcError::DeserError { err, .. } => Error::BadAnswer { what, reason: err.to_string() },
+            RpcError::DeserError { err, .. } => Error::BadAnswer { what, reason: shown(&err.to_string()) },
             RpcError::NullResp => Error::BadAnswer { what, reason: "null".to_owned() },
-            // The URL may hold an API key, and errors are logged: name only what went wrong.
-            other => Error::Rpc { what, reason: without_urls(&other.to_string()) },
+            other => Error::Rpc { what, reason: shown(&other.to_string()) },
         }
     }
 }
@@ -174,9 +171,15 @@ fn invalid_url(reason: String) -> Error {
 }
 
 /// What a node's error object means: a revert if it carries revert data, else the node's message.
-fn refused(what: &'static str, code: i64, message: &str, data: Option<&Bytes>) -> Error {
+fn refused(
+    what: &'static str,
+    code: i64,
+    message: &str,
+    data: Option<&Bytes>,
+    shown: impl Fn(&str) -> String,
+) -> Error {
     let Some(data) = data else {
-        let reason = format!("{message} (code {code})");
+        let reason = format!("{} (code {code})", shown(message));
         return if message.contains("execution reverted") {
             Error::Reverted { what, reason }
         } else if lacks_state(message) {
@@ -191,10 +194,10 @@ fn refused(what: &'static str, code: i64, message: &str, data: Option<&Bytes>) -
             Err(error) => error,
         },
         Ok(CommitteeRegistryErrors::UnknownEpoch(UnknownEpoch { epoch })) => Error::UnknownEpoch { epoch },
-        Ok(known) => Error::Reverted { what, reason: inner_debug(&format!("{known:?}")) },
+        Ok(known) => Error::Reverted { what, reason: shown(&inner_debug(&format!("{known:?}"))) },
         Err(_) => {
             let text = alloy::sol_types::decode_revert_reason(data);
-            Error::Reverted { what, reason: text.unwrap_or_else(|| data.to_string()) }
+            Error::Reverted { what, reason: shown(&text.unwrap_or_else(|| data.to_string())) }
         }
     }
 }
@@ -225,12 +228,6 @@ fn lacks_state(message: &str) -> bool {
 fn inner_debug(debug: &str) -> String {
     let inner = debug.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.unwrap_or(debug).to_owned()
-}
-
-fn without_urls(text: &str) -> String {
-    let words = text.split(' ');
-    let kept: Vec<_> = words.map(|word| if word.contains("://") { "(url)" } else { word }).collect();
-    kept.join(" ")
 }
 
 /// The name before the parenthesis of a signature.

@@ -35,4 +35,5 @@ mod publisher_support;
 mod refusals;
 mod restart;
 mod scenario;
+mod secrets;
 mod world;

@@ -28,6 +28,10 @@ pub(crate) enum Plan {
     Refuse(&'static str),
     /// Answers with that HTTP status.
     Status(u16),
+    /// Answers with that HTTP status and body.
+    Says(u16, String),
+    /// Sends the caller to another URL, to ask the same there.
+    Redirect(String),
     /// Takes the request and never answers.
     Silent,
 }
@@ -106,6 +110,8 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
             return json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string().into_response();
         }
         Plan::Status(status) => return StatusCode::from_u16(status).unwrap().into_response(),
+        Plan::Says(status, body) => return (StatusCode::from_u16(status).unwrap(), body).into_response(),
+        Plan::Redirect(url) => return (StatusCode::TEMPORARY_REDIRECT, [("location", url)]).into_response(),
         Plan::Silent => std::future::pending().await,
     }
     let (_, answer) = shared.chain.send(request.to_string().into_bytes()).await;
