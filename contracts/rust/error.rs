@@ -182,6 +182,17 @@ pub enum Error {
         got: u64,
     },
 
+    /// The nodes' newest block is as old as their finalized one: they have lost the chain, or it makes no blocks.
+    #[error(
+        "L1 nodes stand still: not only is finalized block {finalized} {age} s old, the newest block is old as well"
+    )]
+    StandStill {
+        /// The number of their finalized block.
+        finalized: u64,
+        /// Its age in seconds, by this machine's clock.
+        age: u64,
+    },
+
     /// A transaction was sent and has no receipt within the limit: it may still be mined.
     #[error("transaction {tx_hash} has no receipt after {limit:?}; it may still be mined; waiting for: {reason}")]
     NotMined {
@@ -305,6 +316,7 @@ impl Error {
             | Self::Disagreement { .. }
             | Self::TooFewNodes { .. }
             | Self::WentBack { .. }
+            | Self::StandStill { .. }
             | Self::NotMined { .. }
             | Self::NotSent { .. }
             | Self::BadAnswer { .. } => Fault::L1,
@@ -328,6 +340,7 @@ impl Error {
             | Self::Disagreement { .. }
             | Self::TooFewNodes { .. }
             | Self::WentBack { .. }
+            | Self::StandStill { .. }
             | Self::NotMined { .. }
             | Self::NotSent { .. }
             | Self::Unfunded { .. }

@@ -15,7 +15,7 @@ use std::{
     fmt::Debug,
     hash::{BuildHasher as _, RandomState},
     sync::{Arc, Mutex, MutexGuard},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use alloy::{eips::BlockNumberOrTag, sol_types::SolCall};
@@ -25,6 +25,7 @@ use holdfast_certificate::{Address, Domain, Namespace};
 pub use self::options::{Finality, ReaderOptions};
 use self::{
     cache::{Cache, Seen},
+    nodes::Newest,
     records::Record,
 };
 pub(crate) use self::{
@@ -48,14 +49,20 @@ const TURNS: usize = 8;
 ///
 /// # Outvoted, not trusted
 ///
-/// With several nodes, [`ReaderOptions::agree`] of them must have reached the block, agree on its hash, and give the same
-/// answer to every call at it. So fewer than that many can lie without effect: of three nodes one is outvoted, of two the
-/// liar stops the reading, which is an outage. A node that is down, slow, behind or refuses does not stop the others.
+/// With several nodes, [`ReaderOptions::agree`] of them must have reached the block, agree on its number, hash and time,
+/// and give the same answer to every call at it. So fewer than that many can lie without effect: of three nodes one is
+/// outvoted, of two the liar stops the reading, which is an outage. A node that is down, slow, behind or refuses does not
+/// stop the others.
 ///
 /// # Bounded staleness
 ///
 /// What was read at a block holds while that block is the finalized one, also through hours in which nothing becomes
-/// final: every [`ReaderOptions::refresh`] the nodes are asked whether it still is. At a new finalized block a record is
+/// final: every [`ReaderOptions::refresh`] the nodes are asked whether it still is. That counts only while the chain goes
+/// on: where a node says that finality is more than 30 min of block time ahead and fewer than [`ReaderOptions::agree`]
+/// stand near the block, or where their newest blocks are older than [`ReaderOptions::stall_after`] as well, nodes stand
+/// still, and that is an outage. So one of two that stands still, or the only one, hides a change for no longer than an
+/// outage may last. One of two that is less than 30 min behind, by a lie or not, delays what is seen by as much, and so do
+/// as many as must agree that stand still together while the newest blocks they name are fresh. At a new finalized block a record is
 /// read again when it is next asked for (an epoch's keys and parameters never change and are read once). While the nodes
 /// do not answer or contradict each other, the last known record is used, with a warning in the log, for at most
 /// [`ReaderOptions::outage_limit`]; after that every answer is an error. Where they answer and only lack the finalized
@@ -230,9 +237,16 @@ impl ChainRegistry {
         found
     }
 
-    /// Asks for the finalized block, and that it stands on the one before: what was final stays so.
+    /// Asks for the finalized block, that it is old only where finality stalls and not where the nodes do, and that it
+    /// stands on the one before: what was final stays so.
     async fn ask_finalized(&self, last: Option<BlockPoint>) -> Result<BlockPoint, Error> {
-        let block = self.nodes.block(self.domain.chain_id, BlockNumberOrTag::Finalized).await?;
+        let chain_id = self.domain.chain_id;
+        let block = self.nodes.block(chain_id, BlockNumberOrTag::Finalized).await?;
+        let (now, bound) = (cache::unix(SystemTime::now()), self.options.stall_after.as_secs());
+        let age = now.saturating_sub(block.timestamp);
+        if age > bound && self.nodes.newest(chain_id, now.saturating_sub(bound)).await? == Newest::Old {
+            return Err(Error::StandStill { finalized: block.number, age });
+        }
         let Some(last) = last.filter(|last| last.number <= block.number) else { return Ok(block) };
         let same = if last.number == block.number {
             block

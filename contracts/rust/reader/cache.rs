@@ -239,7 +239,8 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
     }
 }
 
-fn unix(time: SystemTime) -> u64 {
+/// A time as chains have it, in unix seconds.
+pub(super) fn unix(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use alloy::primitives::B256;
-
 use crate::node::BlockPoint;
+
+/// How far apart, in seconds of block time, nodes may be that are all well: finality goes on every 6.4 min, and what is
+/// farther behind stands still or follows nobody.
+pub(super) const MAX_LAG: u64 = 1800;
 
 /// What one of several nodes has said of its blocks so far.
 #[derive(Debug, Clone)]
@@ -48,6 +50,9 @@ pub(super) enum Choice {
     Wait,
     /// Enough nodes have reached this number, and contradict each other on which block that is.
     Contradiction { number: u64 },
+    /// The highest block on which enough nodes agree is this one, but somebody says that the chain is far ahead of it, and
+    /// too few say that it is not: some of them stand still, or one of them lies.
+    Apart { number: u64 },
     /// Too few nodes say how far they are.
     TooFew,
 }
@@ -59,12 +64,16 @@ impl Seen {
     }
 }
 
-/// Chooses the highest block that `agree` nodes have reached and have the same hash of.
+/// Chooses the highest block that `agree` nodes have reached and say the same of: number, hash and time.
+///
+/// With a `max_lag`, in seconds, a block far behind somebody's newest one is chosen only where `agree` nodes stand near
+/// it. So one of two that stands still does not freeze what both are asked for, and one that claims to be far ahead of
+/// enough others changes nothing.
 ///
 /// A node that is behind lowers the choice only if too few others are ahead of it. So while somebody claims to be further
 /// than what is agreed on, those who may still answer in time are waited for: or a node that stands still could, by
 /// being fast, keep everybody else's new blocks out.
-pub(super) fn choose(views: &[View], agree: usize) -> Choice {
+pub(super) fn choose(views: &[View], agree: usize, max_lag: Option<u64>) -> Choice {
     let seen =
         || views.iter().enumerate().filter_map(|(i, view)| if let View::Seen(s) = view { Some((i, s)) } else { None });
     let mut numbers: Vec<u64> = seen().map(|(_, seen)| seen.tip.number).collect();
@@ -85,8 +94,9 @@ pub(super) fn choose(views: &[View], agree: usize) -> Choice {
                 _ => None,
             })
             .collect();
-        let same = |hash: B256| known.iter().filter(|(_, block)| block.hash == hash).count();
-        let largest = known.iter().map(|(_, block)| (same(block.hash), *block)).max_by_key(|(count, _)| *count);
+        // All of the block: with its hash alone, the node that is asked first could choose its time.
+        let same = |block: BlockPoint| known.iter().filter(|(_, other)| *other == block).count();
+        let largest = known.iter().map(|(_, block)| (same(*block), *block)).max_by_key(|(count, _)| *count);
         let count = largest.map_or(0, |(count, _)| count);
         if let Some((_, block)) = largest
             && count >= agree
@@ -94,7 +104,11 @@ pub(super) fn choose(views: &[View], agree: usize) -> Choice {
             if awaited && numbers.first() != Some(&number) {
                 return Choice::Wait;
             }
-            let others = known.iter().filter(|(_, other)| other.hash != block.hash);
+            if max_lag.is_some_and(|lag| is_left_behind(seen().map(|(_, seen)| seen.tip), block, agree, lag)) {
+                let unheard = views.iter().any(|view| matches!(view, View::Pending { .. }));
+                return if unheard { Choice::Wait } else { Choice::Apart { number } };
+            }
+            let others = known.iter().filter(|(_, other)| *other != block);
             return Choice::Agreed { block, dissenters: others.map(|(index, _)| *index).collect() };
         }
         let unasked: Vec<usize> =
@@ -121,9 +135,22 @@ pub(super) fn choose(views: &[View], agree: usize) -> Choice {
     }
 }
 
+/// Whether somebody is far ahead of a block and fewer than `agree` nodes are near it.
+fn is_left_behind(tips: impl Iterator<Item = BlockPoint> + Clone, block: BlockPoint, agree: usize, lag: u64) -> bool {
+    let near = tips.clone().filter(|tip| tip.timestamp.abs_diff(block.timestamp) <= lag).count();
+    near < agree && tips.max_by_key(|tip| tip.timestamp).is_some_and(|tip| tip.timestamp > block.timestamp + lag)
+}
+
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::B256;
+
     use super::*;
+
+    /// Without a limit to how far apart nodes may be.
+    fn choose(views: &[View], agree: usize) -> Choice {
+        super::choose(views, agree, None)
+    }
 
     /// The block of that number on that fork.
     fn block(fork: u8, number: u64) -> BlockPoint {
@@ -202,5 +229,39 @@ mod tests {
     fn the_slowest_is_not_waited_for_when_the_others_are_equally_far() {
         assert_eq!(choose(&[at(1, 9), WAITED, at(1, 9)], 2), agreed(9, &[]));
         assert_eq!(choose(&[at(1, 9), SLOW, View::Failed], 2), Choice::Wait, "without it there is no agreement");
+    }
+
+    #[test]
+    fn one_of_two_that_stands_still_is_named_and_freezes_nothing() {
+        let lag = |views: &[View]| super::choose(views, 2, Some(10));
+        assert_eq!(lag(&[knowing(1, 20, 10), at(1, 10)]), agreed(10, &[]), "not far behind");
+        assert_eq!(lag(&[knowing(1, 21, 10), at(1, 10)]), Choice::Apart { number: 10 });
+        assert_eq!(lag(&[knowing(1, 21, 10), at(1, 10), View::Failed]), Choice::Apart { number: 10 });
+        // The third may say who is right, however slow it is.
+        assert_eq!(lag(&[knowing(1, 21, 10), at(1, 10), SLOW]), Choice::Wait);
+        assert_eq!(lag(&[at(1, 21), at(1, 10), at(1, 21)]), agreed(21, &[]));
+        assert_eq!(super::choose(&[at(1, 10)], 1, Some(10)), agreed(10, &[]));
+    }
+
+    #[test]
+    fn a_liar_far_ahead_of_enough_others_changes_nothing_and_stops_nothing() {
+        for liar in [at(1, 1 << 40), knowing(1, 1 << 40, 9), silent_on(2, 1 << 40, 9, false)] {
+            let choice = super::choose(&[at(1, 9), liar, at(1, 9)], 2, Some(10));
+            assert!(matches!(choice, Choice::Agreed { block: found, .. } if found == block(1, 9)), "{choice:?}");
+        }
+    }
+
+    #[test]
+    fn one_node_does_not_choose_the_time_of_a_block() {
+        let of_time = |timestamp| {
+            let tip = BlockPoint { timestamp, ..block(1, 9) };
+            View::Seen(Seen { tip, older: BTreeMap::new(), hopeful: true })
+        };
+        assert_eq!(choose(&[of_time(1), at(1, 9)], 2), Choice::Contradiction { number: 9 });
+        for liar in 0..3 {
+            let mut views = vec![at(1, 9); 3];
+            views[liar] = of_time(1);
+            assert_eq!(choose(&views, 2), agreed(9, &[liar]));
+        }
     }
 }

@@ -11,7 +11,7 @@ use holdfast_certificate::Address;
 
 use super::{
     blame,
-    heights::{Choice, Older, Seen, View, choose},
+    heights::{Choice, MAX_LAG, Older, Seen, View, choose},
     peer::Peer,
     quorum::{Answer, Verdict, settle},
 };
@@ -26,6 +26,13 @@ use crate::{
 pub(crate) struct Nodes {
     peers: Vec<Arc<Peer>>,
     agree: usize,
+}
+
+/// Whether nodes go on making blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Newest {
+    Fresh,
+    Old,
 }
 
 /// What a call gives: every honest node reverts alike too.
@@ -86,9 +93,11 @@ impl Nodes {
         }
     }
 
-    /// The highest block of that tag that enough nodes have reached and agree on.
+    /// The highest block of that tag that enough nodes have reached and agree on. Where one node's finalized block is far
+    /// ahead of the one agreed on, enough nodes must be near the latter, or it is an error.
     pub(crate) async fn block(&self, chain_id: u64, tag: BlockNumberOrTag) -> Result<BlockPoint, Error> {
         const WHAT: &str = "eth_getBlockByNumber";
+        let max_lag = (tag == BlockNumberOrTag::Finalized).then_some(MAX_LAG);
         let mut tips: Vec<Answer<BlockPoint>> = vec![Answer::Pending; self.peers.len()];
         let mut older: Vec<BTreeMap<u64, Older>> = vec![BTreeMap::new(); self.peers.len()];
         let ask = |index: usize, number: Option<u64>| {
@@ -115,7 +124,7 @@ impl Nodes {
                     }
                 })
                 .collect();
-            match choose(&views, self.agree) {
+            match choose(&views, self.agree, max_lag) {
                 Choice::Agreed { block, dissenters } => {
                     for index in dissenters {
                         self.peers[index].dissents(&format!("the {tag} block {}", block.number));
@@ -131,15 +140,23 @@ impl Nodes {
                     }
                 }
                 Choice::Contradiction { number } => {
-                    let hash = |view: &View| match view {
+                    let block = |view: &View| match view {
                         View::Seen(seen) => match seen.at(number) {
-                            Some(Older::Known(block)) => Some(block.hash.to_string()),
+                            Some(Older::Known(block)) => Some(format!("{} at {}", block.hash, block.timestamp)),
                             _ => None,
                         },
                         _ => None,
                     };
-                    let said = views.iter().map(hash).collect::<Vec<_>>();
+                    let said = views.iter().map(block).collect::<Vec<_>>();
                     return Err(blame::contradiction(format!("the {tag} block {number}"), &self.hosts(), &said));
+                }
+                Choice::Apart { .. } => {
+                    let tip = |tip: &Answer<BlockPoint>| match tip {
+                        Answer::Said(tip) => Some(format!("{} at {}", tip.number, tip.timestamp)),
+                        _ => None,
+                    };
+                    let said = tips.iter().map(tip).collect::<Vec<_>>();
+                    return Err(blame::contradiction(format!("which block is {tag}"), &self.hosts(), &said));
                 }
                 Choice::TooFew => return Err(self.too_few(WHAT, &tips)),
                 Choice::Wait => match under_way.next().await {
@@ -190,8 +207,26 @@ impl Nodes {
         }
     }
 
+    /// What enough nodes say of their newest block: made at that unix time or later, or not.
+    pub(crate) async fn newest(&self, chain_id: u64, since: u64) -> Result<Newest, Error> {
+        let question = move |peer: Arc<Peer>| async move {
+            peer.serves(chain_id).await?;
+            let newest = peer.node().block(BlockNumberOrTag::Latest).await?;
+            Ok(if newest.timestamp >= since { Newest::Fresh } else { Newest::Old })
+        };
+        self.ask_peers("the age of their newest block", question).await
+    }
+
     /// Asks all nodes the same and gives what enough of them say, without waiting for the rest.
     pub(crate) async fn ask<T, F>(&self, what: &'static str, question: impl Fn(Node) -> F) -> Result<T, Error>
+    where
+        T: Clone + PartialEq + Debug + Send + Sync + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.ask_peers(what, |peer| question(peer.node().clone())).await
+    }
+
+    async fn ask_peers<T, F>(&self, what: &'static str, question: impl Fn(Arc<Peer>) -> F) -> Result<T, Error>
     where
         T: Clone + PartialEq + Debug + Send + Sync + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
@@ -202,7 +237,7 @@ impl Nodes {
             .iter()
             .enumerate()
             .map(|(index, peer)| {
-                let (peer, question) = (Arc::clone(peer), question(peer.node().clone()));
+                let (peer, question) = (Arc::clone(peer), question(Arc::clone(peer)));
                 async move { (index, peer.answer(question).await) }.boxed()
             })
             .collect();

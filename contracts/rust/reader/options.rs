@@ -23,8 +23,9 @@ pub struct ReaderOptions {
     pub refresh: Duration,
     /// How long the last known record is used while the nodes do not answer, 10 min by default.
     pub outage_limit: Duration,
-    /// How old the finalized block may be before the log says that finality has stalled, 30 min by default: Ethereum
-    /// finalizes every 6.4 min, and what it finalizes is 13 to 19 min old.
+    /// How old, by this machine's clock, the finalized block may be before finality counts as stalled, 30 min by default:
+    /// Ethereum finalizes every 6.4 min, and what it finalizes is 13 to 19 min old. Where the newest block is as old, the
+    /// nodes stand still, which is an outage; so it is on a chain that makes blocks only when there are transactions.
     pub stall_after: Duration,
 }
 

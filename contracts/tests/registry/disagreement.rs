@@ -135,6 +135,7 @@ async fn a_node_that_claims_blocks_nobody_else_has_changes_nothing() {
     liar.set(|method, params| match method {
         "eth_getBlockByNumber" if params[0] == "finalized" => Plan::Alter(Box::new(|block| {
             block["number"] = "0xffffff".into();
+            block["timestamp"] = "0xffffffff".into();
             block["hash"] = format!("0x{}", "ab".repeat(32)).into();
         })),
         _ => Plan::Honest,

@@ -34,7 +34,8 @@ async fn through_a_stall_of_hours_what_is_held_stays_good_and_the_log_says_so_on
         registry.namespace(&world.namespace).await.unwrap();
     }
     assert_eq!(node.asked("eth_call"), calls, "nothing is read twice at one block");
-    assert_eq!(node.asked("eth_getBlockByNumber"), looks + 60, "every time it was asked whether it is still the one");
+    let looked = node.asked("eth_getBlockByNumber") - looks;
+    assert_eq!(looked, 120, "every time it was asked whether it is still the one, and whether the chain goes on");
     let finality = registry.finality();
     assert!(finality.stalled);
     assert_eq!(finality.timestamp, 0x6500_0000);
@@ -46,6 +47,72 @@ async fn through_a_stall_of_hours_what_is_held_stays_good_and_the_log_says_so_on
     world.advance().await;
     registry.epoch(world.epoch).await.unwrap();
     assert!(!registry.finality().stalled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_node_that_stands_still_is_an_outage_and_no_stall_of_finality() {
+    let world = World::start().await;
+    let node = world.proxy().await;
+    let registry = world.reader([&node], ReaderOptions { outage_limit: Duration::ZERO, ..eager() }).await.unwrap();
+    registry.epoch(world.epoch).await.unwrap();
+    node.set(|method, _| match method {
+        "eth_getBlockByNumber" => Plan::Alter(Box::new(|block| block["timestamp"] = "0x65000000".into())),
+        _ => Plan::Honest,
+    });
+    let error = registry.epoch(world.epoch).await.unwrap_err();
+    assert!(matches!(error, Error::StandStill { finalized, .. } if finalized == registry.finality().block), "{error}");
+    assert!(error.is_retryable() && registry.finality().failure.is_some() && !registry.finality().stalled);
+    let error = world.reader([&node], eager()).await.unwrap_err();
+    assert!(matches!(error, Error::StandStill { .. }), "{error}");
+    node.set(|_, _| Plan::Honest);
+    registry.epoch(world.epoch).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_nodes_that_stands_still_hides_a_change_no_longer_than_an_outage_lasts() {
+    let world = World::start().await;
+    let nodes = [world.proxy().await, world.proxy().await];
+    let registry = world.reader(&nodes, ReaderOptions { outage_limit: Duration::ZERO, ..eager() }).await.unwrap();
+    registry.epoch(world.epoch).await.unwrap();
+    let frozen = world.node.block_number("finalized").await;
+    let block = json!([format!("{frozen:#x}"), false]);
+    nodes[1].set(move |method, params| match method {
+        "eth_getBlockByNumber" if params[0] == "finalized" || params[0] == "latest" => Plan::Instead(block.clone()),
+        _ => Plan::Honest,
+    });
+    // A little behind is no fault.
+    world.node.pass(600).await;
+    world.node.finalize().await;
+    registry.epoch(world.epoch).await.unwrap();
+    assert_eq!(registry.finality().block, frozen);
+
+    world.node.pass(1800).await;
+    world.node.finalize().await;
+    let error = registry.epoch(world.epoch).await.unwrap_err();
+    let Error::Disagreement { said, .. } = &error else { panic!("{error}") };
+    for (node, number) in nodes.iter().zip([world.node.block_number("finalized").await, frozen]) {
+        assert!(said.contains(&format!("{} says {number} at", node.host())), "{error}");
+    }
+    assert_eq!(world.reader(&nodes, eager()).await.unwrap_err().to_string(), error.to_string());
+    // A third that goes on settles it.
+    let third = world.proxy().await;
+    let registry = world.reader([&nodes[0], &nodes[1], &third], eager()).await.unwrap();
+    assert_eq!(registry.finality().block, world.node.block_number("finalized").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_nodes_does_not_choose_the_finalized_blocks_time() {
+    let world = World::start().await;
+    let nodes = [world.proxy().await, world.proxy().await];
+    nodes[0].set(|method, _| match method {
+        "eth_getBlockByNumber" => Plan::Alter(Box::new(|block| block["timestamp"] = "0x7fffffff".into())),
+        _ => Plan::Honest,
+    });
+    let error = world.reader(&nodes, eager()).await.unwrap_err();
+    assert!(matches!(&error, Error::Disagreement { said, .. } if said.contains("at 2147483647")), "{error}");
+    let three = [nodes[0].clone(), nodes[1].clone(), world.proxy().await];
+    let registry = world.reader(&three, eager()).await.unwrap();
+    assert!(registry.finality().timestamp < 0x7fff_ffff);
 }
 
 #[tokio::test(flavor = "multi_thread")]
