@@ -96,8 +96,8 @@ impl ChainRegistry {
         Self::connect_with(&[rpc_url], registry, ReaderOptions::default()).await
     }
 
-    /// Connects to one or more nodes, and checks the chain id of every node that answers, that the chain has EIP-2537,
-    /// and that the registry of this version stands in the finalized state.
+    /// Connects to one or more nodes, and checks that enough of them serve the chain (the log names those that serve
+    /// another), that the chain has EIP-2537, and that the registry of this version stands in the finalized state.
     ///
     /// # Errors
     /// [`Error::Invalid`] for URLs or options, [`Error::WrongChain`] (in [`Error::AtNode`] if there are several),

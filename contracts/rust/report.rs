@@ -113,6 +113,13 @@ impl L1Report {
     async fn read<S: AsRef<str>>(&mut self, urls: &[S], registry: Option<Address>) -> Result<(), Error> {
         let nodes = Nodes::new(urls, None, CALL_LIMIT)?;
         let chain_id = nodes.chain_id(None).await?;
+        // Enough others serve the same chain; but this is a mistake in the settings.
+        for node in &self.nodes {
+            if let Some(got) = node.chain_id.filter(|got| *got != chain_id) {
+                let error = Error::WrongChain { expected: chain_id, got };
+                self.problems.push(format!("{}: {error}", node.node));
+            }
+        }
         let block = nodes.block(chain_id, BlockNumberOrTag::Finalized).await?;
         self.agreed_block = Some(block.number);
         let Some(address) = registry else { return Ok(()) };

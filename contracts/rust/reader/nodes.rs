@@ -65,8 +65,9 @@ impl Nodes {
         Ok(Self { peers: urls.iter().map(peer).collect::<Result<_, Error>>()?, agree })
     }
 
-    /// The chain that every node serves that answers, of which there must be enough. Waits for all of them: a node on
-    /// another chain is a mistake in the settings, to be named at the start and not when that node is fast.
+    /// The chain that enough nodes serve, which must be the expected one. Waits for all of them: a node on another chain is
+    /// a mistake in the settings, to be named at the start and not when that node is fast. It stops nothing where enough
+    /// others serve the right chain: whoever runs it could stop every member from starting.
     pub(crate) async fn chain_id(&self, expected: Option<u64>) -> Result<u64, Error> {
         let asked = self.peers.iter().map(|peer| peer.answer(peer.node().chain_id()));
         let answers: Vec<_> = future::join_all(asked)
@@ -82,15 +83,21 @@ impl Nodes {
         };
         let count = |chain_id: u64| said().filter(|(other, _)| *other == chain_id).count();
         let usual = said().map(|(chain_id, _)| chain_id).max_by_key(|&chain_id| count(chain_id));
-        if let Some(expected) = expected.or(usual)
-            && let Some((got, peer)) = said().find(|(got, _)| *got != expected)
-        {
-            return Err(self.at(peer, Error::WrongChain { expected, got }));
+        let Some(expected) = expected.or(usual) else { return Err(self.too_few("eth_chainId", &answers)) };
+        let others: Vec<_> = said().filter(|(got, _)| *got != expected).collect();
+        if count(expected) >= self.agree {
+            for (got, peer) in others {
+                peer.dissents(&format!("the chain: it serves {got}, they serve {expected}"));
+            }
+            return Ok(expected);
         }
-        match (settle(&answers, self.agree), usual) {
-            (Verdict::Agreed(_), Some(chain_id)) => Ok(chain_id),
-            _ => Err(self.too_few("eth_chainId", &answers)),
+        let Some(&(got, _)) = others.first() else { return Err(self.too_few("eth_chainId", &answers)) };
+        let error = Error::WrongChain { expected, got };
+        if self.peers.len() == 1 {
+            return Err(error);
         }
+        let hosts: Vec<_> = others.iter().filter(|(other, _)| *other == got).map(|(_, peer)| peer.host()).collect();
+        Err(Error::AtNode { node: hosts.join(", "), source: Box::new(error) })
     }
 
     /// The highest block of that tag that enough nodes have reached and agree on. Where one node's finalized block is far
@@ -299,14 +306,6 @@ impl Nodes {
 
     fn hosts(&self) -> Vec<&str> {
         self.peers.iter().map(|peer| peer.host()).collect()
-    }
-
-    fn at(&self, peer: &Peer, error: Error) -> Error {
-        if self.peers.len() == 1 {
-            error
-        } else {
-            Error::AtNode { node: peer.host().to_owned(), source: Box::new(error) }
-        }
     }
 
     fn reasons<T>(&self, answers: &[Answer<T>]) -> String {

@@ -1,6 +1,6 @@
 //! Nodes that lie, contradict each other, or serve another chain or fork.
 
-use holdfast_contracts::{ChainRegistry, Error, Fault, ReaderOptions, Registry as _, devchain::DevChain};
+use holdfast_contracts::{ChainRegistry, Error, Fault, ReaderOptions, Registry as _, check, devchain::DevChain};
 use serde_json::json;
 
 use crate::{
@@ -74,7 +74,8 @@ async fn two_nodes_are_never_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_on_another_chain_is_refused_by_name() {
+async fn a_node_on_another_chain_stops_no_start_where_enough_others_serve_the_right_one() {
+    logbook::open();
     let world = World::start().await;
     let [first, second, other] = world.three().await;
     other.set(|method, _| match method {
@@ -82,11 +83,32 @@ async fn a_node_on_another_chain_is_refused_by_name() {
         _ => Plan::Honest,
     });
     let nodes = [first.clone(), second.clone(), other.clone()];
-    let error = world.reader(&nodes, eager()).await.unwrap_err();
-    let Error::AtNode { node, source } = &error else { panic!("{error}") };
-    assert_eq!(node, other.host());
-    assert!(matches!(**source, Error::WrongChain { expected: 31337, got: 5 }), "{error}");
-    assert_eq!((error.fault(), error.is_retryable()), (Fault::Config, false));
+    for chain_id in [None, Some(31337)] {
+        let registry = world.reader(&nodes, ReaderOptions { chain_id, ..eager() }).await.unwrap();
+        assert_eq!(registry.finality().dissenters, [other.host()]);
+        world.advance().await;
+        registry.namespace(&world.namespace).await.unwrap();
+        assert!(!logbook::lines(&[other.host(), "it serves 5, they serve 31337"]).is_empty());
+    }
+    let urls: Vec<_> = nodes.iter().map(Proxy::url).collect();
+    let problems = check(&urls, Some(world.address())).await.problems;
+    let wrong = format!("{}: wrong chain: expected chain id 31337, the node says 5", other.host());
+    assert_eq!(problems, [wrong]);
+
+    // Of two it stops the start, and so it does where it is the one that serves the chain of the settings.
+    for (nodes, chain_id, node, expected, got) in [
+        (vec![&first, &other], Some(31337), other.host().to_owned(), 31337, 5),
+        (vec![&first, &second, &other], Some(5), format!("{}, {}", first.host(), second.host()), 5, 31337),
+    ] {
+        let error = world.reader(nodes, ReaderOptions { chain_id, ..eager() }).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("L1 node {node}: wrong chain: expected chain id {expected}, the node says {got}")
+        );
+        assert_eq!((error.fault(), error.is_retryable()), (Fault::Config, false));
+    }
+    let error = world.reader([&first, &other], eager()).await.unwrap_err();
+    assert!(matches!(&error, Error::AtNode { .. }), "{error}");
 
     // Down at the start and another chain's when it comes back, it counts for nothing.
     other.set(|_, _| Plan::Status(503));
