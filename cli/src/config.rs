@@ -136,7 +136,7 @@ impl Config {
     /// The registry at one block of L1, with accounts.
     pub(crate) async fn view(&self, moment: Moment) -> anyhow::Result<RegistryView> {
         let l1 = self.l1()?;
-        let view = RegistryView::connect(l1.rpc_url.as_slice(), l1.registry, moment).await;
+        let view = RegistryView::connect(l1.rpc_url.as_slice(), l1.registry, l1.code_hash, moment).await;
         view.with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
@@ -165,9 +165,9 @@ impl Config {
         connected.with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
-    /// The nodes and the registry, where they are configured.
-    pub(crate) fn l1_parts(&self) -> Option<(&RpcUrls, Address)> {
-        self.l1.as_ref().map(|l1| (&l1.rpc_url, l1.registry))
+    /// The nodes, the registry and its pinned code hash, where they are configured.
+    pub(crate) fn l1_parts(&self) -> Option<(&RpcUrls, Address, Option<Digest>)> {
+        self.l1.as_ref().map(|l1| (&l1.rpc_url, l1.registry, l1.code_hash))
     }
 
     /// The namespace to work on: the one given, else the configured one.

@@ -142,17 +142,19 @@ pub(crate) async fn run(command: L1, config: Option<&Path>, output: Output) -> a
 }
 
 async fn check(args: CheckArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
-    let (urls, registry) = if args.rpc.is_empty() {
+    let (urls, registry, pinned) = if args.rpc.is_empty() {
         let config = Config::load(config)?;
-        let Some((urls, registry)) = config.l1_parts() else {
+        let Some((urls, registry, pinned)) = config.l1_parts() else {
             return fail(Exit::Usage, "no L1 is configured: give --rpc URL, or set [l1] rpc_url and registry");
         };
-        (urls.as_slice().to_vec(), args.registry.or(Some(registry)))
+        let asked = args.registry.unwrap_or(registry);
+        // A hash that stands in the file is of the registry that stands there.
+        (urls.as_slice().to_vec(), Some(asked), pinned.filter(|_| asked == registry))
     } else {
-        (args.rpc, args.registry)
+        (args.rpc, args.registry, None)
     };
     RpcUrls::new(urls.clone()).check()?;
-    let report = holdfast_contracts::check(&urls, registry).await;
+    let report = holdfast_contracts::check(&urls, registry, pinned).await;
     output.print(&report, text)?;
     verdict(&report)
 }
@@ -175,7 +177,7 @@ fn verdict(report: &L1Report) -> anyhow::Result<()> {
 async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let account = config.account_files(args.account.files())?.open()?;
-    let report = holdfast_contracts::check(std::slice::from_ref(&args.rpc), None).await;
+    let report = holdfast_contracts::check(std::slice::from_ref(&args.rpc), None, None).await;
     // How old the chain's last block is does not matter here.
     if report.nodes.iter().any(|node| node.eip2537 != Some(true)) {
         verdict(&report)?;

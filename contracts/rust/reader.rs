@@ -6,7 +6,7 @@ mod heights;
 mod nodes;
 mod options;
 mod peer;
-mod probe;
+pub(crate) mod probe;
 mod quorum;
 mod records;
 mod verdicts;
@@ -28,11 +28,7 @@ use self::{
     nodes::Newest,
     records::Record,
 };
-pub(crate) use self::{
-    nodes::Nodes,
-    probe::{code_hash, has_eip2537, is_registry_code},
-    records::namespace_record,
-};
+pub(crate) use self::{nodes::Nodes, records::namespace_record};
 use crate::{
     EpochRecord, Error, Fault, NamespaceRecord, Registry, bindings::CommitteeRegistry::activeEpochCall,
     node::BlockPoint,

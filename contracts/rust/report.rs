@@ -15,7 +15,7 @@ use crate::{
     Error,
     bindings::CommitteeRegistry::{activeEpochCall, delayCall, epochCountCall, governanceCall, guardianCall},
     node::{BlockPoint, Node, address_in, host_of, parse},
-    reader::{Nodes, code_hash, has_eip2537, is_registry_code},
+    reader::{Nodes, probe},
 };
 
 /// The limit of one call: people wait for it.
@@ -70,7 +70,7 @@ pub struct RegistryReport {
     pub address: Address,
     /// keccak256 of its code; `None` if it has none or could not be read.
     pub code_hash: Option<Digest>,
-    /// Whether that is the code of this version.
+    /// Whether that is the pinned code, or else the code of this version.
     pub code_as_expected: bool,
     /// Who proposes epochs.
     pub governance: Option<Address>,
@@ -92,17 +92,17 @@ impl L1Report {
     }
 }
 
-/// Looks at each node by itself and, through enough of them, at the registry. Takes at most a few call limits of 5 s.
+/// Looks at each node by itself and, through enough of them, at the registry, whose code hash may be pinned. Takes at most a few call limits of 5 s.
 ///
 /// What is wrong is in the report, not an error.
-pub async fn check<S: AsRef<str> + Sync>(urls: &[S], registry: Option<Address>) -> L1Report {
+pub async fn check<S: AsRef<str> + Sync>(urls: &[S], registry: Option<Address>, pinned: Option<Digest>) -> L1Report {
     let mut report = L1Report { nodes: Vec::new(), agreed_block: None, registry: None, problems: Vec::new() };
     let looks = future::join_all(urls.iter().map(|url| look_at(url.as_ref()))).await;
     for (node, problems) in looks {
         report.problems.extend(problems.iter().map(|problem| format!("{}: {problem}", node.node)));
         report.nodes.push(node);
     }
-    if let Err(error) = report.read(urls, registry).await {
+    if let Err(error) = report.read(urls, registry, pinned).await {
         report.problems.push(error.to_string());
     }
     report
@@ -110,7 +110,12 @@ pub async fn check<S: AsRef<str> + Sync>(urls: &[S], registry: Option<Address>) 
 
 impl L1Report {
     /// What takes several nodes.
-    async fn read<S: AsRef<str>>(&mut self, urls: &[S], registry: Option<Address>) -> Result<(), Error> {
+    async fn read<S: AsRef<str>>(
+        &mut self,
+        urls: &[S],
+        registry: Option<Address>,
+        pinned: Option<Digest>,
+    ) -> Result<(), Error> {
         let nodes = Nodes::new(urls, None, CALL_LIMIT)?;
         let chain_id = nodes.chain_id(None).await?;
         // Enough others serve the same chain; but this is a mistake in the settings.
@@ -133,9 +138,13 @@ impl L1Report {
             epoch_count: None,
             active_epoch: None,
         };
-        let read = found.read(&nodes, chain_id, block).await;
+        let read = found.read(&nodes, chain_id, block, pinned).await;
         if let (Some(hash), false) = (found.code_hash, found.code_as_expected) {
-            let reason = format!("the code at {address} is no CommitteeRegistry of this version; it hashes to {hash}");
+            let expected = pinned.map_or_else(
+                || "no CommitteeRegistry of this version".to_owned(),
+                |pinned| format!("not the pinned one of hash {pinned}"),
+            );
+            let reason = format!("the code at {address} is {expected}; it hashes to {hash}");
             self.problems.push(reason);
         }
         self.registry = Some(found);
@@ -144,15 +153,21 @@ impl L1Report {
 }
 
 impl RegistryReport {
-    async fn read(&mut self, nodes: &Nodes, chain_id: u64, block: BlockPoint) -> Result<(), Error> {
+    async fn read(
+        &mut self,
+        nodes: &Nodes,
+        chain_id: u64,
+        block: BlockPoint,
+        pinned: Option<Digest>,
+    ) -> Result<(), Error> {
         let (registry, id) = (self.address, block.id());
         let code = nodes.ask("eth_getCode", move |node| async move { node.code_at(registry, id).await }).await?;
         if code.is_empty() {
             return Err(Error::NoRegistry { registry, chain_id, block: block.number });
         }
-        let got = code_hash(&code);
+        let got = probe::code_hash(&code);
         self.code_hash = Some(got);
-        self.code_as_expected = is_registry_code(&code);
+        self.code_as_expected = probe::is_registry_code(&code, pinned);
         self.governance = Some(address_in(self.call(nodes, governanceCall {}, block).await?));
         self.guardian = Some(address_in(self.call(nodes, guardianCall {}, block).await?));
         self.delay = Some(self.call(nodes, delayCall {}, block).await?);
@@ -202,16 +217,18 @@ impl NodeReport {
         again?;
         self.latency_ms = Some(u64::try_from((started.elapsed() / 2).as_millis()).unwrap_or(u64::MAX));
         self.client_version = version;
-        self.head = Some(node.block(BlockNumberOrTag::Latest).await?.number);
+        let head = node.block(BlockNumberOrTag::Latest).await?;
+        self.head = Some(head.number);
         let block = node.block(BlockNumberOrTag::Finalized).await?;
         self.finalized = Some(block.number);
         let age = now().saturating_sub(block.timestamp);
         self.finalized_age_seconds = Some(age);
         if age > STALLED {
-            problems
-                .push(format!("its finalized block {} is {age} s old: finality stalls, or it is behind", block.number));
+            let stands = now().saturating_sub(head.timestamp) > STALLED;
+            let why = if stands { "it stands still" } else { "finality stalls, or it is behind" };
+            problems.push(format!("its finalized block {} is {age} s old: {why}", block.number));
         }
-        let has = has_eip2537(&node, block.id()).await?;
+        let has = probe::has_eip2537(&node, block.id()).await?;
         self.eip2537 = Some(has);
         if !has {
             problems.push("its chain has no EIP-2537 (BLS12-381 precompiles, since Prague)".to_owned());

@@ -9,7 +9,7 @@ use alloy::{
     rpc::types::TransactionRequest,
 };
 use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, Namespace, ProvenKey, PublicKey};
-use holdfast_erasure::Parameters;
+use holdfast_erasure::{Digest, Parameters};
 
 use crate::{
     Error, NamespaceRecord, RegistryCall,
@@ -18,7 +18,7 @@ use crate::{
         keyAccountCall, namespaceOfCall, slotKeysCall, slotsOfCall,
     },
     node::{BlockPoint, Node, address_in, address_out},
-    reader::{Nodes, namespace_record},
+    reader::{Nodes, namespace_record, probe},
 };
 
 /// The limit of one RPC call.
@@ -85,11 +85,18 @@ pub struct SlotView {
 }
 
 impl RegistryView {
-    /// Connects to one or more nodes, of which two must agree if there are several, and chooses the block.
+    /// Connects to one or more nodes, of which two must agree if there are several, and chooses the block. The contract
+    /// must be the registry: of that code hash if one is given, else of this version.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the URLs, [`Error::WrongChain`], [`Error::NoRegistry`], or an L1 error.
-    pub async fn connect<S: AsRef<str>>(urls: &[S], registry: Address, moment: Moment) -> Result<Self, Error> {
+    /// [`Error::Invalid`] for the URLs, [`Error::WrongChain`] (in [`Error::AtNode`] if there are several),
+    /// [`Error::NoEip2537`], [`Error::NoRegistry`], [`Error::NotTheRegistry`], or an L1 error.
+    pub async fn connect<S: AsRef<str>>(
+        urls: &[S],
+        registry: Address,
+        code_hash: Option<Digest>,
+        moment: Moment,
+    ) -> Result<Self, Error> {
         let nodes = Nodes::new(urls, None, CALL_LIMIT)?;
         let chain_id = nodes.chain_id(None).await?;
         let tag = match moment {
@@ -97,11 +104,9 @@ impl RegistryView {
             Moment::Finalized => BlockNumberOrTag::Finalized,
         };
         let block = nodes.block(chain_id, tag).await?;
-        let view = Self { nodes, domain: Domain { chain_id, registry }, block };
-        if !view.is_contract(registry).await? {
-            return Err(Error::NoRegistry { registry, chain_id, block: block.number });
-        }
-        Ok(view)
+        let domain = Domain { chain_id, registry };
+        probe::check(&nodes, domain, block, code_hash).await?;
+        Ok(Self { nodes, domain, block })
     }
 
     /// Chain and registry.

@@ -42,6 +42,9 @@ struct Range {
 const G1ADD: u8 = 0x0b;
 const PAIRING_CHECK: u8 = 0x0f;
 
+/// The most bytes of a wrong answer that are shown.
+const SHOWN: usize = 64;
+
 /// The generator of G1, in EIP-2537 layout.
 const G1: [u8; 128] = hex!(
     "0000000000000000000000000000000017f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb"
@@ -67,8 +70,9 @@ const G2: [u8; 256] = hex!(
     "000000000000000000000000000000000606c4a02ea734cc32acd2b02bc28b99cb3e287e85a763af267492ab572e99ab3f370d275cec1da1aaa9075ff05f79be"
 );
 
-/// Refuses a chain without EIP-2537, and a registry that is not there or is another.
-pub(super) async fn check(
+/// Refuses a chain without EIP-2537, and a registry that is not there or is another: by its pinned hash, else by the
+/// artifact.
+pub(crate) async fn check(
     nodes: &Nodes,
     domain: Domain,
     block: BlockPoint,
@@ -84,10 +88,7 @@ pub(super) async fn check(
     if code.is_empty() {
         return Err(Error::NoRegistry { registry, chain_id, block: block.number });
     }
-    let (got, expected) = match pinned {
-        Some(pinned) => (code_hash(&code), pinned),
-        None => (code_hash(&masked(&code)), code_hash(&EXPECTED)),
-    };
+    let (got, expected) = compared(&code, pinned);
     if got != expected {
         return Err(Error::NotTheRegistry { registry, chain_id, expected, got });
     }
@@ -99,9 +100,18 @@ pub(crate) fn code_hash(code: &[u8]) -> Digest {
     Digest::from(keccak256(code).0)
 }
 
-/// Whether this is the code of the registry of this version, whatever its constructor was given.
-pub(crate) fn is_registry_code(code: &[u8]) -> bool {
-    masked(code) == *EXPECTED
+/// Whether this is the code of the pinned hash or else of the registry of this version, whatever its constructor was given.
+pub(crate) fn is_registry_code(code: &[u8], pinned: Option<Digest>) -> bool {
+    let (got, expected) = compared(code, pinned);
+    got == expected
+}
+
+/// The hash of the code as it is compared, and what it must be.
+fn compared(code: &[u8], pinned: Option<Digest>) -> (Digest, Digest) {
+    match pinned {
+        Some(pinned) => (code_hash(code), pinned),
+        None => (code_hash(&masked(code)), code_hash(&EXPECTED)),
+    }
 }
 
 /// Whether a node's chain has EIP-2537.
@@ -141,7 +151,7 @@ async fn eip2537(node: &Node, block: BlockId) -> Result<Option<String>, Error> {
         let got = match answer {
             Ok(got) if got == expected => continue,
             Ok(got) if got.is_empty() => "nothing".to_owned(),
-            Ok(got) => got.to_string(),
+            Ok(got) => Bytes::copy_from_slice(&got[..got.len().min(SHOWN)]).to_string(),
             // A precompile that fails is an error like any other, but it is an answer.
             Err(Error::Reverted { reason, .. }) => reason,
             Err(error) => return Err(error),

@@ -111,7 +111,7 @@ async fn anvil_before_prague_is_refused_for_its_lack_of_eip2537() {
     let anvil = Anvil::start(&program, "cancun");
     let error = ChainRegistry::connect(&anvil.url, Address::from([1; 20])).await.unwrap_err();
     assert!(matches!(error, Error::NoEip2537 { chain_id: 31337, .. }), "{error}");
-    let report = check(&[&anvil.url], None).await;
+    let report = check(&[&anvil.url], None, None).await;
     assert_eq!(report.nodes[0].eip2537, Some(false));
     assert!(report.nodes[0].client_version.as_ref().is_some_and(|version| version.contains("anvil")), "{report:?}");
 }

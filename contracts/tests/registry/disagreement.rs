@@ -91,7 +91,7 @@ async fn a_node_on_another_chain_stops_no_start_where_enough_others_serve_the_ri
         assert!(!logbook::lines(&[other.host(), "it serves 5, they serve 31337"]).is_empty());
     }
     let urls: Vec<_> = nodes.iter().map(Proxy::url).collect();
-    let problems = check(&urls, Some(world.address())).await.problems;
+    let problems = check(&urls, Some(world.address()), None).await.problems;
     let wrong = format!("{}: wrong chain: expected chain id 31337, the node says 5", other.host());
     assert_eq!(problems, [wrong]);
 

@@ -2,7 +2,7 @@
 
 use alloy::primitives::keccak256;
 use holdfast_certificate::Address;
-use holdfast_contracts::{ChainRegistry, Error, Fault, ReaderOptions, check};
+use holdfast_contracts::{ChainRegistry, Error, Fault, Moment, ReaderOptions, RegistryView, check};
 use holdfast_erasure::Digest;
 use serde_json::json;
 
@@ -56,6 +56,37 @@ async fn a_registry_address_with_other_code_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_governance_looks_at_is_the_registry_too_and_the_pinned_one() {
+    let world = World::start().await;
+    let (good, other, old) = (world.proxy().await, world.proxy().await, world.proxy().await);
+    other.set(other_code);
+    old.set(before_prague);
+    let code = world.node.call("eth_getCode", json!([world.address(), "finalized"])).await;
+    let code: alloy::primitives::Bytes = code.as_str().unwrap().parse().unwrap();
+    let right = Digest::from(keccak256(&code).0);
+    for moment in [Moment::Latest, Moment::Finalized] {
+        let connect = async |node: &Proxy, pinned| {
+            RegistryView::connect(&[node.url()], world.address(), pinned, moment).await.map(drop)
+        };
+        connect(&good, None).await.unwrap();
+        connect(&good, Some(right)).await.unwrap();
+        for (node, pinned) in [(&other, None), (&other, Some(right)), (&good, Some(Digest::ZERO))] {
+            let error = connect(node, pinned).await.unwrap_err();
+            assert!(matches!(error, Error::NotTheRegistry { .. }), "{error}");
+        }
+        let error = connect(&old, None).await.unwrap_err();
+        assert!(matches!(error, Error::NoEip2537 { .. }), "{error}");
+    }
+    for (node, pinned, is_good) in
+        [(&good, Some(right), true), (&good, Some(Digest::ZERO), false), (&other, Some(right), false)]
+    {
+        let report = check(&[node.url()], Some(world.address()), pinned).await;
+        assert_eq!(report.is_good(), is_good, "{:?}", report.problems);
+        assert!(is_good || report.problems[0].contains("not the pinned one"), "{:?}", report.problems);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chain_without_eip2537_is_refused() {
     let world = World::start().await;
     let node = Proxy::scripted(&world.chain.url(), before_prague).await;
@@ -80,7 +111,7 @@ async fn check_says_of_each_node_and_of_the_registry_what_they_are() {
     let world = World::start().await;
     let nodes = [world.proxy().await, world.proxy().await];
     let urls = nodes.each_ref().map(Proxy::url);
-    let report = check(&urls, Some(world.address())).await;
+    let report = check(&urls, Some(world.address()), None).await;
     assert!(report.is_good(), "{:?}", report.problems);
     let finalized = world.node.block_number("finalized").await;
     for (node, proxy) in report.nodes.iter().zip(&nodes) {
@@ -121,11 +152,11 @@ async fn check_names_what_is_wrong() {
         (vec![good.url(), down.clone()], "127.0.0.1:9: eth_chainId failed"),
         (vec![good.url(), "SECRET".to_owned()], "invalid L1 RPC URL"),
     ] {
-        let report = check(&urls, Some(world.address())).await;
+        let report = check(&urls, Some(world.address()), None).await;
         let problems = report.problems.join("\n");
         assert!(!report.is_good() && problems.contains(says), "expected {says:?}: {problems}");
         assert!(!serde_json::to_string(&report).unwrap().contains("SECRET"));
     }
-    let report = check(&[good.url()], Some(Address::from([1; 20]))).await;
+    let report = check(&[good.url()], Some(Address::from([1; 20])), None).await;
     assert!(report.problems.join("\n").contains("no contract at"), "{:?}", report.problems);
 }

@@ -38,11 +38,11 @@ fn url_of(node: &Proxy) -> String {
 /// Everything that asks a node, each with what it says went wrong.
 async fn everyones_errors(url: &str, registry: Address) -> Vec<String> {
     let publisher = Publisher::connect(url, registry, &DEV_KEYS[0]).await.map(drop);
-    let view = RegistryView::connect(&[url], registry, Moment::Finalized).await.map(drop);
+    let view = RegistryView::connect(&[url], registry, None, Moment::Finalized).await.map(drop);
     let reader = ChainRegistry::connect_with(&[url], registry, eager()).await.map(drop);
     let errors = [publisher, view, reader].into_iter().filter_map(Result::err);
     let mut said: Vec<String> = errors.flat_map(|error| [error.to_string(), format!("{error:?}")]).collect();
-    let report = check(&[url], Some(registry)).await;
+    let report = check(&[url], Some(registry), None).await;
     said.push(serde_json::to_string(&report).unwrap());
     said.extend(report.problems);
     said.extend(report.nodes.into_iter().filter_map(|node| node.client_version));
