@@ -11,7 +11,7 @@ const MISSING: u64 = 995;
 /// `registerKey`: a proof of possession, and the key as a contract's code.
 pub(super) const REGISTER_KEY: u64 = 278_200;
 /// `proposeEpoch` without its keys.
-const PROPOSE: u64 = 175_400;
+const PROPOSE: u64 = 153_400;
 /// Each key of it: read, added to the aggregate, and written once more as code.
 const PROPOSE_KEY: u64 = 58_290;
 
