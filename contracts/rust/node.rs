@@ -166,6 +166,11 @@ pub(crate) fn host_of(url: &reqwest::Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// Whether a URL's host is this machine.
+pub(crate) fn is_local(host: &str) -> bool {
+    matches!(host, "127.0.0.1" | "localhost" | "[::1]")
+}
+
 fn invalid_url(reason: String) -> Error {
     Error::Invalid { what: "L1 RPC URL", reason }
 }

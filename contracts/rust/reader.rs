@@ -28,7 +28,10 @@ use self::{
     nodes::Newest,
     records::Record,
 };
-pub(crate) use self::{nodes::Nodes, records::namespace_record};
+pub(crate) use self::{
+    nodes::Nodes,
+    records::{committee_of, namespace_record},
+};
 use crate::{
     EpochRecord, Error, Fault, NamespaceRecord, Registry, bindings::CommitteeRegistry::activeEpochCall,
     node::BlockPoint,

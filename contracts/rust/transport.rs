@@ -17,7 +17,7 @@ use alloy::{
 };
 use tower_service::Service;
 
-use crate::safe_text::SafeText;
+use crate::{node::is_local, safe_text::SafeText};
 
 /// The longest answer that is read: a block's list of transactions has less than a hundredth of it.
 const MAX_ANSWER: usize = 4 << 20;
@@ -50,7 +50,7 @@ impl Transport {
     pub(crate) fn new(url: Url, safe: SafeText, limit: Duration) -> Result<Self, reqwest::Error> {
         let mut client = Client::builder().timeout(limit).redirect(redirect::Policy::none()).referer(false);
         // A proxy from the environment must not take the calls to a node on this machine.
-        if matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
+        if url.host_str().is_some_and(is_local) {
             client = client.no_proxy();
         }
         Ok(Self { client: client.build()?, shared: Arc::new(Shared { url, safe }) })

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
-    node::{host_of, parse},
+    node::{host_of, is_local, parse},
 };
 
 /// The most nodes: each is asked everything.
@@ -128,6 +128,19 @@ pub(crate) fn check<S: AsRef<str>>(urls: &[S]) -> Result<(), Error> {
     Ok(())
 }
 
+/// The hosts that more than one of the URLs name: whoever runs such a host has as many votes. On this machine that is as
+/// it should be.
+pub(crate) fn shared_hosts<S: AsRef<str>>(urls: &[S]) -> Vec<String> {
+    let mut hosts: Vec<String> =
+        urls.iter().filter_map(|url| parse(url.as_ref()).ok()?.host_str().map(str::to_owned)).collect();
+    hosts.retain(|host| !is_local(host));
+    hosts.sort_unstable();
+    let mut shared: Vec<String> =
+        hosts.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+    shared.dedup();
+    shared
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +176,12 @@ mod tests {
             let error = check(&urls).expect_err("no good");
             assert!(error.to_string().contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn one_operator_with_two_urls_is_named() {
+        let urls = ["https://a.example/1", "https://b.example", "https://a.example:8545/2", "https://a.example/3"];
+        assert_eq!(shared_hosts(&urls), ["a.example"]);
+        assert!(shared_hosts(&["http://127.0.0.1:1", "http://127.0.0.1:2", "no URL"]).is_empty());
     }
 }

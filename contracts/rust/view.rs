@@ -8,8 +8,8 @@ use alloy::{
     providers::Provider as _,
     rpc::types::TransactionRequest,
 };
-use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, Namespace, ProvenKey, PublicKey};
-use holdfast_erasure::{Digest, Parameters};
+use holdfast_certificate::{Address, Committee, Domain, Namespace, PublicKey};
+use holdfast_erasure::Digest;
 
 use crate::{
     Error, NamespaceRecord, RegistryCall,
@@ -18,7 +18,7 @@ use crate::{
         keyAccountCall, namespaceOfCall, slotKeysCall, slotsOfCall,
     },
     node::{BlockPoint, Node, address_in, address_out},
-    reader::{Nodes, namespace_record, probe},
+    reader::{Nodes, committee_of, namespace_record, probe},
 };
 
 /// The limit of one RPC call.
@@ -181,19 +181,13 @@ impl RegistryView {
     pub async fn epoch(&self, epoch: u64) -> Result<EpochView, Error> {
         let registry = self.domain.registry;
         let found = self.nodes.call(registry, getEpochCall { epoch }, self.at()).await?;
-        let bad = |reason: String| Error::BadCommittee { epoch, reason };
-        let code = Parameters::new(found.originalShards, found.totalShards).map_err(|error| bad(error.to_string()))?;
-        let parameters = CommitteeParameters::new(code, found.threshold, found.maxPayload)
-            .map_err(|error| bad(error.to_string()))?;
-        let bytes = self.nodes.call(registry, slotKeysCall { epoch }, self.at()).await?;
-        let keys = bytes
-            .chunks(PublicKey::EIP2537_BYTES)
-            .map(PublicKey::from_eip2537)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| bad(error.to_string()))?;
+        let keys = self.nodes.call(registry, slotKeysCall { epoch }, self.at()).await?;
+        let committee = committee_of(self.domain, epoch, &found, &keys)?;
+        let keys = committee.keys();
         let said = self.nodes.call(registry, slotsOfCall { epoch }, self.at()).await?;
         if said.len() != keys.len() {
-            return Err(bad(format!("expected {} slots, got {}", keys.len(), said.len())));
+            let reason = format!("expected {} slots, got {}", keys.len(), said.len());
+            return Err(Error::BadCommittee { epoch, reason });
         }
         let slots = keys
             .iter()
@@ -205,9 +199,6 @@ impl RegistryView {
                 tls_pin: pin(slot.tlsPin),
             })
             .collect();
-        let proven = keys.into_iter().map(ProvenKey::from_registry).collect();
-        let committee =
-            Committee::new(self.domain, epoch, parameters, proven).map_err(|error| bad(error.to_string()))?;
         Ok(EpochView {
             committee,
             active_from: found.activeFrom,

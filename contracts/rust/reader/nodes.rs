@@ -61,6 +61,9 @@ impl Nodes {
             let reason = format!("expected 1 to {} of the URLs to agree, got {agree}", urls.len());
             return Err(Error::Invalid { what: "number of L1 nodes that must agree", reason });
         }
+        for host in urls::shared_hosts(urls) {
+            tracing::warn!(%host, "several L1 URLs name this host: whoever runs it has as many votes among the nodes");
+        }
         let peer = |url: &S| Ok(Arc::new(Peer::new(Node::new(url.as_ref(), limit)?)));
         Ok(Self { peers: urls.iter().map(peer).collect::<Result<_, Error>>()?, agree })
     }

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    mem::{Discriminant, discriminant},
     sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
@@ -30,8 +31,8 @@ struct Conduct {
     right_chain: bool,
     /// Whether its last call ran out of time.
     timed_out: bool,
-    /// When its failure was last named in the log.
-    named: Option<Instant>,
+    /// When each kind of failure of it was last named in the log.
+    named: Vec<(Discriminant<Error>, Instant)>,
     /// When it last contradicted the others.
     dissent: Option<Instant>,
 }
@@ -103,8 +104,10 @@ impl Peer {
         let now = Instant::now();
         let mut conduct = self.conduct();
         conduct.timed_out = matches!(error, Error::Timeout { .. });
-        if conduct.named.is_none_or(|named| now.duration_since(named) > REMEMBERED) {
-            conduct.named = Some(now);
+        conduct.named.retain(|(_, named)| now.duration_since(*named) <= REMEMBERED);
+        let kind = discriminant(error);
+        if conduct.named.iter().all(|(known, _)| *known != kind) {
+            conduct.named.push((kind, now));
             tracing::warn!(node = self.host(), %error, "this L1 node does not answer as it should");
         }
     }

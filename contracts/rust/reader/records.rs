@@ -4,7 +4,7 @@
 use std::{fmt::Debug, future::Future, sync::Arc};
 
 use alloy::primitives::B256;
-use holdfast_certificate::{Address, Committee, CommitteeParameters, Namespace, ProvenKey, PublicKey};
+use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, Namespace, ProvenKey, PublicKey};
 use holdfast_erasure::Parameters;
 
 use super::{
@@ -126,21 +126,27 @@ async fn epoch_count(registry: &ChainRegistry, block: BlockPoint) -> Result<u64,
     Ok(count)
 }
 
-/// The immutable part. Proofs of possession are not checked again: the registry does not register a key without.
+/// The immutable part, read.
 async fn committee(registry: &ChainRegistry, epoch: u64, found: &Epoch, block: BlockPoint) -> Result<Committee, Error> {
+    let keys = registry.call(slotKeysCall { epoch }, block).await?;
+    committee_of(registry.domain, epoch, found, &keys)
+}
+
+/// The immutable part of an epoch, from what the contract gives. Proofs of possession are not checked again: the registry
+/// does not register a key without.
+pub(crate) fn committee_of(domain: Domain, epoch: u64, found: &Epoch, keys: &[u8]) -> Result<Committee, Error> {
     let bad = |reason: String| Error::BadCommittee { epoch, reason };
     let code = Parameters::new(found.originalShards, found.totalShards).map_err(|error| bad(error.to_string()))?;
     let parameters =
         CommitteeParameters::new(code, found.threshold, found.maxPayload).map_err(|error| bad(error.to_string()))?;
-    let bytes = registry.call(slotKeysCall { epoch }, block).await?;
     let expected = usize::from(found.totalShards) * PublicKey::EIP2537_BYTES;
-    if bytes.len() != expected {
-        return Err(bad(format!("expected {expected} bytes of keys, got {}", bytes.len())));
+    if keys.len() != expected {
+        return Err(bad(format!("expected {expected} bytes of keys, got {}", keys.len())));
     }
-    let keys = bytes
+    let keys = keys
         .chunks_exact(PublicKey::EIP2537_BYTES)
         .map(|key| PublicKey::from_eip2537(key).map(ProvenKey::from_registry))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| bad(error.to_string()))?;
-    Committee::new(registry.domain, epoch, parameters, keys).map_err(|error| bad(error.to_string()))
+    Committee::new(domain, epoch, parameters, keys).map_err(|error| bad(error.to_string()))
 }

@@ -16,7 +16,7 @@ use crate::{
     node::RawNode,
     proxy::Plan,
     scenario::deploy,
-    world::{World, eager},
+    world::{World, eager, until},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,6 +66,27 @@ async fn a_node_that_is_down_or_limits_the_rate_stops_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_fails_in_another_way_is_named_again_and_once() {
+    logbook::open();
+    let world = World::start().await;
+    let nodes = world.three().await;
+    let registry = world.reader(&nodes, eager()).await.unwrap();
+    let named = |says: &str| logbook::lines(&[nodes[1].host(), "does not answer as it should", says]).len();
+    for _ in 0..3 {
+        for (status, says) in [(429, "HTTP error 429"), (200, "unusable answer")] {
+            nodes[1].set(move |_, _| Plan::Says(status, "limit exceeded".to_owned()));
+            until("it is named", || async {
+                world.advance().await;
+                registry.namespace(&world.namespace).await.unwrap();
+                named(says) > 0
+            })
+            .await;
+        }
+    }
+    assert_eq!((named("HTTP error 429"), named("unusable answer")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_answer_does_not_wait_for_a_question_to_l1() {
     let world = World::start().await;
     let node = world.proxy().await;
@@ -79,7 +100,7 @@ async fn a_fresh_answer_does_not_wait_for_a_question_to_l1() {
         let (registry, namespace) = (std::sync::Arc::clone(&registry), world.namespace);
         async move { registry.namespace(&namespace).await }
     });
-    crate::world::until("it asks", || async { node.asked("eth_call") > before }).await;
+    until("it asks", || async { node.asked("eth_call") > before }).await;
     let fresh = tokio::time::timeout(Duration::from_secs(10), registry.epoch(world.epoch)).await;
     fresh.expect("does not wait").unwrap();
     assert!(!asking.is_finished());
