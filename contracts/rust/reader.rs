@@ -15,7 +15,7 @@ use std::{
     fmt::Debug,
     hash::{BuildHasher as _, RandomState},
     sync::{Arc, Mutex, MutexGuard},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use alloy::{eips::BlockNumberOrTag, sol_types::SolCall};
@@ -39,6 +39,9 @@ use crate::{
 
 /// How many records are read at once: those that have the same number of these take turns.
 const TURNS: usize = 8;
+
+/// The shortest time between two questions at the start.
+const SOON: Duration = Duration::from_millis(100);
 
 /// The [`Registry`] on L1.
 ///
@@ -119,9 +122,23 @@ impl ChainRegistry {
             turns: Default::default(),
             hasher: RandomState::new(),
         };
-        let block = this.look().await?.block;
+        let block = this.first_look().await?.block;
         probe::check(&this.nodes, this.domain, block, this.options.code_hash).await?;
         Ok(this)
+    }
+
+    /// The first finalized block. A chain that has just been started again stands still until its first new block, so for
+    /// the time of a call that is waited for.
+    async fn first_look(&self) -> Result<Seen, Error> {
+        let started = Instant::now();
+        loop {
+            match self.look().await {
+                Err(Error::StandStill { .. }) if started.elapsed() < self.options.call_limit => {
+                    tokio::time::sleep(self.options.refresh.clamp(SOON, self.options.call_limit.max(SOON))).await;
+                }
+                found => return found,
+            }
+        }
     }
 
     /// The finalized block at which the registry is read, and how sure that is.

@@ -1,6 +1,9 @@
 //! Finality that stalls, goes back or is undone, and nodes that lack its state.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
 use holdfast_contracts::{Error, ReaderOptions, Registry as _};
 use serde_json::json;
@@ -66,6 +69,23 @@ async fn the_only_node_that_stands_still_is_an_outage_and_no_stall_of_finality()
     assert!(matches!(error, Error::StandStill { .. }), "{error}");
     node.set(|_, _| Plan::Honest);
     registry.epoch(world.epoch).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_is_started_again_after_hours_is_waited_for_until_its_first_block() {
+    let world = World::start().await;
+    let node = world.proxy().await;
+    let looks = AtomicUsize::new(0);
+    node.set(move |method, params| match method {
+        // The newest block is old twice; the finalized one is until finality has caught up.
+        "eth_getBlockByNumber" if params[0] == "finalized" || looks.fetch_add(1, Ordering::Relaxed) < 2 => {
+            Plan::Alter(Box::new(|block| block["timestamp"] = "0x65000000".into()))
+        }
+        _ => Plan::Honest,
+    });
+    let options = ReaderOptions { call_limit: Duration::from_secs(60), ..eager() };
+    let registry = world.reader([&node], options).await.unwrap();
+    assert!(registry.finality().stalled && registry.finality().failure.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
