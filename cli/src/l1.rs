@@ -20,6 +20,7 @@ use crate::{
 /// Check L1 nodes and a registry, deploy one, register a member's key and endpoint.
 #[derive(Debug, Subcommand)]
 pub(crate) enum L1 {
+    #[allow(rustdoc::bare_urls, reason = "this text is the command's help, where a link has no brackets")]
     /// Look at each node by itself, and at the registry; fails when a member could not run on them.
     ///
     /// Example: holdfast l1 check --rpc https://a.example --rpc https://b.example --registry ADDRESS
@@ -39,6 +40,7 @@ pub(crate) enum L1 {
 /// Say where a member is reached.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Endpoint {
+    #[allow(rustdoc::bare_urls, reason = "this text is the command's help, where a link has no brackets")]
     /// Set URL and TLS pin of a key, from the account that registered it. Without --tls-pin there is none afterwards.
     ///
     /// Example: holdfast l1 endpoint set --keystore m0.json --url https://m0.example:7400 --key-file account.key

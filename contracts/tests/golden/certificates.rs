@@ -39,7 +39,7 @@ impl Golden {
         let retain_until = vectors["retainUntil"].as_u64().unwrap();
         for (epoch, name) in [(1, "n5"), (2, "n7"), (3, "n20"), (4, "n10"), (2, "n7 by payload")] {
             let vector = &vectors["statements"][name];
-            let committee = &committees[epoch as usize - 1];
+            let committee = &committees[usize::try_from(epoch).unwrap() - 1];
             let statement = Certificate::decode_l1(&with_one_signature(vector)).unwrap().statement;
             assert_eq!(statement.blob.id().as_bytes()[..], word(&vector["blobId"])[..], "{name}");
             assert_eq!(statement.digest(committee.domain()).as_bytes()[..], word(&vector["digest"])[..], "{name}");

@@ -11,7 +11,7 @@ use crate::abi::Registry;
 impl Golden {
     pub(super) fn checkpoints(&mut self, signed: &Value, vectors: &Value, committees: &[Committee]) {
         for (epoch, name) in [(1, "of 1"), (1, "of 2"), (1, "of 5"), (2, "of 200"), (2, "of 4096")] {
-            self.published(name, epoch, &signed["checkpoints"][name], &committees[epoch as usize - 1]);
+            self.published(name, epoch, &signed["checkpoints"][name], &committees[usize::try_from(epoch).unwrap() - 1]);
         }
         // Of a namespace that nobody can own, so they are judged up to there.
         for vector in list(&vectors["checkpoints"]) {
