@@ -1,6 +1,9 @@
 //! The golden vectors against anvil, whose chain id and first account give the registry the vectors' domain.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use alloy::primitives::{Address, Bytes};
 use serde_json::{Value, json};
@@ -55,7 +58,15 @@ async fn run(url: &str) {
 /// Sends a transaction that must succeed; gives its receipt.
 async fn mined(node: &RawNode, transaction: Value) -> Value {
     let hash = node.call("eth_sendTransaction", json!([transaction])).await;
-    let receipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
+    // Anvil answers before it has mined.
+    let end = Instant::now() + Duration::from_secs(30);
+    let receipt = loop {
+        let receipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
+        if !receipt.is_null() || Instant::now() > end {
+            break receipt;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
     assert_eq!(receipt["status"], "0x1", "{transaction}");
     receipt
 }
