@@ -8,7 +8,7 @@ use holdfast_certificate::Address;
 use holdfast_contracts::{Account, PublishReceipt, Publisher, PublisherOptions, RegistryCall, RpcUrls};
 
 use crate::{
-    config::read_key,
+    config::parse_key,
     exit::{Exit, fail, refused},
     files,
 };
@@ -50,7 +50,7 @@ impl AccountFiles {
                     format!("{} is a keystore: name the file with its password too", self.key.display()),
                 );
             }
-            (false, _) => Account::from_key(&read_key(&self.key)?),
+            (false, _) => Account::from_key(&parse_key(&text, &self.key)?),
         };
         account.with_context(|| format!("account key {}", self.key.display()))
     }

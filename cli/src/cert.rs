@@ -7,7 +7,7 @@ use std::{fmt, path::Path, time::Duration};
 
 use clap::{Subcommand, ValueEnum};
 use holdfast_certificate::Certificate;
-use holdfast_contracts::{Status, Until};
+use holdfast_contracts::{PublisherOptions, Status, Until};
 use serde::Serialize;
 
 use crate::{
@@ -20,9 +20,6 @@ use checkpoint::{CheckpointArgs, ProveArgs};
 use subject::Subject;
 
 pub(crate) use subject::Verified;
-
-/// How long a publication is waited for: ten blocks of Ethereum. It goes on when the same command is given again.
-const MINED_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long finality is waited for: four times what Ethereum takes.
 const FINAL_LIMIT: Duration = Duration::from_secs(3600);
@@ -165,7 +162,7 @@ pub(crate) async fn publish(config: &Config, verified: &Verified, until: Until) 
         Verified::Certificate(certificate) => publisher.submit_certificate(certificate).await?,
         Verified::Checkpoint(certificate) => publisher.submit_checkpoint(certificate).await?,
     };
-    let mut receipt = publisher.wait(&job.id, Until::Mined, MINED_LIMIT).await?;
+    let mut receipt = publisher.wait(&job.id, Until::Mined, PublisherOptions::default().receipt_limit).await?;
     if until == Until::Finalized {
         progress(format!("in block {}; waiting until that is final", receipt.block));
         receipt = publisher.wait(&job.id, Until::Finalized, FINAL_LIMIT).await?;

@@ -266,8 +266,12 @@ pub(crate) fn read_committee_file(path: &Path) -> anyhow::Result<CommitteeFile> 
     }
 }
 
-pub(crate) fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
-    let text = files::read_text(path)?;
+fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
+    parse_key(&files::read_text(path)?, path)
+}
+
+/// The key in hex that is the text of the file at `path`.
+pub(crate) fn parse_key(text: &str, path: &Path) -> anyhow::Result<[u8; 32]> {
     let mut key = [0; 32];
     match hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key) {
         Ok(()) => Ok(key),

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use holdfast_certificate::{Address, PublicKey};
-use holdfast_contracts::{Deployment, L1Report, Moment, Publisher, RegistryCall, RpcUrls};
+use holdfast_contracts::{Deployment, L1Report, Moment, PublishReceipt, Publisher, RegistryCall, RpcUrls};
 use serde::Serialize;
 
 use crate::{
-    account::{AccountArgs, options},
+    account::{AccountArgs, L1Account, options},
     committee::card::{Pin, parse_endpoint, parse_pin},
     config::{Config, L1Args},
     exit::{Exit, fail, refused},
@@ -134,6 +134,22 @@ struct Sent {
     gas_used: u64,
 }
 
+impl Sent {
+    /// A transaction about a key, which says nothing of an endpoint.
+    fn new(key: &PublicKey, account: &L1Account, receipt: &PublishReceipt) -> Self {
+        Self {
+            key_id: key.id().to_string(),
+            public_key: key.to_string(),
+            account: account.address().to_string(),
+            endpoint: None,
+            tls_pin: None,
+            transaction: receipt.tx_hash.to_string(),
+            block: receipt.block,
+            gas_used: receipt.gas_used,
+        }
+    }
+}
+
 pub(crate) async fn run(command: L1, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     match command {
         L1::Check(args) => check(args, config, output).await,
@@ -198,11 +214,8 @@ async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> any
         guardian: args.guardian.unwrap_or(Address::ZERO),
         delay: args.delay.as_secs(),
     };
-    let (publisher, receipt) =
-        match Publisher::deploy_account(&args.rpc, account, deployment, options(&config.journal())).await {
-            Ok(deployed) => deployed,
-            Err(error) => return Err(refused("not deployed", error)),
-        };
+    let sent = Publisher::deploy_account(&args.rpc, account, deployment, options(&config.journal())).await;
+    let (publisher, receipt) = sent.map_err(|error| refused("not deployed", error))?;
     let deployed = Deployed {
         chain_id: publisher.domain().chain_id,
         registry: publisher.registry().to_string(),
@@ -234,17 +247,7 @@ async fn register(args: &RegisterArgs, config: Config, output: Output) -> anyhow
     let key = secret.public_key();
     let registered = account.publisher().await?.register_key(&key, &secret.prove_possession()).await;
     let receipt = registered.map_err(|error| refused("the registry refuses this", error))?;
-    let sent = Sent {
-        key_id: key.id().to_string(),
-        public_key: key.to_string(),
-        account: account.address().to_string(),
-        endpoint: None,
-        tls_pin: None,
-        transaction: receipt.tx_hash.to_string(),
-        block: receipt.block,
-        gas_used: receipt.gas_used,
-    };
-    output.print(&sent, sent_text)
+    output.print(&Sent::new(&key, &account, &receipt), sent_text)
 }
 
 async fn endpoint(args: EndpointArgs, config: Config, output: Output) -> anyhow::Result<()> {
@@ -262,16 +265,7 @@ async fn endpoint(args: EndpointArgs, config: Config, output: Output) -> anyhow:
         return fail(Exit::Unsafe, "the key is not registered: run `holdfast l1 register-key` first");
     }
     let receipt = account.send(&call).await?;
-    let sent = Sent {
-        key_id: key.id().to_string(),
-        public_key: key.to_string(),
-        account: account.address().to_string(),
-        endpoint: Some(args.url),
-        tls_pin: args.tls_pin,
-        transaction: receipt.tx_hash.to_string(),
-        block: receipt.block,
-        gas_used: receipt.gas_used,
-    };
+    let sent = Sent { endpoint: Some(args.url), tls_pin: args.tls_pin, ..Sent::new(&key, &account, &receipt) };
     output.print(&sent, sent_text)
 }
 
