@@ -10,7 +10,7 @@ HOLDFAST := $(TARGET)/release/holdfast
 CARGO := cargo --locked
 FILE ?= testdata/op-channel.bin
 
-.PHONY: help deps node build demo test test-rust test-contracts test-foundry test-reader lint bench contracts golden
+.PHONY: help deps first-build node build demo test test-rust test-contracts test-foundry test-reader lint bench contracts golden
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -22,7 +22,10 @@ node: deps
 	@cd contracts && if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then \
 	  npm ci --no-audit --no-fund --loglevel=error; fi
 
-build: deps ## the holdfast binary
+first-build: deps
+	@scripts/first-build.sh "$(TARGET)"
+
+build: first-build ## the holdfast binary
 	$(CARGO) build --release -p holdfast-cli
 
 demo: build ## the main job on FILE (default: one real OP Stack channel, then one batcher transaction)
@@ -41,15 +44,15 @@ test-contracts: node ## the committed contract artifacts are what the sources co
 test-foundry: node ## the Solidity tests of the contracts, by the rules of the hard forks prague and osaka
 	@scripts/test-foundry.sh
 
-test-rust: node ## Rust tests and doctests of every crate, the contracts' bytecode and anvil included
-	$(CARGO) test --release --workspace --features holdfast-contracts/devchain
+test-rust: node first-build ## Rust tests and doctests of every crate, the contracts' bytecode and anvil included
+	$(CARGO) test --release --workspace
 
 test-reader: build ## the independent Python reader against a real committee with a lying member
 	@scripts/test-reader.sh $(HOLDFAST)
 
-lint: node ## formatting, clippy, rustdoc; cargo-deny where it is installed
+lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is installed
 	cargo fmt --all -- --check
-	$(CARGO) clippy --release --workspace --all-targets --features holdfast-contracts/devchain -- -D warnings
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	  else echo "cargo-deny is not installed: licences and sources of dependencies not checked (cargo install cargo-deny)"; fi

@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use holdfast_certificate::{CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, SecretKey};
 use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
 use holdfast_committee::{Config, Member, Running};
-use holdfast_contracts::{FileRegistry, Registry};
+use holdfast_registry::{FileRegistry, Registry};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 

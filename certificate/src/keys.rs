@@ -10,7 +10,6 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::points;
-use crate::possession::ProofOfPossession;
 use crate::text::{fixed, hex_text};
 
 /// Ciphersuite of attestations (protocol section 4; draft-irtf-cfrg-bls-signature, proof-of-possession scheme).
@@ -79,12 +78,6 @@ impl SecretKey {
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.sk_to_pk())
-    }
-
-    /// Signs the public key itself under a tag of its own, which is what lets the key into a committee.
-    #[must_use]
-    pub fn prove_possession(&self) -> ProofOfPossession {
-        ProofOfPossession::sign(self)
     }
 
     /// Signs `message`, hashed to G1 with the domain separation `tag`.

@@ -99,4 +99,4 @@ pub use attestation::Attestation;
 pub use certificate::{Certificate, VerifiedCertificate};
 pub use checkpoint::{Checkpoint, CheckpointCertificate, CheckpointProof, VerifiedCheckpoint};
 pub use keystore::Keystore;
-pub use statement::{HOUR, Statement, StatementDigest};
+pub use statement::{HOUR, Statement, StatementDigest, hour_at_or_after};

@@ -25,10 +25,6 @@ impl ProofOfPossession {
     /// Bytes of a proof as EIP-2537 lays it out.
     pub const EIP2537_BYTES: usize = points::G1_EIP2537_BYTES;
 
-    pub(crate) fn sign(secret: &SecretKey) -> Self {
-        Self(secret.sign(&secret.public_key().to_bytes(), POSSESSION_TAG))
-    }
-
     /// Decodes a compressed proof.
     ///
     /// # Errors
@@ -57,6 +53,14 @@ impl ProofOfPossession {
     #[must_use]
     pub fn to_eip2537(&self) -> [u8; Self::EIP2537_BYTES] {
         points::g1_to_eip2537(&self.0)
+    }
+}
+
+impl SecretKey {
+    /// Signs the public key itself under a tag of its own, which is what lets the key into a committee.
+    #[must_use]
+    pub fn prove_possession(&self) -> ProofOfPossession {
+        ProofOfPossession(self.sign(&self.public_key().to_bytes(), POSSESSION_TAG))
     }
 }
 

@@ -14,6 +14,12 @@ use crate::text::{fixed, hex_text};
 /// The grid of times in statements, in seconds: a dispersal that is tried again within the hour is the same statement.
 pub const HOUR: u64 = 3600;
 
+/// A unix time rounded up to the hourly grid of statements; the last hour that there is where that would overflow.
+#[must_use]
+pub fn hour_at_or_after(time: u64) -> u64 {
+    time.checked_next_multiple_of(HOUR).unwrap_or(u64::MAX - u64::MAX % HOUR)
+}
+
 /// The statement's own part of its EIP-712 type; the type of the blob follows it.
 const TYPE: &str = "Availability(bytes32 namespace,uint64 epoch,Blob blob,uint64 wholeUntil,uint64 retainUntil)";
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use holdfast_certificate::Address;
-use holdfast_contracts::{Account, PublishReceipt, Publisher, PublisherOptions, RegistryCall, RpcUrls};
+use holdfast_contracts::RegistryCall;
+use holdfast_l1::{Account, PublishReceipt, Publisher, PublisherOptions, RpcUrls};
 
 use crate::{
-    config::parse_key,
     exit::{Exit, fail, refused},
     files,
 };
@@ -50,7 +50,7 @@ impl AccountFiles {
                     format!("{} is a keystore: name the file with its password too", self.key.display()),
                 );
             }
-            (false, _) => Account::from_key(&parse_key(&text, &self.key)?),
+            (false, _) => Account::from_key(&files::parse_secp256k1_key(&text, &self.key)?),
         };
         account.with_context(|| format!("account key {}", self.key.display()))
     }

@@ -3,11 +3,12 @@
 mod checkpoint;
 mod subject;
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use clap::{Subcommand, ValueEnum};
 use holdfast_certificate::Certificate;
-use holdfast_contracts::{PublisherOptions, Status, Until};
+use holdfast_l1::{PublisherOptions, Until};
+use holdfast_registry::{Registry, Status};
 use serde::Serialize;
 
 use crate::{
@@ -171,7 +172,13 @@ pub(crate) async fn publish(config: &Config, verified: &Verified, until: Until) 
 }
 
 async fn verify(subject: &Subject, at: u64, on_chain: bool, config: &Config, output: Output) -> anyhow::Result<()> {
-    let registry = config.registry().await?;
+    // One connection serves what is judged here and what the contract is asked.
+    let (registry, chain): (Arc<dyn Registry>, _) = if on_chain {
+        let chain = Arc::new(config.chain().await?);
+        (chain.clone(), Some(chain))
+    } else {
+        (config.registry().await?, None)
+    };
     let record = registry.epoch(subject.epoch()).await?;
     let genuine = subject.verify(&record.committee);
     let min_retention = match &genuine {
@@ -190,7 +197,10 @@ async fn verify(subject: &Subject, at: u64, on_chain: bool, config: &Config, out
         )),
         Ok(_) => None,
     };
-    let status = if on_chain { Some(subject.ask(&config.chain().await?, at).await?) } else { None };
+    let status = match &chain {
+        Some(chain) => Some(subject.ask(chain, at).await?),
+        None => None,
+    };
     if let Some(status) = status
         && status != Status::Ok
         && reason.is_none()

@@ -9,14 +9,13 @@ use anyhow::Context;
 use clap::Args;
 use figment::{
     Figment,
-    providers::{Env, Format, Toml},
+    providers::{Env, Serialized},
 };
 use holdfast_certificate::{Address, CommitteeFile, DisperserKey, Namespace};
 use holdfast_client::Client;
-use holdfast_contracts::{
-    ChainRegistry, FileRegistry, Moment, Publisher, ReaderOptions, Registry, RegistryView, RpcUrls,
-};
 use holdfast_erasure::Digest;
+use holdfast_l1::{ChainRegistry, Moment, Publisher, ReaderOptions, RegistryView, RpcUrls};
+use holdfast_registry::{FileRegistry, Registry};
 use serde::Deserialize;
 
 use crate::{
@@ -92,7 +91,10 @@ impl Config {
         let mut figment = Figment::new();
         let from_file = named.is_some() || path.exists();
         if from_file {
-            figment = figment.merge(Toml::string(&files::read_text(&path)?));
+            match toml::from_str::<toml::Table>(&files::read_text(&path)?) {
+                Ok(parsed) => figment = figment.merge(Serialized::defaults(parsed)),
+                Err(error) => return fail(Exit::Usage, format!("configuration {}: {error}", path.display())),
+            }
         }
         let variables = Env::prefixed("HOLDFAST_")
             .map(|key| match key.as_str().to_ascii_lowercase().as_str() {
@@ -235,6 +237,15 @@ impl Config {
 
     /// A client that also disperses, for `namespace` or else the configured one.
     pub(crate) async fn disperser(&self, namespace: Option<Namespace>) -> anyhow::Result<Client> {
+        self.disperser_of(self.registry().await?, namespace)
+    }
+
+    /// The same through a registry that is connected already.
+    pub(crate) fn disperser_of(
+        &self,
+        registry: Arc<dyn Registry>,
+        namespace: Option<Namespace>,
+    ) -> anyhow::Result<Client> {
         let namespace = self.namespace(namespace)?;
         let Some(file) = &self.disperser_key_file else {
             return fail(
@@ -242,12 +253,11 @@ impl Config {
                 "no disperser key is configured: set disperser_key_file (a secp256k1 key in hex)",
             );
         };
-        let key = read_key(&self.base.join(file))?;
+        let key = files::secp256k1_key(&self.base.join(file))?;
         let key = match DisperserKey::from_bytes(&key) {
             Ok(key) => key,
             Err(error) => return fail(Exit::Usage, format!("disperser key {}: {error}", file.display())),
         };
-        let registry = self.registry().await?;
         Ok(Client::builder().registry(registry).namespace(namespace).disperser(key).build()?)
     }
 }
@@ -263,19 +273,6 @@ pub(crate) fn read_committee_file(path: &Path) -> anyhow::Result<CommitteeFile> 
     match CommitteeFile::parse(&files::read_text(path)?) {
         Ok(file) => Ok(file),
         Err(error) => fail(Exit::Usage, format!("committee file {}: {error}", path.display())),
-    }
-}
-
-fn read_key(path: &Path) -> anyhow::Result<[u8; 32]> {
-    parse_key(&files::read_text(path)?, path)
-}
-
-/// The key in hex that is the text of the file at `path`.
-pub(crate) fn parse_key(text: &str, path: &Path) -> anyhow::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    match hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key) {
-        Ok(()) => Ok(key),
-        Err(error) => fail(Exit::Usage, format!("{} is no secp256k1 key (32 bytes in hex): {error}", path.display())),
     }
 }
 

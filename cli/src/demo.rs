@@ -12,8 +12,9 @@ use bytes::Bytes;
 use clap::Args;
 use holdfast_certificate::VerifiedCertificate;
 use holdfast_client::{Client, DisperseOptions, Error, MemberFailure, RetrieveOptions, Retrieved};
-use holdfast_contracts::{Status, Until};
 use holdfast_erasure::Dispersal;
+use holdfast_l1::Until;
+use holdfast_registry::Status;
 use report::{Outcome, Report};
 
 use crate::{

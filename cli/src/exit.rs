@@ -1,7 +1,8 @@
 //! Exit codes, and the one place that decides which error gets which.
 
 use holdfast_client as client;
-use holdfast_contracts as contracts;
+use holdfast_l1::{self as l1, publisher};
+use holdfast_registry::{self as registry, Fault};
 
 /// Exit codes of every subcommand; 0 is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +44,14 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
             if let Some(failure) = cause.downcast_ref::<Failure>() {
                 return Some(failure.exit);
             }
-            if let Some(error) = cause.downcast_ref::<contracts::Error>() {
+            if let Some(error) = cause.downcast_ref::<registry::Error>() {
                 return Some(of_registry(error));
+            }
+            if let Some(error) = cause.downcast_ref::<l1::Error>() {
+                return Some(of_l1(error));
+            }
+            if let Some(error) = cause.downcast_ref::<publisher::Error>() {
+                return Some(of_publisher(error));
             }
             cause.downcast_ref::<client::Error>().map(of_client)
         })
@@ -62,37 +69,52 @@ pub(crate) fn explain(error: &anyhow::Error) -> String {
 }
 
 /// The exit code of an error of the registry.
-pub(crate) fn of_registry(error: &contracts::Error) -> Exit {
-    use contracts::{Error, Fault};
-    match (error, error.fault()) {
+pub(crate) fn of_registry(error: &registry::Error) -> Exit {
+    use registry::Error;
+    match error {
         // Only a certificate names these.
-        (Error::UnknownEpoch { .. } | Error::UnknownNamespace { .. } | Error::NotAvailable { .. }, _) => {
-            Exit::Verification
-        }
-        (Error::NoActiveEpoch { .. }, _) | (_, Fault::L1) => Exit::Unreachable,
-        (_, Fault::Config) => Exit::Usage,
-        (_, Fault::Caller) => Exit::Other,
+        Error::UnknownEpoch { .. } | Error::UnknownNamespace { .. } => Exit::Verification,
+        Error::NoActiveEpoch { .. } => Exit::Unreachable,
+        other => of_fault(other.fault()),
     }
 }
 
-/// The exit code of a dry run that was refused.
-fn of_dry_run(error: &contracts::Error) -> Exit {
+fn of_l1(error: &l1::Error) -> Exit {
     match error {
-        // Sent, it would cost gas and change nothing.
-        contracts::Error::Reverted { .. } | contracts::Error::UnknownEpoch { .. } => Exit::Unsafe,
-        other => of_registry(other),
+        l1::Error::Registry(error) => of_registry(error),
+        l1::Error::NotAvailable { .. } => Exit::Verification,
+        other => of_fault(other.fault()),
+    }
+}
+
+fn of_publisher(error: &publisher::Error) -> Exit {
+    match error {
+        publisher::Error::L1(error) => of_l1(error),
+        other => of_fault(other.fault()),
+    }
+}
+
+fn of_fault(fault: Fault) -> Exit {
+    match fault {
+        Fault::L1 => Exit::Unreachable,
+        Fault::Config => Exit::Usage,
+        Fault::Caller => Exit::Other,
     }
 }
 
 /// What the registry says against a call, after `what`; anything else that went wrong as it is.
-pub(crate) fn refused(what: &str, error: contracts::Error) -> anyhow::Error {
-    use contracts::Error as E;
-    match error {
-        E::Reverted { .. } | E::UnknownEpoch { .. } | E::NotAvailable { .. } => {
-            Failure { exit: of_dry_run(&error), message: format!("{what}: {error}") }.into()
-        }
-        other => other.into(),
-    }
+pub(crate) fn refused(what: &str, error: impl Into<publisher::Error>) -> anyhow::Error {
+    let error = match error.into() {
+        publisher::Error::L1(error) => error,
+        other => return other.into(),
+    };
+    let exit = match error {
+        // Sent, it would cost gas and change nothing.
+        l1::Error::Reverted { .. } | l1::Error::Registry(registry::Error::UnknownEpoch { .. }) => Exit::Unsafe,
+        l1::Error::NotAvailable { .. } => Exit::Verification,
+        other => return other.into(),
+    };
+    Failure { exit, message: format!("{what}: {error}") }.into()
 }
 
 fn of_client(error: &client::Error) -> Exit {

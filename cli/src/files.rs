@@ -32,6 +32,20 @@ pub(crate) fn password(path: &Path) -> anyhow::Result<String> {
     Ok(read_text(path)?.trim_end_matches(['\n', '\r']).to_owned())
 }
 
+/// The secp256k1 secret key in hex that a file holds.
+pub(crate) fn secp256k1_key(path: &Path) -> anyhow::Result<[u8; 32]> {
+    parse_secp256k1_key(&read_text(path)?, path)
+}
+
+/// The secp256k1 secret key in hex that is the text of the file at `path`.
+pub(crate) fn parse_secp256k1_key(text: &str, path: &Path) -> anyhow::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    match hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key) {
+        Ok(()) => Ok(key),
+        Err(error) => fail(Exit::Usage, format!("{} is no secp256k1 key (32 bytes in hex): {error}", path.display())),
+    }
+}
+
 /// How a command treats a result file that exists.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Replace {

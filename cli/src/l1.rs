@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use holdfast_certificate::{Address, PublicKey};
-use holdfast_contracts::{Deployment, L1Report, Moment, PublishReceipt, Publisher, RegistryCall, RpcUrls};
+use holdfast_contracts::RegistryCall;
+use holdfast_l1::{Deployment, L1Report, Moment, PublishReceipt, Publisher, RpcUrls};
 use serde::Serialize;
 
 use crate::{
@@ -172,7 +173,7 @@ async fn check(args: CheckArgs, config: Option<&Path>, output: Output) -> anyhow
         (args.rpc, args.registry, None)
     };
     RpcUrls::new(urls.clone()).check()?;
-    let report = holdfast_contracts::check(&urls, registry, pinned).await;
+    let report = holdfast_l1::check(&urls, registry, pinned).await;
     output.print(&report, text)?;
     verdict(&report)
 }
@@ -195,7 +196,7 @@ fn verdict(report: &L1Report) -> anyhow::Result<()> {
 async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let account = config.account_files(args.account.files())?.open()?;
-    let report = holdfast_contracts::check(std::slice::from_ref(&args.rpc), None, None).await;
+    let report = holdfast_l1::check(std::slice::from_ref(&args.rpc), None, None).await;
     // How old the chain's last block is does not matter here.
     if report.nodes.iter().any(|node| node.eip2537 != Some(true)) {
         verdict(&report)?;

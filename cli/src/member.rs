@@ -11,8 +11,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use holdfast_certificate::{Address, SecretKey, keystore::Strength};
 use holdfast_committee as committee;
-use holdfast_contracts::{Finality, RpcUrls};
+use holdfast_l1::RpcUrls;
 use holdfast_proto::v1::{GetInfoRequest, node_client::NodeClient};
+use holdfast_registry::Finality;
 use serde::Serialize;
 
 use crate::{

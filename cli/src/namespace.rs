@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use holdfast_certificate::{Address, Namespace};
-use holdfast_contracts::{Moment, NamespaceRecord, RegistryCall, RegistryView};
+use holdfast_contracts::RegistryCall;
 use holdfast_erasure::keccak256;
+use holdfast_l1::{Moment, RegistryView};
+use holdfast_registry::NamespaceRecord;
 
 use crate::{
     account::AccountArgs,

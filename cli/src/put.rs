@@ -3,10 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
-use holdfast_certificate::Namespace;
+use holdfast_certificate::{Namespace, hour_at_or_after};
 use holdfast_client::{DisperseOptions, Dispersed};
-use holdfast_contracts::Until;
 use holdfast_erasure::Dispersal;
+use holdfast_l1::Until;
 use serde::Serialize;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     exit::{Exit, fail},
     files,
     output::{Output, human_bytes, progress},
-    times::{self, human_time, now, parse_span},
+    times::{human_time, now, parse_span},
 };
 
 /// What to disperse, and how.
@@ -85,7 +85,7 @@ pub(crate) async fn run(args: &PutArgs, config: Option<&std::path::Path>, output
     let client = config.disperser(args.namespace).await?;
     let length = payload.len() as u64;
     progress(format!("dispersing {} ({})", args.file.display(), human_bytes(length)));
-    let retain_until = times::hour_at_or_after(now().saturating_add(args.retain.as_secs()));
+    let retain_until = hour_at_or_after(now().saturating_add(args.retain.as_secs()));
     let options = DisperseOptions {
         dispersal: args.by.into(),
         retain_until: Some(retain_until),

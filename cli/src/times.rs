@@ -5,16 +5,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use holdfast_certificate::HOUR;
-
 /// Unix seconds by this machine's clock.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// The first whole hour at or after a time: statements are on an hourly grid, so that a retried one is the same.
-pub(crate) fn hour_at_or_after(seconds: u64) -> u64 {
-    seconds.div_ceil(HOUR).saturating_mul(HOUR)
 }
 
 /// A point in time as a person reads it, in UTC.

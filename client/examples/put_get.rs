@@ -12,7 +12,8 @@ use std::{error::Error, fs, sync::Arc};
 
 use holdfast_certificate::{CommitteeFile, DisperserKey};
 use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
-use holdfast_contracts::{ChainRegistry, FileRegistry, Registry};
+use holdfast_l1::ChainRegistry;
+use holdfast_registry::{FileRegistry, Registry};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

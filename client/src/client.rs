@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_certificate::{DisperserKey, Namespace};
-use holdfast_contracts::{EpochRecord, Registry};
 use holdfast_erasure::{BlobId, Digest};
+use holdfast_registry::{EpochRecord, Registry};
 use tokio::time::Instant;
 
 use crate::{
@@ -195,11 +195,11 @@ pub(crate) fn unix_now() -> u64 {
 async fn within<T>(
     deadline: Instant,
     what: &'static str,
-    read: impl Future<Output = Result<T, holdfast_contracts::Error>>,
+    read: impl Future<Output = Result<T, holdfast_registry::Error>>,
 ) -> Result<T, Error> {
     let limit: Duration = deadline.saturating_duration_since(Instant::now());
     tokio::time::timeout_at(deadline, read)
         .await
-        .unwrap_or(Err(holdfast_contracts::Error::Timeout { what, limit }))
+        .unwrap_or(Err(holdfast_registry::Error::Timeout { what, limit }))
         .map_err(Error::Registry)
 }

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use holdfast_certificate::{DisperserKey, Namespace};
-use holdfast_contracts::Registry;
+use holdfast_registry::Registry;
 
 use crate::{client::Client, error::Error};
 

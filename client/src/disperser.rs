@@ -2,8 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_certificate::{Certificate, Namespace, Statement, VerifiedCertificate};
-use holdfast_contracts::EpochRecord;
 use holdfast_erasure::{Dispersal, encode};
+use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 
 use crate::{

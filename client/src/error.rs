@@ -42,7 +42,7 @@ pub enum Error {
     Code(#[source] holdfast_erasure::Error),
     /// The committee could not be read from its registry.
     #[error("the committee registry could not be read: {0}")]
-    Registry(#[source] holdfast_contracts::Error),
+    Registry(#[source] holdfast_registry::Error),
     /// Fewer members than the threshold attested within the deadline.
     #[error("quorum not reached: {attested} of {needed} attestations{}", listed(failures))]
     QuorumNotReached {
@@ -134,8 +134,8 @@ impl Error {
             | Self::Unknown { .. }
             | Self::Inconsistent { .. } => Blame::Committee,
             Self::Registry(error) => match error.fault() {
-                holdfast_contracts::Fault::Caller | holdfast_contracts::Fault::Config => Blame::Caller,
-                holdfast_contracts::Fault::L1 => Blame::L1,
+                holdfast_registry::Fault::Caller | holdfast_registry::Fault::Config => Blame::Caller,
+                holdfast_registry::Fault::L1 => Blame::L1,
             },
         }
     }

@@ -16,7 +16,7 @@
 //! use std::sync::Arc;
 //! use holdfast_certificate::{DisperserKey, Namespace};
 //! use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
-//! use holdfast_contracts::Registry;
+//! use holdfast_registry::Registry;
 //!
 //! # async fn put_and_get(
 //! #     registry: Arc<dyn Registry>, namespace: Namespace, key: DisperserKey,

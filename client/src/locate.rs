@@ -1,8 +1,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use holdfast_contracts::EpochRecord;
 use holdfast_erasure::{Blob, BlobId, Commitment};
 use holdfast_proto::v1;
+use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 
 use crate::{

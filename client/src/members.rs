@@ -1,4 +1,4 @@
-use holdfast_contracts::EpochRecord;
+use holdfast_registry::EpochRecord;
 
 use crate::{
     failure::{FailureReason, MemberFailure},

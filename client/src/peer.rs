@@ -1,6 +1,6 @@
 use std::{collections::HashMap, future::Future, sync::Arc, sync::Mutex, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use holdfast_certificate::Attestation;
 use holdfast_erasure::{BlobId, ShardIndex};
 use holdfast_proto::{
@@ -10,6 +10,7 @@ use holdfast_proto::{
         store_payload_request, store_shard_request,
     },
 };
+use holdfast_transport::{Body, Misfit, chunks_of, settings};
 use tonic::{
     Code, Status, Streaming,
     transport::{Channel, Endpoint},
@@ -22,19 +23,9 @@ use crate::failure::{FailureReason, Fault};
 const SEND_CHUNK_BYTES: usize = 256 << 10;
 const _: () = assert!(SEND_CHUNK_BYTES <= MAX_CHUNK_BYTES);
 
-/// HTTP/2 windows: the bytes that a member may have in flight to us on one stream and on the whole connection. Enough
-/// for 1 Gbit/s at 30 ms; also the bound on what an unread stream can make us hold.
-const STREAM_WINDOW_BYTES: u32 = 4 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
-const MAX_FRAME_BYTES: u32 = 256 << 10;
-
 /// The largest answer about a blob: its commitment (36 KiB for 126 members) and 100 statements of 530 bytes, or 100 ids.
 /// Well below a chunk, since a message of many empty parts takes a hundred times its size once it is decoded.
 const MAX_METADATA_BYTES: usize = 128 << 10;
-
-/// A silent connection is probed after this time, and given up after that.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most connections kept; more committees than this in one process start over.
 const MAX_PEERS: usize = 1024;
@@ -79,16 +70,7 @@ impl Peer {
             Err("none is set".into())
         } else {
             Endpoint::from_shared(endpoint.to_owned())
-                .map(|it| {
-                    it.connect_timeout(connect_timeout)
-                        .tcp_nodelay(true)
-                        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-                        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-                        .max_frame_size(MAX_FRAME_BYTES)
-                        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-                        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-                        .connect_lazy()
-                })
+                .map(|it| settings::channel(it, connect_timeout).connect_lazy())
                 .map_err(|error| error.to_string().into())
         };
         Self { endpoint: endpoint.into(), channel }
@@ -107,7 +89,7 @@ impl Peer {
         use store_shard_request::Part;
         let message = |part| v1::StoreShardRequest { part: Some(part) };
         self.write(|mut client| {
-            let body = send_chunks(shard.clone()).map(Part::Chunk);
+            let body = chunks_of(shard.clone(), SEND_CHUNK_BYTES).map(Part::Chunk);
             let parts = std::iter::once(Part::Header(header.clone())).chain(body).map(message);
             async move { Ok(client.store_shard(tokio_stream::iter(parts)).await?.into_inner().attestation) }
         })
@@ -124,7 +106,7 @@ impl Peer {
         use store_payload_request::Part;
         let message = |part| v1::StorePayloadRequest { part: Some(part) };
         self.write(|mut client| {
-            let body = send_chunks(payload.clone()).map(Part::Chunk);
+            let body = chunks_of(payload.clone(), SEND_CHUNK_BYTES).map(Part::Chunk);
             let parts = std::iter::once(Part::Header(header.clone())).chain(body).map(message);
             async move { Ok(client.store_payload(tokio_stream::iter(parts)).await?.into_inner().attestation) }
         })
@@ -264,32 +246,21 @@ async fn collect<M>(
     length: usize,
     chunk_of: impl Fn(M) -> Bytes,
 ) -> Result<Bytes, FailureReason> {
-    let mut joined = BytesMut::new();
-    let mut only = Bytes::new();
+    let mut body = Body::known(length);
     while let Some(message) = stream.message().await.map_err(|status| cut_short(&status))? {
-        let chunk = chunk_of(message);
-        if chunk.is_empty() || chunk.len() > MAX_CHUNK_BYTES {
-            return Err(Fault::BadChunk { max: MAX_CHUNK_BYTES, got: chunk.len() }.into());
-        }
-        let had = only.len() + joined.len();
-        if chunk.len() > length - had {
-            return Err(Fault::OverLong { expected: length }.into());
-        }
-        if had == 0 {
-            only = chunk;
-        } else {
-            if joined.is_empty() {
-                joined.reserve(length);
-                joined.extend_from_slice(&std::mem::take(&mut only));
-            }
-            joined.extend_from_slice(&chunk);
-        }
+        body.push(chunk_of(message)).map_err(misfit)?;
     }
-    let body = if joined.is_empty() { only } else { joined.freeze() };
-    if body.len() < length {
-        return Err(Fault::Truncated { expected: length, got: body.len() }.into());
+    body.finish().map_err(misfit)
+}
+
+/// A body that is none: the member's fault.
+fn misfit(misfit: Misfit) -> FailureReason {
+    match misfit {
+        Misfit::Chunk { got } => Fault::BadChunk { max: MAX_CHUNK_BYTES, got },
+        Misfit::Long { expected, .. } => Fault::OverLong { expected },
+        Misfit::Short { expected, got } => Fault::Truncated { expected, got },
     }
-    Ok(body)
+    .into()
 }
 
 /// What an error in the middle of a stream means. A message over the bound is the member's fault, not a shortage.
@@ -300,11 +271,6 @@ fn cut_short(status: &Status) -> FailureReason {
         }
         reason => reason,
     }
-}
-
-fn send_chunks(body: Bytes) -> impl Iterator<Item = Bytes> + Send + 'static {
-    let mut rest = body;
-    std::iter::from_fn(move || (!rest.is_empty()).then(|| rest.split_to(rest.len().min(SEND_CHUNK_BYTES))))
 }
 
 fn attestation(wire: Option<v1::Attestation>) -> Result<Attestation, FailureReason> {

@@ -2,8 +2,8 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_certificate::Statement;
-use holdfast_contracts::EpochRecord;
 use holdfast_erasure::{Blob, BlobId};
+use holdfast_registry::EpochRecord;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -127,7 +127,7 @@ impl Read<'_> {
             let older = match self.inner.epoch(epoch, self.deadline).await {
                 Ok(record) => self.locate_in(record, oldest).await,
                 // A gap in the numbers is an epoch that never became active.
-                Err(Error::Registry(holdfast_contracts::Error::UnknownEpoch { .. })) => continue,
+                Err(Error::Registry(holdfast_registry::Error::UnknownEpoch { .. })) => continue,
                 // Nobody was asked, so nothing is certain.
                 Err(error) => Err(error),
             };

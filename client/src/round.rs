@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use holdfast_certificate::{Attestation, Committee};
-use holdfast_contracts::EpochRecord;
+use holdfast_registry::EpochRecord;
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout_at},

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use holdfast_certificate::HOUR;
+use holdfast_certificate::hour_at_or_after;
 use holdfast_erasure::Dispersal;
 
 /// The two times of a statement, unix seconds.
@@ -29,12 +29,13 @@ pub(crate) fn times(
 }
 
 fn on_grid(now: u64, later: Duration) -> u64 {
-    let time = now.saturating_add(later.as_secs());
-    time.checked_next_multiple_of(HOUR).unwrap_or(u64::MAX - u64::MAX % HOUR)
+    hour_at_or_after(now.saturating_add(later.as_secs()))
 }
 
 #[cfg(test)]
 mod tests {
+    use holdfast_certificate::HOUR;
+
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);

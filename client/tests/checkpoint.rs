@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use holdfast_certificate::{CheckpointProof, DisperserKey, HOUR, Namespace};
 use holdfast_client::{Blame, Client, Config, DisperseOptions, Error, FailureReason, Fault};
-use holdfast_contracts::Registry as _;
 use holdfast_erasure::BlobId;
+use holdfast_registry::Registry as _;
 use support::{Lie, TestCommittee, eventually, payload};
 use tonic::Code;
 

@@ -13,7 +13,7 @@ use holdfast_committee::{
     config::{Limits, Policy},
     fault,
 };
-use holdfast_contracts::{FileRegistry, Registry};
+use holdfast_registry::{FileRegistry, Registry};
 use tempfile::TempDir;
 
 /// Five members (t 4, k 2) of a committee without L1.

@@ -266,7 +266,7 @@ async fn what_no_member_would_sign_is_refused_before_anything_is_sent() {
         assert_eq!(error.blame(), Blame::Caller);
     }
     let reader = holdfast_client::Client::builder()
-        .registry(std::sync::Arc::clone(&committee.registry) as std::sync::Arc<dyn holdfast_contracts::Registry>)
+        .registry(std::sync::Arc::clone(&committee.registry) as std::sync::Arc<dyn holdfast_registry::Registry>)
         .build()
         .unwrap();
     let error = reader.disperse(payload(10), DisperseOptions::default()).await.unwrap_err();

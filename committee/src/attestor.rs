@@ -16,8 +16,8 @@ use bytes::Bytes;
 use holdfast_certificate::{
     Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, SecretKey, Statement, StatementDigest,
 };
-use holdfast_contracts::{EpochRecord, NamespaceRecord, Registry};
 use holdfast_erasure::{BlobId, Commitment, Dispersal, Parameters, ShardIndex, encode};
+use holdfast_registry::{EpochRecord, NamespaceRecord, Registry};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -132,7 +132,7 @@ impl Attestor {
     /// The active epoch, which must be the one asked for.
     async fn active_epoch(&self, epoch: u64, now: u64) -> Result<Arc<EpochRecord>, Error> {
         let active = self.registry.active_epoch(now).await.map_err(|e| match e {
-            holdfast_contracts::Error::NoActiveEpoch { at } => Error::NoActiveEpoch { got: epoch, now: at },
+            holdfast_registry::Error::NoActiveEpoch { at } => Error::NoActiveEpoch { got: epoch, now: at },
             e => Error::Registry(e),
         })?;
         rules::epoch(epoch, &active, now)?;
@@ -148,7 +148,7 @@ impl Attestor {
             _turn = Some(turn.map_err(|_| Error::TooManyStrangers { namespace: *namespace })?);
         }
         self.registry.namespace(namespace).await.map_err(|e| match e {
-            holdfast_contracts::Error::UnknownNamespace { namespace } => Error::UnknownNamespace(namespace),
+            holdfast_registry::Error::UnknownNamespace { namespace } => Error::UnknownNamespace(namespace),
             e => Error::Registry(e),
         })
     }

@@ -16,11 +16,11 @@ use std::{
 
 use figment::{
     Figment,
-    providers::{Env, Format, Toml},
+    providers::{Env, Serialized},
 };
 use holdfast_certificate::{Address, Namespace};
-use holdfast_contracts::RpcUrls;
 use holdfast_erasure::Digest;
+use holdfast_l1::RpcUrls;
 use serde::{Deserialize, Serialize};
 
 const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
@@ -45,7 +45,7 @@ pub enum Error {
     Syntax {
         /// The file.
         file: PathBuf,
-        /// What figment says.
+        /// What the parser says.
         reason: String,
     },
     /// A value that cannot work.
@@ -202,15 +202,14 @@ impl Config {
         let failed = |reason: String| Error::File { file: file.into(), reason };
         let text = std::fs::read_to_string(file).map_err(|e| failed(e.to_string()))?;
         let absolute = std::path::absolute(file).map_err(|e| failed(e.to_string()))?;
-        let toml = Figment::from(Toml::string(&text));
+        let syntax = |reason: String| Error::Syntax { file: file.into(), reason };
+        let parsed: toml::Table = toml::from_str(&text).map_err(|e| syntax(e.to_string()))?;
+        let toml = Figment::from(Serialized::defaults(parsed));
         let environment = Figment::from(Env::prefixed(ENVIRONMENT).split("__"));
         for (figment, origin) in [(&toml, file.display().to_string()), (&environment, format!("{ENVIRONMENT}*"))] {
             known::check(figment, &origin).map_err(|e| e.in_file(file))?;
         }
-        let mut config: Self = toml
-            .merge(environment)
-            .extract()
-            .map_err(|e| Error::Syntax { file: file.into(), reason: e.to_string() })?;
+        let mut config: Self = toml.merge(environment).extract().map_err(|e| syntax(e.to_string()))?;
         config.resolve(absolute.parent().unwrap_or(Path::new("/")));
         config.check()?;
         Ok(config)

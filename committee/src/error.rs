@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// The registry cannot be read.
     #[error("registry: {0}")]
-    Registry(#[from] holdfast_contracts::Error),
+    Registry(#[from] holdfast_registry::Error),
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -9,7 +9,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use holdfast_certificate::Namespace;
-use holdfast_contracts::Registry;
+use holdfast_registry::Registry;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -61,7 +61,7 @@ async fn ask(registry: &dyn Registry, namespace: &Namespace, now: u64, deadline:
             Answer::Unknown
         }
         Ok(Ok(record)) => Answer::HeldUntil(record.hold_until.min(now.saturating_add(LONGEST_HOLD))),
-        Ok(Err(holdfast_contracts::Error::UnknownNamespace { .. })) => Answer::HeldUntil(0),
+        Ok(Err(holdfast_registry::Error::UnknownNamespace { .. })) => Answer::HeldUntil(0),
         Ok(Err(error)) => {
             tracing::warn!(%namespace, %error, "registry.hold");
             Answer::Unknown

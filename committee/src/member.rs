@@ -8,17 +8,19 @@ use std::{
 };
 
 use holdfast_certificate::{CommitteeFile, Keystore, SecretKey};
-use holdfast_contracts::{ChainRegistry, FileRegistry, ReaderOptions, Registry};
+use holdfast_l1::{ChainRegistry, ReaderOptions};
 use holdfast_proto::{
     MAX_MESSAGE_BYTES,
     v1::{dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer},
 };
+use holdfast_registry::{self as registry, FileRegistry, Registry};
+use holdfast_transport::settings;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use tonic::{server::NamedService, transport::Server, transport::server::TcpIncoming};
+use tonic::{server::NamedService, transport::server::TcpIncoming};
 use tonic_health::server::{HealthReporter, health_reporter};
 
 use crate::{
@@ -31,12 +33,6 @@ use crate::{
     store::{DROP_INTERVAL, Identity, SteadyClock, Store},
     workers::Workers,
 };
-
-/// A body of this size fits one stream's window, so that it crosses a long line in one flight.
-const STREAM_WINDOW_BYTES: u32 = 4 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
-const FRAME_BYTES: u32 = 256 << 10;
-const KEEPALIVE: Duration = Duration::from_secs(30);
 
 type DispersalName = DispersalServer<DispersalService>;
 type RetrievalName = RetrievalServer<RetrievalService>;
@@ -92,7 +88,8 @@ pub async fn registry(config: &Config) -> Result<Arc<dyn Registry>, Error> {
     config.check()?;
     if let Some(l1) = &config.l1 {
         let options = ReaderOptions { code_hash: l1.code_hash, ..ReaderOptions::default() };
-        return Ok(Arc::new(ChainRegistry::connect_with(l1.rpc_url.as_slice(), l1.registry, options).await?));
+        let connected = ChainRegistry::connect_with(l1.rpc_url.as_slice(), l1.registry, options).await;
+        return Ok(Arc::new(connected.map_err(registry::Error::from)?));
     }
     let file = config.committee_file.as_deref().unwrap_or(Path::new("committee.json"));
     let text = read("committee file", file)?;
@@ -297,18 +294,14 @@ async fn serve(
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let node = NodeServer::new(NodeService(Arc::clone(shared)));
-    let router = Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_frame_size(FRAME_BYTES)
-        .max_concurrent_streams(config.limits.streams_per_connection)
-        .http2_keepalive_interval(Some(KEEPALIVE))
+    let router = settings::server(config.limits.streams_per_connection)
         .add_service(health_service)
         .add_service(reflection)
         .add_service(dispersal)
         .add_service(retrieval)
         .add_service(node);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE));
+    let incoming =
+        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(settings::SERVER_KEEP_ALIVE));
     let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()));
     Ok((health, server))
 }

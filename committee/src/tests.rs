@@ -25,12 +25,12 @@ use futures::stream;
 use holdfast_certificate::{
     Attestation, CommitteeFile, DisperserKey, FileMember, FileNamespace, HOUR, Namespace, SecretKey, Statement,
 };
-use holdfast_contracts::{FileRegistry, Registry};
 use holdfast_erasure::{BlobId, Dispersal, EncodedBlob, Parameters, encode};
 use holdfast_proto::{
     MAX_MESSAGE_BYTES,
     v1::{self, dispersal_client::DispersalClient, retrieval_client::RetrievalClient},
 };
+use holdfast_registry::{FileRegistry, Registry};
 use tonic::{Status, transport::Channel};
 
 use crate::{Clock, Config, Member, Running};
@@ -202,7 +202,7 @@ impl Peer {
         body: Bytes,
     ) -> Result<v1::Attestation, Status> {
         use v1::store_shard_request::Part;
-        let parts = [Part::Header(header)].into_iter().chain(holdfast_proto::chunks(body).map(Part::Chunk));
+        let parts = [Part::Header(header)].into_iter().chain(holdfast_transport::chunks(body).map(Part::Chunk));
         self.send_shard(parts.collect()).await
     }
 
@@ -221,7 +221,7 @@ impl Peer {
         body: Bytes,
     ) -> Result<v1::Attestation, Status> {
         use v1::store_payload_request::Part;
-        let parts = [Part::Header(header)].into_iter().chain(holdfast_proto::chunks(body).map(Part::Chunk));
+        let parts = [Part::Header(header)].into_iter().chain(holdfast_transport::chunks(body).map(Part::Chunk));
         let messages: Vec<_> = parts.map(|part| v1::StorePayloadRequest { part: Some(part) }).collect();
         let response = self.dispersal.clone().store_payload(stream::iter(messages)).await?;
         Ok(response.into_inner().attestation.expect("an attestation"))

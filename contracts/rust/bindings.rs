@@ -10,4 +10,4 @@ alloy::sol!(
 );
 
 /// The same artifact, for what `sol!` does not take from it.
-pub(crate) const ARTIFACT: &str = include_str!("../artifacts/CommitteeRegistry.json");
+pub const ARTIFACT: &str = include_str!("../artifacts/CommitteeRegistry.json");

@@ -8,7 +8,7 @@ use crate::{
         cancelEpochCall, createNamespaceCall, holdNamespaceCall, proposeEpochCall, revokeEpochCall, setDisperserCall,
         setEndpointCall, setMinRetentionCall,
     },
-    node::{address_out, function_name},
+    convert::{address_out, function_name, key_id},
 };
 
 /// A call of the registry that changes it.
@@ -185,11 +185,6 @@ impl RegistryCall {
             ],
         }
     }
-}
-
-/// How the registry names a key: keccak256 of its compressed form.
-fn key_id(key: &PublicKey) -> B256 {
-    B256::from(*key.id().as_bytes())
 }
 
 fn list(items: impl IntoIterator<Item = impl ToString>) -> String {

@@ -13,7 +13,7 @@ mod bounds;
 mod convert;
 mod error;
 
-pub use bounds::{MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES, chunks};
+pub use bounds::{MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES};
 pub use convert::{
     blob_id, blob_ids, blob_ids_to_bytes, commitment, digest, digests, digests_to_bytes, disperser_signature, namespace,
 };

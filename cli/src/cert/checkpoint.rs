@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use holdfast_certificate::{CheckpointCertificate, CheckpointProof, Namespace};
 use holdfast_client::Checkpointed;
-use holdfast_contracts::{Status, Until};
 use holdfast_erasure::BlobId;
+use holdfast_l1::Until;
+use holdfast_registry::Status;
 use serde::Serialize;
 
 use super::{
@@ -113,7 +114,9 @@ pub(super) async fn make(args: &CheckpointArgs, config: Option<&Path>, output: O
     }
     let blobs = read_blobs(args)?;
     let config = Config::load(config)?;
-    let client = config.disperser(blobs.namespace).await?;
+    let registry = config.registry().await?;
+    let domain = registry.domain();
+    let client = config.disperser_of(registry, blobs.namespace)?;
     let count = blobs.ids.len();
     progress(format!("asking the committee to sign for {count} blobs until {}", human_time(blobs.retain_until)));
     let Checkpointed { certificate, ids, attested, failures } =
@@ -127,7 +130,6 @@ pub(super) async fn make(args: &CheckpointArgs, config: Option<&Path>, output: O
     if let Some(path) = &args.output {
         files::write(path, &encoded)?;
     }
-    let domain = config.registry().await?.domain();
     let published = match args.publish {
         true => Some(publish(&config, &Verified::Checkpoint(Box::new(certificate)), Until::Mined).await?),
         false => None,

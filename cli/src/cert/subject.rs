@@ -6,7 +6,8 @@ use holdfast_certificate::{
     Certificate, Checkpoint, CheckpointCertificate, Committee, Error, Namespace, VerifiedCertificate,
     VerifiedCheckpoint,
 };
-use holdfast_contracts::{ChainRegistry, Status};
+use holdfast_l1::ChainRegistry;
+use holdfast_registry::Status;
 
 use crate::{
     exit::{Exit, fail},

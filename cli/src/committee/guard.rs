@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use holdfast_certificate::Address;
-use holdfast_contracts::{Moment, RegistryCall};
+use holdfast_contracts::RegistryCall;
+use holdfast_l1::Moment;
 use serde::Serialize;
 
 use super::show;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use holdfast_certificate::{Address, CommitteeParameters, PublicKey};
-use holdfast_contracts::{EpochView, Governance, Moment, RegistryCall, RegistryView};
+use holdfast_contracts::RegistryCall;
+use holdfast_l1::{EpochView, Governance, Moment, RegistryView};
 use serde::Serialize;
 
 use super::{
@@ -253,7 +254,7 @@ async fn describe(
     })
 }
 
-fn old_slot(slot: &holdfast_contracts::SlotView) -> Slot {
+fn old_slot(slot: &holdfast_l1::SlotView) -> Slot {
     Slot {
         key: slot.key,
         account: slot.account,

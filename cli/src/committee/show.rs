@@ -2,7 +2,8 @@
 
 use clap::Args;
 use holdfast_certificate::{Address, CommitteeParameters};
-use holdfast_contracts::{EpochView, Error, Moment};
+use holdfast_l1::{EpochView, Error, Moment};
+use holdfast_registry::Error as NoRecord;
 use serde::Serialize;
 
 use super::card::Pin;
@@ -69,7 +70,7 @@ async fn on_l1(args: &ShowArgs, config: &Config) -> anyhow::Result<Shown> {
         },
     };
     let found = match view.epoch(epoch).await {
-        Err(Error::UnknownEpoch { .. }) => {
+        Err(Error::Registry(NoRecord::UnknownEpoch { .. })) => {
             let (block, count) = (view.block(), view.epoch_count().await?);
             return fail(
                 Exit::NotFound,
@@ -108,7 +109,7 @@ async fn in_file(args: &ShowArgs, config: &Config) -> anyhow::Result<Shown> {
     let registry = config.registry().await?;
     let record = match args.epoch {
         Some(epoch) => match registry.epoch(epoch).await {
-            Err(Error::UnknownEpoch { .. }) => {
+            Err(NoRecord::UnknownEpoch { .. }) => {
                 return fail(Exit::NotFound, format!("no epoch {epoch} in the committee file"));
             }
             found => found?,

@@ -3,8 +3,9 @@
 use anyhow::ensure;
 use holdfast_certificate::{CheckpointProof, VerifiedCertificate};
 use holdfast_client::Client;
-use holdfast_contracts::{Status, Until};
 use holdfast_erasure::BlobId;
+use holdfast_l1::Until;
+use holdfast_registry::Status;
 
 use super::report::{Outcome, Report};
 use crate::{

@@ -7,7 +7,8 @@ use anyhow::ensure;
 use bytes::Bytes;
 use holdfast_certificate::{HOUR, VerifiedCertificate};
 use holdfast_client::{Client, DisperseOptions, Dispersed};
-use holdfast_contracts::{ChainRegistry, Publisher, Status};
+use holdfast_l1::{ChainRegistry, Publisher};
+use holdfast_registry::Status;
 
 use super::report::{Outcome, Report};
 use crate::{config::Config, times::now};

@@ -3,8 +3,8 @@
 use anyhow::ensure;
 use bytes::Bytes;
 use holdfast_certificate::VerifiedCertificate;
-use holdfast_contracts::ChainRegistry;
 use holdfast_erasure::{Dispersal, LEAF_BYTES, encode};
+use holdfast_l1::ChainRegistry;
 
 use super::report::{Outcome, Report};
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use holdfast_contracts::devchain::{DevChain, DevChainConfig};
+use holdfast_devchain::{DevChain, DevChainConfig};
 
 use crate::shutdown::Shutdown;
 

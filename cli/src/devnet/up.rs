@@ -12,8 +12,9 @@ use holdfast_certificate::{
     Committee, CommitteeFile, CommitteeParameters, DisperserKey, FileMember, FileNamespace, Namespace, ProvenKey,
     SecretKey, keystore::Strength,
 };
-use holdfast_contracts::{ChainRegistry, Deployment, Publisher, PublisherOptions, Registry, devchain::DEV_KEYS};
+use holdfast_devchain::DEV_KEYS;
 use holdfast_erasure::keccak256;
+use holdfast_l1::{ChainRegistry, Deployment, Publisher, PublisherOptions};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use super::{

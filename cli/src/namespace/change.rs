@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use holdfast_certificate::{Address, Namespace};
-use holdfast_contracts::{RegistryCall, RegistryView};
+use holdfast_contracts::RegistryCall;
+use holdfast_l1::RegistryView;
 use serde::Serialize;
 
 use crate::{account::L1Account, exit::refused, files::Replace, safe};

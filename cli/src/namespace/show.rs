@@ -2,7 +2,8 @@
 
 use clap::Args;
 use holdfast_certificate::{Address, Namespace};
-use holdfast_contracts::{Moment, NamespaceRecord, RegistryView};
+use holdfast_l1::{Moment, RegistryView};
+use holdfast_registry::NamespaceRecord;
 use serde::Serialize;
 
 use crate::{

@@ -11,7 +11,7 @@ mod safe;
 use std::{fs, path::Path};
 
 use holdfast_certificate::{DisperserKey, Keystore, SecretKey, keystore::Strength};
-use holdfast_contracts::devchain::DEV_KEYS;
+use holdfast_devchain::DEV_KEYS;
 use tempfile::TempDir;
 
 use crate::support::{Devnet, run};

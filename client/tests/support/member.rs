@@ -250,7 +250,8 @@ impl Member {
 
     fn body<M: Send + 'static>(&self, body: Bytes, message: impl Fn(Bytes) -> M + Send + Copy + 'static) -> Body<M> {
         let half = body.slice(..body.len() / 2);
-        let honest = move |body: Bytes| stream::iter(holdfast_proto::chunks(body)).map(move |chunk| Ok(message(chunk)));
+        let honest =
+            move |body: Bytes| stream::iter(holdfast_transport::chunks(body)).map(move |chunk| Ok(message(chunk)));
         match self.now_lies() {
             Lie::BitFlip => {
                 let mut changed = BytesMut::from(&body[..]);

@@ -18,11 +18,11 @@ use holdfast_certificate::{
     Address, Committee, CommitteeParameters, DisperserKey, Domain, Namespace, ProvenKey, SecretKey,
 };
 use holdfast_client::{Builder, Client, Config};
-use holdfast_contracts::{Endpoint, EpochRecord, Error, NamespaceRecord, Registry};
 use holdfast_erasure::Parameters;
 use holdfast_proto::v1::{
     dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer,
 };
+use holdfast_registry::{Endpoint, EpochRecord, Error, NamespaceRecord, Registry};
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 

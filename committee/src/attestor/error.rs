@@ -129,7 +129,7 @@ pub(crate) enum Error {
     Store(#[from] store::Error),
     /// The registry cannot be read.
     #[error("registry: {0}")]
-    Registry(#[source] holdfast_contracts::Error),
+    Registry(#[source] holdfast_registry::Error),
     /// Work did not finish.
     #[error(transparent)]
     Unfinished(#[from] Unfinished),

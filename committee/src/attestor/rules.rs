@@ -1,9 +1,9 @@
 //! The decisions of the signing rule that need no I/O: pure functions of the statement, what the registry says, the
 //! policy and the time.
 
-use holdfast_certificate::{Address, HOUR, Namespace, PublicKey, Statement};
-use holdfast_contracts::{EpochRecord, NamespaceRecord};
+use holdfast_certificate::{Address, Namespace, PublicKey, Statement, hour_at_or_after};
 use holdfast_erasure::Dispersal;
+use holdfast_registry::{EpochRecord, NamespaceRecord};
 
 use super::Error;
 use crate::config::Policy;
@@ -88,6 +88,6 @@ pub(super) fn times(
 
 /// A disperser that asks for the longest time rounds it up to the grid, so the limit is rounded up too.
 fn at_most(field: &'static str, got: u64, now: u64, longest: u64) -> Result<(), Error> {
-    let most = now.saturating_add(longest).checked_next_multiple_of(HOUR).unwrap_or(u64::MAX);
+    let most = hour_at_or_after(now.saturating_add(longest));
     if got <= most { Ok(()) } else { Err(Error::TooLong { field, most, got }) }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use holdfast_proto::MAX_CHUNK_BYTES;
+use holdfast_transport::{Body, Misfit};
 use tonic::Status;
 
 use super::Error;
@@ -44,32 +46,11 @@ pub(super) async fn body<H, S, M>(
 where
     S: Stream<Item = Result<M, Status>> + Unpin,
 {
-    let mut got = 0;
+    let mut received = Body::announced(expected);
     let receive = async {
-        // A body that fits one chunk is taken as it is; otherwise the chunks are joined, since the store and the code
-        // want them in one piece. The buffer grows with what has come, not with what was announced.
-        let mut only = Bytes::new();
-        let mut joined = BytesMut::new();
         while let Some(message) = messages.next().await {
             match part(message.map_err(Error::Stream)?) {
-                Part::Chunk(chunk) if chunk.is_empty() => {
-                    return Err(Error::Order { expected: "chunks with bytes in them", got: "an empty chunk" });
-                }
-                Part::Chunk(chunk) => {
-                    got += chunk.len();
-                    if got > expected {
-                        return Err(Error::BodyLength { what, expected, got, more: true });
-                    }
-                    if only.is_empty() && joined.is_empty() {
-                        only = chunk;
-                    } else {
-                        if joined.is_empty() {
-                            joined.reserve(expected.min(only.len().saturating_mul(4)));
-                            joined.extend_from_slice(&only);
-                        }
-                        joined.extend_from_slice(&chunk);
-                    }
-                }
+                Part::Chunk(chunk) => received.push(chunk).map_err(|misfit| refusal(what, misfit))?,
                 Part::Header(_) => {
                     return Err(Error::Order { expected: "only chunks after the header", got: "a header" });
                 }
@@ -78,12 +59,20 @@ where
                 }
             }
         }
-        Ok(if joined.is_empty() { only } else { joined.freeze() })
+        Ok(())
     };
-    let received = tokio::time::timeout(limit, receive).await;
-    let bytes = received.map_err(|_| Error::Deadline { limit, expected, got })??;
-    if bytes.len() != expected {
-        return Err(Error::BodyLength { what, expected, got: bytes.len(), more: false });
+    let in_time = tokio::time::timeout(limit, receive).await;
+    in_time.map_err(|_| Error::Deadline { limit, expected, got: received.received() })??;
+    received.finish().map_err(|misfit| refusal(what, misfit))
+}
+
+/// What is wrong with a body, in the words of a refusal.
+fn refusal(what: &'static str, misfit: Misfit) -> Error {
+    match misfit {
+        Misfit::Chunk { got: 0 } => Error::Order { expected: "chunks with bytes in them", got: "an empty chunk" },
+        // Longer than a chunk may be: the transport's own bound on messages is as high only where a header needs it.
+        Misfit::Chunk { got } => Error::BodyLength { what, expected: MAX_CHUNK_BYTES, got, more: false },
+        Misfit::Long { expected, got } => Error::BodyLength { what, expected, got, more: true },
+        Misfit::Short { expected, got } => Error::BodyLength { what, expected, got, more: false },
     }
-    Ok(bytes)
 }

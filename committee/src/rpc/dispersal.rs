@@ -139,7 +139,7 @@ impl DispersalService {
         }
         let epoch = certificate.statement.epoch;
         let record = attestor.registry.epoch(epoch).await.map_err(|e| match e {
-            holdfast_contracts::Error::UnknownEpoch { epoch } => Error::CertificateEpoch { got: epoch },
+            holdfast_registry::Error::UnknownEpoch { epoch } => Error::CertificateEpoch { got: epoch },
             other => Error::Registry(other),
         })?;
         attestor.workers.cpu(move || certificate.verify(&record.committee)).await?.map_err(Error::Certificate)?;

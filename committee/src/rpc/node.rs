@@ -28,7 +28,7 @@ impl NodeService {
         let time = attestor.clock.now();
         let active = match attestor.registry.active_epoch(time).await {
             Ok(record) => Some(record),
-            Err(holdfast_contracts::Error::NoActiveEpoch { .. }) => None,
+            Err(holdfast_registry::Error::NoActiveEpoch { .. }) => None,
             Err(error) => {
                 // What this member knows of itself is worth most when L1 is out of reach.
                 tracing::warn!(%error, "node.active_epoch");

@@ -28,7 +28,7 @@ pub(super) fn chunks<T: 'static>(
     message: impl Fn(Bytes) -> T + Send + 'static,
 ) -> Chunks<T> {
     let (expected, mut got) = (bytes.len(), 0);
-    let body = Arc::new(Mutex::new(Some((holdfast_proto::chunks(bytes), share))));
+    let body = Arc::new(Mutex::new(Some((holdfast_transport::chunks(bytes), share))));
     let timed = Arc::clone(&body);
     let timer = AbortOnDropHandle::new(tokio::spawn(async move {
         tokio::time::sleep(limit).await;

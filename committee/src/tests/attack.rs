@@ -30,7 +30,7 @@ fn cases(world: &World, encoded: &EncodedBlob) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut parts = |name, code, says: &str, parts| cases.push(Case { name, code, says: says.into(), parts });
 
-    let chunk = |bytes: &Bytes| holdfast_proto::chunks(bytes.clone()).map(Part::Chunk).collect::<Vec<_>>();
+    let chunk = |bytes: &Bytes| holdfast_transport::chunks(bytes.clone()).map(Part::Chunk).collect::<Vec<_>>();
     let with = |header: v1::StoreShardHeader| [vec![Part::Header(header)], chunk(&body)].concat();
     let stated = |statement: Statement| with(world.shard_header(&statement, encoded));
     let blob = |change: &dyn Fn(&mut holdfast_erasure::Blob)| {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use holdfast_contracts::{EpochRecord, NamespaceRecord};
+use holdfast_registry::{EpochRecord, NamespaceRecord};
 use tonic::Code;
 use v1::store_shard_request::Part;
 
@@ -21,15 +21,15 @@ struct FarAway {
 
 #[tonic::async_trait]
 impl Registry for FarAway {
-    async fn epoch(&self, epoch: u64) -> Result<Arc<EpochRecord>, holdfast_contracts::Error> {
+    async fn epoch(&self, epoch: u64) -> Result<Arc<EpochRecord>, holdfast_registry::Error> {
         self.near.epoch(epoch).await
     }
 
-    async fn active_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, holdfast_contracts::Error> {
+    async fn active_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, holdfast_registry::Error> {
         self.near.active_epoch(at).await
     }
 
-    async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, holdfast_contracts::Error> {
+    async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, holdfast_registry::Error> {
         if let Ok(known) = self.near.namespace(namespace).await {
             return Ok(known);
         }

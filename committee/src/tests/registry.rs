@@ -6,10 +6,11 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize},
     },
+    time::Duration,
 };
 
 use holdfast_certificate::{Address, Committee, Domain, ProvenKey};
-use holdfast_contracts::{EpochRecord, Error, Finality, NamespaceRecord};
+use holdfast_registry::{EpochRecord, Error, Finality, NamespaceRecord};
 
 use super::*;
 
@@ -70,7 +71,7 @@ impl Scripted {
 
     fn up(&self) -> Result<(), Error> {
         if self.down.load(Ordering::SeqCst) {
-            return Err(Error::Rpc { what: "eth_call", reason: "connection refused".into() });
+            return Err(Error::Timeout { what: "eth_call", limit: Duration::from_secs(1) });
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! The contract and [`holdfast_contracts::verdict`] judge the same certificates, most of them damaged or forged, at the same
+//! The contract and [`holdfast_registry::verdict`] judge the same certificates, most of them damaged or forged, at the same
 //! times, and never differ.
 
-use holdfast_contracts::Status;
+use holdfast_registry::Status;
 use revm::primitives::hardfork::SpecId;
 
 use crate::world::{CANCELLED, World};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alloy::primitives::{Address, Bytes, U256, U512, keccak256};
-use holdfast_contracts::Status;
+use holdfast_registry::Status;
 use revm::primitives::hardfork::SpecId;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use alloy::{
     sol_types::SolValue,
 };
 use holdfast_certificate::{Attestation, HOUR, StatementDigest};
-use holdfast_contracts::Status;
+use holdfast_registry::Status;
 
 use crate::{
     abi::Registry,

@@ -2,7 +2,7 @@
 
 use alloy::primitives::{B256, U256};
 use holdfast_certificate::HOUR;
-use holdfast_contracts::Status;
+use holdfast_registry::Status;
 use revm::primitives::hardfork::SpecId;
 
 use crate::{

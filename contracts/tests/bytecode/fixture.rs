@@ -5,8 +5,8 @@ use alloy::{
     sol_types::SolValue,
 };
 use holdfast_certificate::{Attestation, Domain, HOUR, Namespace, SecretKey, Statement};
-use holdfast_contracts::Status;
 use holdfast_erasure::{Blob, Digest};
+use holdfast_registry::Status;
 use revm::primitives::hardfork::SpecId;
 
 use crate::{

@@ -6,7 +6,7 @@ mod abi;
 mod chain;
 mod checkpoint;
 mod fixture;
-#[path = "../golden/mod.rs"]
+#[path = "../golden/vectors.rs"]
 mod vectors;
 mod world;
 

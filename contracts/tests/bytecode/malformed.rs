@@ -5,7 +5,7 @@ use alloy::{
     primitives::{B256, Bytes},
     sol_types::{SolCall, SolValue as _},
 };
-use holdfast_contracts::Status;
+use holdfast_registry::Status;
 
 use crate::{
     abi::Registry,

@@ -4,8 +4,8 @@ use alloy::primitives::{B256, Bytes};
 use holdfast_certificate::{
     Attestation, Certificate, Committee, CommitteeParameters, HOUR, Namespace, ProvenKey, Statement,
 };
-use holdfast_contracts::Status;
 use holdfast_erasure::{Digest, Parameters};
+use holdfast_registry::Status;
 use revm::primitives::hardfork::SpecId;
 
 use crate::{

@@ -1,4 +1,4 @@
-//! A registry with epochs and namespaces in every state, the same told to [`holdfast_contracts::verdict`], and certificates
+//! A registry with epochs and namespaces in every state, the same told to [`holdfast_registry::verdict`], and certificates
 //! that are good but for a few things.
 
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use alloy::primitives::{B256, U256};
 use holdfast_certificate::{
     Address, Attestation, Committee, CommitteeParameters, HOUR, Namespace, ProvenKey, SecretKey, Statement,
 };
-use holdfast_contracts::{EpochRecord, NamedEpoch, NamespaceRecord, Status, verdict};
 use holdfast_erasure::{Digest, Parameters};
+use holdfast_registry::{EpochRecord, NamedEpoch, NamespaceRecord, Status, verdict};
 use revm::primitives::hardfork::SpecId;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use alloy::primitives::Bytes;
 use holdfast_certificate::{CheckpointCertificate, Committee};
-use holdfast_contracts::Status;
+use holdfast_registry::Status;
 use serde_json::Value;
 
 use super::{Golden, STRANGER, attestations, during, list, unhex, with_one_signature, word};

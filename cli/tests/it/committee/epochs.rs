@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use holdfast_certificate::ProvenKey;
-use holdfast_contracts::Publisher;
+use holdfast_l1::Publisher;
 use serde_json::Value;
 
 use crate::{

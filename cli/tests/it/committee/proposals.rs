@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use holdfast_contracts::devchain::DEV_KEYS;
+use holdfast_devchain::DEV_KEYS;
 use serde_json::Value;
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use holdfast_certificate::{CommitteeFile, FileMember, SecretKey};
-use holdfast_contracts::devchain::DEV_KEYS;
+use holdfast_devchain::DEV_KEYS;
 
 use crate::{
     committee::{Desk, GOVERNANCE, address, arguments, endpoint_of, key_of, l1, public_key},

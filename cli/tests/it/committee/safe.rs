@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use holdfast_contracts::{Job, PublishReceipt, Publisher, Until};
 use holdfast_erasure::keccak256;
+use holdfast_l1::{Job, PublishReceipt, Publisher, Until};
 use serde_json::Value;
 
 use crate::{committee::l1, support::Devnet};

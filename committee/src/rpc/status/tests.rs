@@ -1,6 +1,6 @@
 use holdfast_certificate::{Address, Namespace, SecretKey};
-use holdfast_contracts::Error as L1;
 use holdfast_erasure::BlobId;
+use holdfast_registry::Error as L1;
 
 use super::*;
 use crate::quota::OverQuota;

@@ -1,0 +1,46 @@
+//! The one small interface through which members, clients and the CLI see the registry.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use holdfast_certificate::{Domain, Namespace};
+
+use crate::{
+    error::Error,
+    records::{EpochRecord, Finality, NamespaceRecord},
+};
+
+/// Where committees and namespaces come from: L1 (`ChainRegistry` of `holdfast-l1`) or a file
+/// ([`FileRegistry`](crate::FileRegistry)).
+///
+/// # Final, not latest
+///
+/// What an implementation returns cannot be undone by a reorganisation of L1.
+#[async_trait]
+pub trait Registry: Send + Sync + Debug {
+    /// One epoch, whether active, closed or revoked: old epochs stay readable.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEpoch`] if there is none or it was cancelled; otherwise see [`Error::fault`].
+    async fn epoch(&self, epoch: u64) -> Result<Arc<EpochRecord>, Error>;
+
+    /// The epoch that is active at unix time `at`.
+    ///
+    /// # Errors
+    /// [`Error::NoActiveEpoch`] if there is none; otherwise see [`Error::fault`].
+    async fn active_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, Error>;
+
+    /// The rules of one namespace.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNamespace`] if there is none; otherwise see [`Error::fault`].
+    async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error>;
+
+    /// The EIP-712 domain of every statement made under this registry.
+    fn domain(&self) -> Domain;
+
+    /// How fresh what is returned is, for status pages; `None` for a registry that is not read from a chain.
+    fn finality(&self) -> Option<Finality> {
+        None
+    }
+}
