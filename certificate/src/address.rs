@@ -2,7 +2,7 @@
 
 use holdfast_erasure::{Digest, keccak256};
 
-use crate::error::Error;
+use crate::malformed::Malformed;
 use crate::text::{fixed, hex_text};
 
 /// An Ethereum address. Its text is `0x` and 40 hex digits, without a checksum in the case of the letters.
@@ -19,8 +19,8 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for any other number of bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::Length`] for any other number of bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         fixed("address", bytes).map(Self)
     }
 
@@ -71,8 +71,8 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for any other number of bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::Length`] for any other number of bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         fixed::<32>("namespace", bytes).map(Self::from)
     }
 

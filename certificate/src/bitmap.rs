@@ -3,6 +3,7 @@
 use holdfast_erasure::MAX_TOTAL_SHARDS;
 
 use crate::error::Error;
+use crate::malformed::Malformed;
 
 /// The bits of the largest committee, and one more for shifts, fit the integer that holds them.
 const _: () = assert!(MAX_TOTAL_SHARDS < 128);
@@ -89,12 +90,12 @@ impl SignerBitmap {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`], or [`Error::BitmapRange`] if a bit is set at or past `members`.
+    /// [`Malformed::Length`], or [`Error::BitmapRange`] if a bit is set at or past `members`.
     pub fn from_compact(members: u16, bytes: &[u8]) -> Result<Self, Error> {
         Self::new(members)?;
         let expected = Self::compact_length(members);
         if bytes.len() != expected {
-            return Err(Error::Length { what: "signer bitmap", expected, got: bytes.len() });
+            return Err(Malformed::Length { what: "signer bitmap", expected, got: bytes.len() }.into());
         }
         let mut wide = [0; 16];
         wide[..expected].copy_from_slice(bytes);

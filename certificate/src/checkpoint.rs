@@ -12,6 +12,7 @@ use crate::address::Namespace;
 use crate::domain::{Domain, word_of};
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::malformed::Malformed;
 use crate::statement::{HOUR, StatementDigest};
 
 pub use certificate::{CheckpointCertificate, VerifiedCheckpoint};
@@ -90,7 +91,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::Version`], [`Error::Length`] for fewer than [`Self::HEAD_BYTES`], and the errors of [`Self::check`].
+    /// [`Malformed::Version`], [`Malformed::Length`] for fewer than [`Self::HEAD_BYTES`], and the errors of [`Self::check`].
     pub fn peek(bytes: &[u8]) -> Result<Self, Error> {
         Self::split_head(bytes).map(|(checkpoint, _)| checkpoint)
     }
@@ -99,10 +100,14 @@ impl Checkpoint {
         if let Some(version) = bytes.first()
             && *version != VERSION
         {
-            return Err(Error::Version { what: "checkpoint", expected: VERSION.into(), got: u64::from(*version) });
+            return Err(
+                Malformed::Version { what: "checkpoint", expected: VERSION.into(), got: u64::from(*version) }.into()
+            );
         }
         let Some((head, rest)) = bytes.split_at_checked(Self::HEAD_BYTES) else {
-            return Err(Error::Length { what: "checkpoint head", expected: Self::HEAD_BYTES, got: bytes.len() });
+            return Err(
+                Malformed::Length { what: "checkpoint head", expected: Self::HEAD_BYTES, got: bytes.len() }.into()
+            );
         };
         let mut fields = Fields(&head[1..]);
         let checkpoint = Self {

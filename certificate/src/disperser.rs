@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::address::Address;
 use crate::error::Error;
+use crate::malformed::Malformed;
 use crate::statement::StatementDigest;
 use crate::text::{fixed, hex_text, parse_hex};
 
@@ -43,18 +44,20 @@ impl DisperserKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`], or [`Error::SecretKeyRange`] for zero and anything not below the group order.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::Length`], or [`Malformed::SecretKeyRange`] for zero and anything not below the group order.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let bytes: Zeroizing<[u8; Self::BYTES]> = Zeroizing::new(fixed("disperser key", bytes)?);
-        SigningKey::from_slice(bytes.as_ref()).map(Self).map_err(|_| Error::SecretKeyRange { what: "disperser key" })
+        SigningKey::from_slice(bytes.as_ref())
+            .map(Self)
+            .map_err(|_| Malformed::SecretKeyRange { what: "disperser key" })
     }
 
     /// Parses `0x` and 64 hex digits.
     ///
     /// # Errors
     ///
-    /// [`Error::NotHex`], [`Error::HexLength`], or as [`Self::from_bytes`].
-    pub fn from_hex(text: &str) -> Result<Self, Error> {
+    /// [`Malformed::NotHex`], [`Malformed::HexLength`], or as [`Self::from_bytes`].
+    pub fn from_hex(text: &str) -> Result<Self, Malformed> {
         let bytes = Zeroizing::new(parse_hex::<{ Self::BYTES }>("disperser key", text)?);
         Self::from_bytes(bytes.as_ref())
     }
@@ -101,7 +104,7 @@ impl DisperserSignature {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`]; [`Error::DisperserSignature`] if `r` or `s` is out of range, `s` is high, or `v` is not 27 or 28.
+    /// [`Malformed::Length`]; [`Error::DisperserSignature`] if `r` or `s` is out of range, `s` is high, or `v` is not 27 or 28.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let signature = Self(fixed("disperser signature", bytes)?);
         signature.parts()?;
@@ -144,7 +147,7 @@ impl DisperserSignature {
     }
 }
 
-hex_text!(DisperserSignature, DisperserSignature::BYTES, "disperser signature");
+hex_text!(DisperserSignature, DisperserSignature::BYTES, "disperser signature", Error);
 
 /// The last 20 bytes of keccak256 of the uncompressed key without its tag.
 fn address_of(key: &VerifyingKey) -> Address {

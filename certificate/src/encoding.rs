@@ -14,6 +14,7 @@ use crate::address::Namespace;
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::malformed::Malformed;
 use crate::multisignature::MultiSignature;
 use crate::statement::Statement;
 
@@ -53,7 +54,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// [`Error::Version`], [`Error::Length`], [`Error::Code`], [`Error::BitmapRange`] or [`Error::Point`].
+    /// [`Malformed::Version`], [`Malformed::Length`], [`Error::Code`], [`Error::BitmapRange`] or [`Malformed::Point`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (statement, members, rest) = decode_head(bytes, Self::compact_length)?;
         Ok(Self { statement, quorum: MultiSignature::decode_compact(members, rest)? })
@@ -92,11 +93,13 @@ fn decode_head(bytes: &[u8], length_for: impl Fn(u16) -> usize) -> Result<(State
     if let Some(version) = bytes.first()
         && *version != VERSION
     {
-        return Err(Error::Version { what: "certificate", expected: VERSION.into(), got: u64::from(*version) });
+        return Err(
+            Malformed::Version { what: "certificate", expected: VERSION.into(), got: u64::from(*version) }.into()
+        );
     }
     let Some((head, rest)) = bytes.split_at_checked(HEAD_BYTES) else {
         // Which length is right depends on n, which is not there; the smallest committee's is the least possible.
-        return Err(Error::Length { what: "certificate", expected: length_for(2), got: bytes.len() });
+        return Err(Malformed::Length { what: "certificate", expected: length_for(2), got: bytes.len() }.into());
     };
     let mut fields = Fields(&head[1..]);
     let statement = Statement {
@@ -116,7 +119,7 @@ fn decode_head(bytes: &[u8], length_for: impl Fn(u16) -> usize) -> Result<(State
     let members = Parameters::new(statement.blob.original_shards, statement.blob.total_shards)?.total_shards();
     let expected = length_for(members);
     if bytes.len() != expected {
-        return Err(Error::Length { what: "certificate", expected, got: bytes.len() });
+        return Err(Malformed::Length { what: "certificate", expected, got: bytes.len() }.into());
     }
     Ok((statement, members, rest))
 }

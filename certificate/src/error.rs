@@ -2,63 +2,20 @@
 
 use holdfast_erasure::{BlobId, Digest};
 
-use crate::{Address, Namespace, PublicKey};
+use crate::{
+    address::{Address, Namespace},
+    keys::PublicKey,
+    malformed::Malformed,
+};
 
 /// Everything this crate refuses, other than keystores ([`crate::keystore::Error`]).
 ///
 /// All of them are the fault of whoever made the value, none is retryable, and none says anything about this process.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A value of fixed size has another size.
-    #[error("{what} must be {expected} bytes, got {got}")]
-    Length {
-        /// What was decoded.
-        what: &'static str,
-        /// Bytes it must have.
-        expected: usize,
-        /// Bytes it has.
-        got: usize,
-    },
-    /// A textual value has the wrong number of hex digits.
-    #[error("{what} must be 0x and {expected} hex digits, got {got} digits")]
-    HexLength {
-        /// What was parsed.
-        what: &'static str,
-        /// Digits it must have.
-        expected: usize,
-        /// Digits it has.
-        got: usize,
-    },
-    /// A textual value is not hex.
-    #[error("{what} {problem}")]
-    NotHex {
-        /// What was parsed.
-        what: &'static str,
-        /// What is wrong with the text.
-        problem: &'static str,
-    },
-    /// Bytes that are not a usable curve point.
-    #[error("{what} {problem}")]
-    Point {
-        /// What was decoded.
-        what: &'static str,
-        /// Which check failed.
-        problem: PointProblem,
-    },
-    /// A BLS or secp256k1 secret key is zero or not below the group order.
-    #[error("{what} must be from 1 to the group order less one")]
-    SecretKeyRange {
-        /// Which kind of key.
-        what: &'static str,
-    },
-    /// Key material of too few bytes for EIP-2333.
-    #[error("seed must be at least {expected} bytes, got {got}")]
-    SeedTooShort {
-        /// Least number of bytes.
-        expected: usize,
-        /// Bytes given.
-        got: usize,
-    },
+    /// The bytes or the text of one value are no such value.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
     /// The proof of possession is not by the holder of this key.
     #[error("proof of possession does not verify for public key {public_key}")]
     NotPossessed {
@@ -118,7 +75,7 @@ pub enum Error {
         got: u16,
     },
     /// A time off the hourly grid.
-    #[error("{field} must be a multiple of {} seconds, got {got}", crate::HOUR)]
+    #[error("{field} must be a multiple of {} seconds, got {got}", crate::statement::HOUR)]
     OffGrid {
         /// Name of the field.
         field: &'static str,
@@ -196,16 +153,6 @@ pub enum Error {
     BadSignature {
         /// The slots that the certificate says have signed.
         slots: Vec<u16>,
-    },
-    /// An encoding of another version.
-    #[error("{what} version must be {expected}, got {got}")]
-    Version {
-        /// What was decoded.
-        what: &'static str,
-        /// The version this code knows.
-        expected: u64,
-        /// The version it has.
-        got: u64,
     },
     /// A signer bitmap has a bit for a slot that does not exist.
     #[error("signer bitmap must have no bit at or past {members}, got one at {got}")]
@@ -331,21 +278,4 @@ pub enum Error {
         /// The disperser.
         disperser: Address,
     },
-}
-
-/// Which check a curve point failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PointProblem {
-    /// Flags, padding or a field element are not as the encoding requires.
-    #[error("is not a canonical point encoding")]
-    Encoding,
-    /// The coordinates are not on the curve.
-    #[error("is not a point on the curve")]
-    Curve,
-    /// The point is on the curve, outside the subgroup of prime order.
-    #[error("is not in the prime-order subgroup")]
-    Subgroup,
-    /// The point at infinity.
-    #[error("must not be the identity")]
-    Identity,
 }

@@ -8,7 +8,7 @@ use blst::min_sig;
 use holdfast_erasure::keccak256;
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::malformed::Malformed;
 use crate::points;
 use crate::text::{fixed, hex_text};
 
@@ -43,11 +43,11 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`Error::SeedTooShort`] below 32 bytes.
-    pub fn derive_master(seed: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::SeedTooShort`] below 32 bytes.
+    pub fn derive_master(seed: &[u8]) -> Result<Self, Malformed> {
         min_sig::SecretKey::derive_master_eip2333(seed)
             .map(Self)
-            .map_err(|_| Error::SeedTooShort { expected: SEED_BYTES, got: seed.len() })
+            .map_err(|_| Malformed::SeedTooShort { expected: SEED_BYTES, got: seed.len() })
     }
 
     /// The child key at `index` (EIP-2333 `derive_child_SK`).
@@ -60,12 +60,12 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`], or [`Error::SecretKeyRange`] for zero and anything not below the group order.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::Length`], or [`Malformed::SecretKeyRange`] for zero and anything not below the group order.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let bytes: Zeroizing<[u8; Self::BYTES]> = Zeroizing::new(fixed("BLS secret key", bytes)?);
         min_sig::SecretKey::from_bytes(bytes.as_ref())
             .map(Self)
-            .map_err(|_| Error::SecretKeyRange { what: "BLS secret key" })
+            .map_err(|_| Malformed::SecretKeyRange { what: "BLS secret key" })
     }
 
     /// The scalar as 32 big-endian bytes.
@@ -108,8 +108,8 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`], or [`Error::Point`] unless it is canonical, on the curve, in the subgroup and not the identity.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::Length`], or [`Malformed::Point`] unless it is canonical, on the curve, in the subgroup and not the identity.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         points::g2_from_compressed("public key", bytes).map(Self)
     }
 
@@ -118,7 +118,7 @@ impl PublicKey {
     /// # Errors
     ///
     /// As [`Self::from_bytes`].
-    pub fn from_eip2537(bytes: &[u8]) -> Result<Self, Error> {
+    pub fn from_eip2537(bytes: &[u8]) -> Result<Self, Malformed> {
         points::g2_from_eip2537("public key", bytes).map(Self)
     }
 
@@ -177,8 +177,8 @@ impl Signature {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`], or [`Error::Point`] unless it is canonical, on the curve, in the subgroup and not the identity.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::Length`], or [`Malformed::Point`] unless it is canonical, on the curve, in the subgroup and not the identity.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         points::g1_from_compressed("signature", bytes).map(Self)
     }
 
@@ -187,7 +187,7 @@ impl Signature {
     /// # Errors
     ///
     /// As [`Self::from_bytes`].
-    pub fn from_eip2537(bytes: &[u8]) -> Result<Self, Error> {
+    pub fn from_eip2537(bytes: &[u8]) -> Result<Self, Malformed> {
         points::g1_from_eip2537("signature", bytes).map(Self)
     }
 
@@ -204,7 +204,7 @@ impl Signature {
     }
 
     /// Checks a computed point, such as a sum, which may have come out as the identity.
-    pub(crate) fn from_point(point: min_sig::Signature) -> Result<Self, Error> {
+    pub(crate) fn from_point(point: min_sig::Signature) -> Result<Self, Malformed> {
         points::g1_check("signature", point).map(Self)
     }
 

@@ -75,7 +75,7 @@ pub enum Error {
     },
     /// The secret is not a key.
     #[error("keystore holds no usable key: {0}")]
-    Key(#[from] crate::Error),
+    Key(#[from] crate::malformed::Malformed),
     /// The secret is of another key than the keystore says, or the keystore is of another scheme.
     #[error("keystore is for public key {expected}, but its secret is of {got}")]
     PublicKey {

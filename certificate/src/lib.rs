@@ -56,6 +56,7 @@
 mod text;
 
 mod error;
+mod malformed;
 mod points;
 
 mod keys;
@@ -81,7 +82,8 @@ mod checkpoint;
 
 pub mod keystore;
 
-pub use error::{Error, PointProblem};
+pub use error::Error;
+pub use malformed::{Malformed, PointProblem};
 
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use possession::{ProofOfPossession, ProvenKey};

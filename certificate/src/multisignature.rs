@@ -7,6 +7,7 @@ use crate::bitmap::SignerBitmap;
 use crate::committee::Committee;
 use crate::error::Error;
 use crate::keys::{SIGNATURE_TAG, Signature, verify};
+use crate::malformed::Malformed;
 use crate::statement::StatementDigest;
 
 /// Bytes of the signers on L1.
@@ -105,7 +106,9 @@ impl MultiSignature {
 }
 
 fn split(bytes: &[u8], at: usize) -> Result<(&[u8], &[u8]), Error> {
-    bytes.split_at_checked(at).ok_or(Error::Length { what: "signers", expected: at, got: bytes.len() })
+    bytes
+        .split_at_checked(at)
+        .ok_or_else(|| Malformed::Length { what: "signers", expected: at, got: bytes.len() }.into())
 }
 
 fn check_threshold(committee: &Committee, signers: &SignerBitmap) -> Result<(), Error> {

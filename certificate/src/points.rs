@@ -5,7 +5,7 @@
 use blst::BLST_ERROR;
 use blst::min_sig::{PublicKey as G2, Signature as G1};
 
-use crate::error::{Error, PointProblem};
+use crate::malformed::{Malformed, PointProblem};
 use crate::text::fixed;
 
 /// Bytes of a compressed G1 point.
@@ -22,13 +22,13 @@ const FIELD_BYTES: usize = 48;
 /// Bytes of a base field element in EIP-2537, big-endian with leading zeros.
 const PADDED_BYTES: usize = 64;
 
-pub(crate) fn g1_from_compressed(what: &'static str, bytes: &[u8]) -> Result<G1, Error> {
+pub(crate) fn g1_from_compressed(what: &'static str, bytes: &[u8]) -> Result<G1, Malformed> {
     let bytes: [u8; G1_BYTES] = fixed(what, bytes)?;
     let point = G1::uncompress(&bytes).map_err(|code| refused(what, code))?;
     g1_check(what, point)
 }
 
-pub(crate) fn g1_from_eip2537(what: &'static str, bytes: &[u8]) -> Result<G1, Error> {
+pub(crate) fn g1_from_eip2537(what: &'static str, bytes: &[u8]) -> Result<G1, Malformed> {
     let bytes: [u8; G1_EIP2537_BYTES] = fixed(what, bytes)?;
     let mut plain = [0; 2 * FIELD_BYTES];
     strip_padding(what, &bytes, &mut plain)?;
@@ -37,7 +37,7 @@ pub(crate) fn g1_from_eip2537(what: &'static str, bytes: &[u8]) -> Result<G1, Er
 }
 
 /// Checks subgroup and identity of a point that was computed rather than decoded.
-pub(crate) fn g1_check(what: &'static str, point: G1) -> Result<G1, Error> {
+pub(crate) fn g1_check(what: &'static str, point: G1) -> Result<G1, Malformed> {
     point.validate(true).map_err(|code| refused(what, code))?;
     Ok(point)
 }
@@ -48,14 +48,14 @@ pub(crate) fn g1_to_eip2537(point: &G1) -> [u8; G1_EIP2537_BYTES] {
     padded
 }
 
-pub(crate) fn g2_from_compressed(what: &'static str, bytes: &[u8]) -> Result<G2, Error> {
+pub(crate) fn g2_from_compressed(what: &'static str, bytes: &[u8]) -> Result<G2, Malformed> {
     let bytes: [u8; G2_BYTES] = fixed(what, bytes)?;
     let point = G2::uncompress(&bytes).map_err(|code| refused(what, code))?;
     point.validate().map_err(|code| refused(what, code))?;
     Ok(point)
 }
 
-pub(crate) fn g2_from_eip2537(what: &'static str, bytes: &[u8]) -> Result<G2, Error> {
+pub(crate) fn g2_from_eip2537(what: &'static str, bytes: &[u8]) -> Result<G2, Malformed> {
     let bytes: [u8; G2_EIP2537_BYTES] = fixed(what, bytes)?;
     let mut plain = [0; 4 * FIELD_BYTES];
     strip_padding(what, &bytes, &mut plain)?;
@@ -85,28 +85,28 @@ fn add_padding(plain: &[u8], padded: &mut [u8]) {
     }
 }
 
-fn strip_padding(what: &'static str, padded: &[u8], plain: &mut [u8]) -> Result<(), Error> {
+fn strip_padding(what: &'static str, padded: &[u8], plain: &mut [u8]) -> Result<(), Malformed> {
     // EIP-2537 writes infinity as all zeros, which blst would call a point off the curve.
     if padded.iter().all(|byte| *byte == 0) {
-        return Err(Error::Point { what, problem: PointProblem::Identity });
+        return Err(Malformed::Point { what, problem: PointProblem::Identity });
     }
     // That the elements are below the modulus, so also without the flags of other encodings, blst checks.
     for (element, slot) in plain.chunks_exact_mut(FIELD_BYTES).zip(padded.chunks_exact(PADDED_BYTES)) {
         let (padding, value) = slot.split_at(PADDED_BYTES - FIELD_BYTES);
         if padding.iter().any(|byte| *byte != 0) {
-            return Err(Error::Point { what, problem: PointProblem::Encoding });
+            return Err(Malformed::Point { what, problem: PointProblem::Encoding });
         }
         element.copy_from_slice(value);
     }
     Ok(())
 }
 
-fn refused(what: &'static str, code: BLST_ERROR) -> Error {
+fn refused(what: &'static str, code: BLST_ERROR) -> Malformed {
     let problem = match code {
         BLST_ERROR::BLST_POINT_NOT_ON_CURVE => PointProblem::Curve,
         BLST_ERROR::BLST_POINT_NOT_IN_GROUP => PointProblem::Subgroup,
         BLST_ERROR::BLST_PK_IS_INFINITY => PointProblem::Identity,
         _ => PointProblem::Encoding,
     };
-    Error::Point { what, problem }
+    Malformed::Point { what, problem }
 }

@@ -7,6 +7,7 @@ use blst::min_sig;
 
 use crate::error::Error;
 use crate::keys::{PublicKey, SecretKey};
+use crate::malformed::Malformed;
 use crate::points;
 use crate::text::hex_text;
 
@@ -29,8 +30,8 @@ impl ProofOfPossession {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`], or [`Error::Point`] unless it is canonical, on the curve, in the subgroup and not the identity.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::Length`], or [`Malformed::Point`] unless it is canonical, on the curve, in the subgroup and not the identity.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         points::g1_from_compressed("proof of possession", bytes).map(Self)
     }
 
@@ -39,7 +40,7 @@ impl ProofOfPossession {
     /// # Errors
     ///
     /// As [`Self::from_bytes`].
-    pub fn from_eip2537(bytes: &[u8]) -> Result<Self, Error> {
+    pub fn from_eip2537(bytes: &[u8]) -> Result<Self, Malformed> {
         points::g1_from_eip2537("proof of possession", bytes).map(Self)
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Namespace;
 use crate::domain::{Domain, word_of};
 use crate::error::Error;
+use crate::malformed::Malformed;
 use crate::parameters::CommitteeParameters;
 use crate::text::{fixed, hex_text};
 
@@ -121,8 +122,8 @@ impl StatementDigest {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for any other number of bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Malformed::Length`] for any other number of bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         fixed::<32>("statement digest", bytes).map(|bytes| Self(Digest::from(bytes)))
     }
 

@@ -13,7 +13,7 @@ use holdfast_registry::Registry;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Error,
+    error::Error,
     store::{Answer, Store},
 };
 

@@ -24,9 +24,10 @@ use tonic::{server::NamedService, transport::server::TcpIncoming};
 use tonic_health::server::{HealthReporter, health_reporter};
 
 use crate::{
-    Config, Error,
     attestor::{Attestor, MOST_CHECKPOINTS},
     clock::{Clock, SystemClock},
+    config::Config,
+    error::Error,
     holds,
     quota::Quota,
     rpc::{Budget, DispersalService, NodeService, RetrievalService, Shared},

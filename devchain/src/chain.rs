@@ -18,9 +18,9 @@ use revm::context::{
 };
 
 use super::{
-    Error,
     accounts::{dev_addresses, dev_balance},
     block::{Block, Mined, Opened},
+    error::Error,
     error::RpcError,
     evm::{self, Outcome, Rules},
     log::{Head, Log, Logged, Record},

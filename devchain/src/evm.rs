@@ -19,7 +19,7 @@ use revm::{
     state::EvmState,
 };
 
-use super::{Hardfork, state::View};
+use super::{config::Hardfork, state::View};
 
 /// Gas of a block, and the most that one call may use.
 pub(super) const BLOCK_GAS_LIMIT: u64 = 60_000_000;

@@ -9,7 +9,7 @@ use std::{
 use alloy::primitives::{B256, Bytes};
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::error::Error;
 
 /// The first line: what must be the same for a replay to give the same blocks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

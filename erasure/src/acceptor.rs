@@ -1,7 +1,17 @@
 //! The check of one shard, as its bytes come in.
 
+use bytes::Bytes;
+
 use crate::fingerprint::Fingerprinter;
-use crate::{Commitment, Digest, Error, LEAF_BYTES, ShardIndex, merkle, sha256};
+use crate::{
+    commitment::{AcceptedShard, Commitment},
+    digest::Digest,
+    digest::sha256,
+    error::Error,
+    merkle,
+    parameters::LEAF_BYTES,
+    parameters::ShardIndex,
+};
 
 /// Checks a shard that comes in chunks of any size: [`push`](Self::push) each, then [`finish`](Self::finish).
 ///
@@ -15,6 +25,25 @@ pub struct Acceptor {
     partial: Vec<u8>,
     leaf_hashes: Vec<Digest>,
     fingerprinter: Fingerprinter,
+}
+
+impl Commitment {
+    /// Accepts `shard` as the shard at `index`.
+    ///
+    /// # Errors
+    /// [`Error::ShardIndex`], [`Error::ShardLength`], [`Error::ShardRoot`], or [`Error::Fingerprint`], the last of which only
+    /// a lying disperser brings about.
+    pub fn accept(&self, index: ShardIndex, shard: Bytes) -> Result<AcceptedShard, Error> {
+        let mut acceptor = self.acceptor(index);
+        acceptor.push(&shard)?;
+        acceptor.finish()?;
+        Ok(self.accepted(index, shard))
+    }
+
+    /// Accepts a shard that comes in chunks; the caller keeps the chunks.
+    pub fn acceptor(&self, index: ShardIndex) -> Acceptor {
+        Acceptor::new(self.clone(), index)
+    }
 }
 
 impl Acceptor {

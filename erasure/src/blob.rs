@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlobId, Digest, Error, Parameters, keccak256};
+use crate::{digest::BlobId, digest::Digest, digest::keccak256, error::Error, parameters::Parameters};
 
 /// Everything that a blob id binds, as the EIP-712 struct [`Blob::TYPE`].
 ///

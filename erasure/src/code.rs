@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reed_solomon_erasure::{Field as _, ReedSolomon};
 
-use crate::Parameters;
 use crate::field::Field;
+use crate::parameters::Parameters;
 
 /// How many codes are kept ready. A process serves one or two epochs at a time, each with one code.
 const KEPT_CODES: usize = 8;

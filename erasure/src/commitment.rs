@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::acceptor::Acceptor;
 use crate::code::{Code, combine};
 use crate::fingerprint::{Points, ROW_BYTES};
-use crate::{Blob, BlobId, Digest, Error, Parameters, ShardIndex, merkle, sha256};
+use crate::{
+    blob::Blob, digest::BlobId, digest::Digest, digest::sha256, error::Error, merkle, parameters::Parameters,
+    parameters::ShardIndex,
+};
 
 /// A blob with its shard roots and fingerprints, all of which agree with its id. Cheap to clone.
 ///
@@ -125,23 +127,6 @@ impl Commitment {
     /// The two points at which the shards are fingerprinted, as POLYVAL keys.
     pub fn points(&self) -> &[[u8; 16]; 2] {
         self.inner.points.as_bytes()
-    }
-
-    /// Accepts `shard` as the shard at `index`.
-    ///
-    /// # Errors
-    /// [`Error::ShardIndex`], [`Error::ShardLength`], [`Error::ShardRoot`], or [`Error::Fingerprint`], the last of which only
-    /// a lying disperser brings about.
-    pub fn accept(&self, index: ShardIndex, shard: Bytes) -> Result<AcceptedShard, Error> {
-        let mut acceptor = self.acceptor(index);
-        acceptor.push(&shard)?;
-        acceptor.finish()?;
-        Ok(self.accepted(index, shard))
-    }
-
-    /// Accepts a shard that comes in chunks; the caller keeps the chunks.
-    pub fn acceptor(&self, index: ShardIndex) -> Acceptor {
-        Acceptor::new(self.clone(), index)
     }
 
     /// A shard known to be at `index` of this commitment.

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use crate::code::{Code, combine};
-use crate::{AcceptedShard, Commitment, Error, LEAF_BYTES, ShardIndex};
+use crate::{
+    commitment::AcceptedShard, commitment::Commitment, error::Error, parameters::LEAF_BYTES, parameters::ShardIndex,
+};
 
 /// The payload, from any `k` accepted shards at distinct positions; what there is more than that is not used.
 ///

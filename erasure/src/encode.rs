@@ -5,8 +5,9 @@ use bytes::Bytes;
 use crate::code::{Code, combine};
 use crate::fingerprint::{Points, fingerprints_of};
 use crate::{
-    AcceptedShard, Blob, BlobId, Commitment, Digest, Dispersal, Error, LEAF_BYTES, Opening, Parameters, ShardIndex,
-    keccak256, merkle, sha256,
+    blob::Blob, blob::Dispersal, commitment::AcceptedShard, commitment::Commitment, digest::BlobId, digest::Digest,
+    digest::keccak256, digest::sha256, error::Error, merkle, opening::Opening, parameters::LEAF_BYTES,
+    parameters::Parameters, parameters::ShardIndex,
 };
 
 /// A payload with its shards and its commitment. Cheap to clone: everything is shared.

@@ -1,6 +1,6 @@
 //! What can be wrong with parameters, payloads, commitments, shards and openings.
 
-use crate::{BlobId, Digest};
+use crate::{digest::BlobId, digest::Digest};
 
 /// A refusal, with what was expected and what was there.
 ///
@@ -11,7 +11,7 @@ pub enum Error {
     /// The numbers of shards are outside `1 <= original < total <= 126`.
     #[error(
         "expected 1 <= original shards < total shards <= {max}, got {original_shards} of {total_shards}",
-        max = crate::MAX_TOTAL_SHARDS
+        max = crate::parameters::MAX_TOTAL_SHARDS
     )]
     Parameters {
         /// Original shards asked for.

@@ -8,7 +8,10 @@ use polyval::universal_hash::UniversalHash as _;
 use polyval::{Block, Polyval};
 
 use crate::transpose::{self, PLANES};
-use crate::{Digest, FINGERPRINT_BYTES, GROUP_BYTES, LEAF_BYTES, Parameters, sha256};
+use crate::{
+    digest::Digest, digest::sha256, parameters::FINGERPRINT_BYTES, parameters::GROUP_BYTES, parameters::LEAF_BYTES,
+    parameters::Parameters,
+};
 
 /// How many points a shard is evaluated at.
 pub(crate) const POINTS: usize = 2;

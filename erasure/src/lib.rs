@@ -51,19 +51,7 @@ pub use digest::{BlobId, Digest, ParseDigestError, keccak256, sha256};
 pub use encode::{EncodedBlob, encode};
 pub use error::Error;
 pub use opening::Opening;
-pub use parameters::{Parameters, ShardIndex};
-
-/// Bytes in a leaf of a shard's Merkle tree; a shard's last leaf may be shorter.
-pub const LEAF_BYTES: usize = 4096;
-
-/// Bytes in a fingerprint at one point.
-pub const FINGERPRINT_BYTES: usize = 128;
-
-/// Bytes in a group, the unit in which shards are fingerprinted; a shard is a whole number of groups.
-pub const GROUP_BYTES: usize = 128;
-
-/// The most shards a blob has.
-pub const MAX_TOTAL_SHARDS: u16 = 126;
+pub use parameters::{FINGERPRINT_BYTES, GROUP_BYTES, LEAF_BYTES, MAX_TOTAL_SHARDS, Parameters, ShardIndex};
 
 /// Lengths are computed in `usize`, from a `u32` payload length and a factor of up to 126.
 const _: () = assert!(usize::BITS >= 64, "holdfast needs a 64-bit target");

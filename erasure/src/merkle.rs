@@ -5,7 +5,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Digest, LEAF_BYTES};
+use crate::{digest::Digest, parameters::LEAF_BYTES};
 
 const LEAF_PREFIX: u8 = 0x00;
 const NODE_PREFIX: u8 = 0x01;
@@ -49,7 +49,7 @@ pub fn root(leaf_hashes: impl Into<Vec<Digest>>) -> Digest {
     while level.len() > 1 {
         raise(&mut level);
     }
-    level.pop().unwrap_or_else(|| crate::sha256(&[]))
+    level.pop().unwrap_or_else(|| crate::digest::sha256(&[]))
 }
 
 /// The hashes beside the way from leaf `index` to the root, lowest first; empty when there is no such leaf.

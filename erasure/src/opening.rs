@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::{AcceptedShard, Blob, Commitment, Digest, Error, LEAF_BYTES, ShardIndex, merkle};
+use crate::{
+    blob::Blob, commitment::AcceptedShard, commitment::Commitment, digest::Digest, error::Error, merkle,
+    parameters::LEAF_BYTES, parameters::ShardIndex,
+};
 
 /// One leaf with its paths to the blob's shards root.
 ///

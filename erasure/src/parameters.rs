@@ -1,6 +1,18 @@
 //! How many shards, how long, and who holds which.
 
-use crate::{Digest, Error, GROUP_BYTES, MAX_TOTAL_SHARDS};
+use crate::{digest::Digest, error::Error};
+
+/// Bytes in a leaf of a shard's Merkle tree; a shard's last leaf may be shorter.
+pub const LEAF_BYTES: usize = 4096;
+
+/// Bytes in a fingerprint at one point.
+pub const FINGERPRINT_BYTES: usize = 128;
+
+/// Bytes in a group, the unit in which shards are fingerprinted; a shard is a whole number of groups.
+pub const GROUP_BYTES: usize = 128;
+
+/// The most shards a blob has.
+pub const MAX_TOTAL_SHARDS: u16 = 126;
 
 /// The shape of a code: `original_shards` of `total_shards` suffice.
 ///

@@ -3,7 +3,7 @@
 //! Shares nothing with the fast code but the hash functions and the [`Blob`](crate::Blob): its own field, its own polynomial
 //! interpolation in place of matrices, its own trees, bits one at a time.
 
-use crate::{Blob, Digest, Dispersal, keccak256, sha256};
+use crate::{blob::Blob, blob::Dispersal, digest::Digest, digest::keccak256, digest::sha256};
 
 /// Everything that encoding a payload gives.
 #[derive(Clone, Debug)]

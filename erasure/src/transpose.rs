@@ -4,7 +4,7 @@
 
 use polyval::Block;
 
-use crate::GROUP_BYTES;
+use crate::parameters::GROUP_BYTES;
 
 /// Bits in a byte.
 pub(crate) const PLANES: usize = 8;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_certificate::{Attestation, Checkpoint, DisperserSignature, Namespace, Signature, Statement};
 use holdfast_erasure::{Blob, BlobId, Commitment, Digest, FINGERPRINT_BYTES, Parameters};
 
-use crate::{Error, v1};
+use crate::{error::Error, v1};
 
 /// A 32-byte hash.
 pub fn digest(field: &'static str, bytes: &[u8]) -> Result<Digest, Error> {

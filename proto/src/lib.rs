@@ -12,18 +12,13 @@
 mod bounds;
 mod convert;
 mod error;
+pub mod v1;
 
 pub use bounds::{MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES};
 pub use convert::{
     blob_id, blob_ids, blob_ids_to_bytes, commitment, digest, digests, digests_to_bytes, disperser_signature, namespace,
 };
 pub use error::Error;
-
-/// The generated messages, clients and servers of `holdfast.v1`.
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::use_self)]
-pub mod v1 {
-    tonic::include_proto!("holdfast.v1");
-}
 
 /// The encoded `FileDescriptorSet` of `holdfast.v1`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/holdfast.v1.bin"));

@@ -16,6 +16,7 @@ use crate::committee::Committee;
 use crate::domain::Domain;
 use crate::error::Error;
 use crate::keys::Signature;
+use crate::malformed::Malformed;
 use crate::multisignature::MultiSignature;
 use crate::statement::StatementDigest;
 
@@ -92,8 +93,8 @@ impl CheckpointCertificate {
     ///
     /// # Errors
     ///
-    /// [`Error::Version`], [`Error::Length`], [`Error::CheckpointCount`], [`Error::OffGrid`], [`Error::Slot`] for more members
-    /// than a committee can have, [`Error::BitmapRange`] or [`Error::Point`].
+    /// [`Malformed::Version`], [`Malformed::Length`], [`Error::CheckpointCount`], [`Error::OffGrid`], [`Error::Slot`] for more members
+    /// than a committee can have, [`Error::BitmapRange`] or [`Malformed::Point`].
     pub fn decode(bytes: &[u8], members: u16) -> Result<Self, Error> {
         // What is too large for a committee is too large for a length.
         SignerBitmap::new(members)?;
@@ -164,7 +165,7 @@ impl Deref for VerifiedCheckpoint {
 fn split(bytes: &[u8], expected: usize) -> Result<(Checkpoint, &[u8]), Error> {
     let (checkpoint, rest) = Checkpoint::split_head(bytes)?;
     if bytes.len() != expected {
-        return Err(Error::Length { what: "checkpoint", expected, got: bytes.len() });
+        return Err(Malformed::Length { what: "checkpoint", expected, got: bytes.len() }.into());
     }
     Ok((checkpoint, rest))
 }

@@ -8,6 +8,7 @@ use holdfast_erasure::{BlobId, Digest, merkle};
 
 use super::{Checkpoint, check_ids, leaves};
 use crate::error::Error;
+use crate::malformed::Malformed;
 
 /// Bytes of the index.
 const INDEX_BYTES: usize = 4;
@@ -93,10 +94,10 @@ impl CheckpointProof {
     ///
     /// # Errors
     ///
-    /// [`Error::Version`], [`Error::Length`], [`Error::CheckpointCount`], [`Error::OffGrid`] or [`Error::BlobIndex`].
+    /// [`Malformed::Version`], [`Malformed::Length`], [`Error::CheckpointCount`], [`Error::OffGrid`] or [`Error::BlobIndex`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (checkpoint, rest) = Checkpoint::split_head(bytes)?;
-        let length = |expected| Error::Length { what: "checkpoint proof", expected, got: bytes.len() };
+        let length = |expected| Malformed::Length { what: "checkpoint proof", expected, got: bytes.len() };
         let fixed = Checkpoint::HEAD_BYTES + INDEX_BYTES;
         let (index, path) = rest.split_first_chunk::<INDEX_BYTES>().ok_or_else(|| length(fixed))?;
         let index = u32::from_be_bytes(*index);
@@ -104,7 +105,7 @@ impl CheckpointProof {
         let hashes =
             merkle::path_length(index as usize, count as usize).ok_or(Error::BlobIndex { count, got: index })?;
         if path.len() != hashes * HASH_BYTES {
-            return Err(length(fixed + hashes * HASH_BYTES));
+            return Err(length(fixed + hashes * HASH_BYTES).into());
         }
         let (path, _) = path.as_chunks::<HASH_BYTES>();
         Ok(Self { checkpoint, index, path: path.iter().map(|hash| Digest::from(*hash)).collect() })

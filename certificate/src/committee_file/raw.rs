@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{CommitteeFile, FileMember, FileNamespace, of_member};
 use crate::address::Address;
 use crate::error::Error;
+use crate::malformed::Malformed;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -38,7 +39,9 @@ impl TryFrom<File> for CommitteeFile {
 
     fn try_from(file: File) -> Result<Self, Error> {
         if file.version != Self::VERSION {
-            return Err(Error::Version { what: "committee file", expected: Self::VERSION, got: file.version });
+            return Err(
+                Malformed::Version { what: "committee file", expected: Self::VERSION, got: file.version }.into()
+            );
         }
         Ok(Self {
             chain_id: file.chain_id,
@@ -61,8 +64,10 @@ impl TryFrom<Member> for FileMember {
         let Member { slot, public_key, proof_of_possession, endpoint } = member;
         Ok(Self {
             slot,
-            public_key: public_key.parse().map_err(|source| of_member(slot, source))?,
-            proof_of_possession: proof_of_possession.parse().map_err(|source| of_member(slot, source))?,
+            public_key: public_key.parse().map_err(|source: Malformed| of_member(slot, source.into()))?,
+            proof_of_possession: proof_of_possession
+                .parse()
+                .map_err(|source: Malformed| of_member(slot, source.into()))?,
             endpoint,
         })
     }

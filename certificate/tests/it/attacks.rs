@@ -2,8 +2,8 @@
 
 use blst::min_sig::AggregatePublicKey;
 use holdfast_certificate::{
-    Attestation, Certificate, Committee, Domain, Error, Namespace, PointProblem, ProvenKey, PublicKey, SecretKey,
-    Signature, Statement,
+    Attestation, Certificate, Committee, Domain, Error, Malformed, Namespace, PointProblem, ProvenKey, PublicKey,
+    SecretKey, Signature, Statement,
 };
 
 use crate::world::{World, domain, parameters, proven, secret};
@@ -72,7 +72,7 @@ fn identity_key_is_refused() {
     compressed[0] = 0xc0;
     for refused in [PublicKey::from_bytes(&compressed), PublicKey::from_eip2537(&[0; 256])] {
         let error = refused.expect_err("the identity");
-        assert!(matches!(error, Error::Point { problem: PointProblem::Identity, .. }), "{error}");
+        assert!(matches!(error, Malformed::Point { problem: PointProblem::Identity, .. }), "{error}");
     }
 }
 
@@ -82,7 +82,7 @@ fn identity_signature_is_refused() {
     compressed[0] = 0xc0;
     for refused in [Signature::from_bytes(&compressed), Signature::from_eip2537(&[0; 128])] {
         let error = refused.expect_err("the identity");
-        assert!(matches!(error, Error::Point { problem: PointProblem::Identity, .. }), "{error}");
+        assert!(matches!(error, Malformed::Point { problem: PointProblem::Identity, .. }), "{error}");
     }
 }
 
@@ -109,7 +109,7 @@ fn point_outside_the_subgroup_is_refused() {
         Signature::from_bytes(&signature).expect_err("outside the subgroup"),
         PublicKey::from_bytes(&key).expect_err("outside the subgroup"),
     ] {
-        assert!(matches!(error, Error::Point { problem: PointProblem::Subgroup, .. }), "{error}");
+        assert!(matches!(error, Malformed::Point { problem: PointProblem::Subgroup, .. }), "{error}");
     }
 }
 

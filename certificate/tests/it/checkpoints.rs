@@ -1,8 +1,8 @@
 //! What an attacker tries against checkpoints and proofs of inclusion, by name.
 
 use holdfast_certificate::{
-    Attestation, Certificate, Checkpoint, CheckpointCertificate, CheckpointProof, Domain, Error, HOUR, Namespace,
-    SignerBitmap,
+    Attestation, Certificate, Checkpoint, CheckpointCertificate, CheckpointProof, Domain, Error, HOUR, Malformed,
+    Namespace, SignerBitmap,
 };
 use holdfast_erasure::{BlobId, Digest, merkle};
 use proptest::prelude::*;
@@ -152,7 +152,10 @@ fn checkpoint_bytes_are_no_certificate_and_back() {
     let certificate = certificate.expect("a quorum");
     for bytes in [checkpoint.encode(), checkpoint.encode_l1()] {
         for refused in [Certificate::decode(&bytes), Certificate::decode_l1(&bytes)] {
-            assert!(matches!(refused, Err(Error::Version { what: "certificate", got: 0xc1, .. })));
+            assert!(matches!(
+                refused,
+                Err(Error::Malformed(Malformed::Version { what: "certificate", got: 0xc1, .. }))
+            ));
         }
     }
     for bytes in [certificate.encode(), certificate.encode_l1()] {
@@ -162,7 +165,7 @@ fn checkpoint_bytes_are_no_certificate_and_back() {
             CheckpointProof::decode(&bytes).map(|_| ()),
             Checkpoint::peek(&bytes).map(|_| ()),
         ] {
-            assert!(matches!(refused, Err(Error::Version { what: "checkpoint", got: 1, .. })));
+            assert!(matches!(refused, Err(Error::Malformed(Malformed::Version { what: "checkpoint", got: 1, .. }))));
         }
     }
 }
@@ -211,7 +214,7 @@ fn every_other_length_is_refused() {
             (245, CheckpointCertificate::decode_l1(&resized(good.encode_l1()), 5)),
         ] {
             if length != form {
-                assert!(matches!(refused, Err(Error::Length { got, .. }) if got == length));
+                assert!(matches!(refused, Err(Error::Malformed(Malformed::Length { got, .. })) if got == length));
             }
         }
     }
@@ -279,7 +282,7 @@ fn node_is_no_leaf_and_leaf_no_node() {
     let mut bytes = head(&honest);
     bytes.extend_from_slice(&0u32.to_be_bytes());
     bytes.extend_from_slice(right.as_bytes());
-    assert!(matches!(CheckpointProof::decode(&bytes), Err(Error::Length { .. })));
+    assert!(matches!(CheckpointProof::decode(&bytes), Err(Error::Malformed(Malformed::Length { .. }))));
 }
 
 #[test]

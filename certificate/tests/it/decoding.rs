@@ -1,6 +1,6 @@
 //! Strict decoding: one byte form, no panic, and no bit that can be changed.
 
-use holdfast_certificate::{Certificate, Error, Namespace, PointProblem, Statement};
+use holdfast_certificate::{Certificate, Error, Malformed, Namespace, PointProblem, Statement};
 use holdfast_erasure::{Blob, Digest};
 use proptest::prelude::*;
 
@@ -55,11 +55,17 @@ fn every_other_length_is_refused() {
         };
         if length != compact.len() {
             let error = Certificate::decode(&resized(&compact)).expect_err("another length");
-            assert!(matches!(error, Error::Length { expected: 210, got, .. } if got == length), "{error}");
+            assert!(
+                matches!(error, Error::Malformed(Malformed::Length { expected: 210, got, .. }) if got == length),
+                "{error}"
+            );
         }
         if length != l1.len() {
             let error = Certificate::decode_l1(&resized(&l1)).expect_err("another length");
-            assert!(matches!(error, Error::Length { expected: 321, got, .. } if got == length), "{error}");
+            assert!(
+                matches!(error, Error::Malformed(Malformed::Length { expected: 321, got, .. }) if got == length),
+                "{error}"
+            );
         }
     }
 }
@@ -109,7 +115,7 @@ fn padding_of_an_l1_signature_must_be_zero() {
         let mut changed = bytes.clone();
         changed[signature_at + place] = 1;
         let error = Certificate::decode_l1(&changed).expect_err("padding");
-        assert!(matches!(error, Error::Point { problem: PointProblem::Encoding, .. }), "{error}");
+        assert!(matches!(error, Error::Malformed(Malformed::Point { problem: PointProblem::Encoding, .. })), "{error}");
     }
 }
 
