@@ -11,8 +11,7 @@
 use std::{error::Error, fs, sync::Arc};
 
 use holdfast_certificate::{CommitteeFile, DisperserKey};
-use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
-use holdfast_l1::ChainRegistry;
+use holdfast_client::{ChainRegistry, Client, DisperseOptions, RetrieveOptions};
 use holdfast_registry::{FileRegistry, Registry};
 
 #[tokio::main]

@@ -1,9 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use holdfast_certificate::{DisperserKey, Namespace};
-use holdfast_registry::Registry;
-
-use crate::{client::Client, error::Error};
+use crate::error::Error;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -13,7 +10,7 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3600);
 /// The longest retention that can be asked for by default, 10 years; members have their own policy.
 const MAX_RETENTION: Duration = Duration::from_secs(3650 * 24 * 3600);
 
-/// How a [`Client`] behaves where a call says nothing else.
+/// How a client behaves where a call says nothing else.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// How long members hold a blob: `retainUntil` is now plus this, rounded up to the hour. 28 days.
@@ -49,7 +46,8 @@ impl Default for Config {
 }
 
 impl Config {
-    fn check(&self) -> Result<(), Error> {
+    /// Every wait is above zero and within its bound.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         for (what, value, max) in [
             ("retention", self.retention, MAX_RETENTION),
             ("whole_retention", self.whole_retention, MAX_RETENTION),
@@ -67,56 +65,6 @@ impl Config {
             }
         }
         Ok(())
-    }
-}
-
-/// Makes a [`Client`]. Only the registry is needed to read; to write, also a namespace and a disperser's key.
-#[derive(Debug, Default)]
-pub struct Builder {
-    registry: Option<Arc<dyn Registry>>,
-    namespace: Option<Namespace>,
-    disperser: Option<DisperserKey>,
-    config: Config,
-}
-
-impl Builder {
-    /// Where committees are read from.
-    #[must_use]
-    pub fn registry(mut self, registry: Arc<dyn Registry>) -> Self {
-        self.registry = Some(registry);
-        self
-    }
-
-    /// The namespace to disperse to, and to search in.
-    #[must_use]
-    pub fn namespace(mut self, namespace: Namespace) -> Self {
-        self.namespace = Some(namespace);
-        self
-    }
-
-    /// The key that signs statements; its address must be a disperser of the namespace.
-    #[must_use]
-    pub fn disperser(mut self, key: DisperserKey) -> Self {
-        self.disperser = Some(key);
-        self
-    }
-
-    /// Replaces the defaults.
-    #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Makes the client; connects to nobody yet.
-    ///
-    /// # Errors
-    /// [`Error::NotConfigured`] without a registry; [`Error::Invalid`] for a deadline or retention of zero or past its
-    /// bound.
-    pub fn build(self) -> Result<Client, Error> {
-        self.config.check()?;
-        let registry = self.registry.ok_or(Error::NotConfigured { what: "registry" })?;
-        Ok(Client::new(registry, self.namespace, self.disperser, self.config))
     }
 }
 

@@ -148,7 +148,17 @@ impl Error {
             | Self::NotRetrievable { failures, .. }
             | Self::Unknown { failures, .. } => failures.iter().any(|failure| failure.reason.is_retryable()),
             Self::Registry(error) => error.is_retryable(),
-            _ => false,
+            Self::EmptyPayload
+            | Self::PayloadTooLarge { .. }
+            | Self::NotConfigured { .. }
+            | Self::Invalid { .. }
+            | Self::Statement(_)
+            | Self::Code(_)
+            | Self::NotFound { .. }
+            | Self::Expired { .. }
+            | Self::Certificate(_)
+            | Self::Inconsistent { .. }
+            | Self::Closed => false,
         }
     }
 

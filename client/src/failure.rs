@@ -1,10 +1,8 @@
 use std::{error::Error as _, fmt, time::Duration};
 
-use holdfast_certificate::PublicKey;
 use tonic::{Code, Status};
 
-/// The longest text of a peer that goes into a reason, in bytes.
-const MAX_PEER_TEXT_BYTES: usize = 256;
+use crate::{fault::Fault, words::peer_text};
 
 /// One member that did not do its part, and why.
 #[derive(Clone, Debug)]
@@ -18,23 +16,6 @@ pub struct MemberFailure {
 }
 
 impl fmt::Display for MemberFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "member {} at {}: {}", self.slot, self.endpoint, self.reason)
-    }
-}
-
-/// One member that sent something that no honest member with an intact disk sends.
-#[derive(Clone, Debug)]
-pub struct MemberFault {
-    /// The member's slot in its epoch.
-    pub slot: u16,
-    /// Where it was asked.
-    pub endpoint: String,
-    /// What it did.
-    pub reason: Fault,
-}
-
-impl fmt::Display for MemberFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "member {} at {}: {}", self.slot, self.endpoint, self.reason)
     }
@@ -90,77 +71,6 @@ pub enum FailureReason {
     Fault(#[from] Fault),
 }
 
-/// What a member did that no honest member with an intact disk does.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Fault {
-    /// An attestation for another slot than the member's.
-    #[error("its attestation is for slot {got}, expected {expected}")]
-    WrongSlot {
-        /// The member's slot.
-        expected: u16,
-        /// The slot in the attestation.
-        got: u16,
-    },
-    /// An attestation whose signature is not one by the slot's key over the statement.
-    #[error("its attestation does not verify")]
-    BadAttestation,
-    /// A message that is not well formed.
-    #[error("malformed answer: {0}")]
-    Malformed(#[from] holdfast_proto::Error),
-    /// The commitment of another blob than the one asked for.
-    #[error("it sent the commitment of another blob, {got}")]
-    WrongCommitment {
-        /// The id of the blob it sent.
-        got: holdfast_erasure::BlobId,
-    },
-    /// More bytes than the blob says.
-    #[error("it sent more than {expected} bytes")]
-    OverLong {
-        /// Bytes expected.
-        expected: usize,
-    },
-    /// The stream ended early.
-    #[error("it sent {got} bytes, expected {expected}")]
-    Truncated {
-        /// Bytes expected.
-        expected: usize,
-        /// Bytes received.
-        got: usize,
-    },
-    /// A chunk above the protocol's size, or an empty one.
-    #[error("it sent a chunk of {got} bytes, expected 1 to {max}")]
-    BadChunk {
-        /// The largest chunk allowed.
-        max: usize,
-        /// The chunk's size.
-        got: usize,
-    },
-    /// A shard that the commitment does not accept.
-    #[error("its shard is not accepted: {0}")]
-    WrongShard(String),
-    /// A payload whose recomputed blob id is another.
-    #[error("its payload makes another blob, {got}")]
-    WrongPayload {
-        /// The id recomputed from what it sent.
-        got: holdfast_erasure::BlobId,
-    },
-    /// It says itself that its copy is damaged.
-    #[error("its copy is damaged: {message}")]
-    Damaged {
-        /// The member's words, cut to 256 bytes.
-        message: String,
-    },
-    /// Whoever answers at the member's endpoint has another key.
-    #[error("it answers with key {got}, expected {expected}")]
-    WrongKey {
-        /// The slot's key.
-        expected: Box<PublicKey>,
-        /// The key it gave.
-        got: Box<PublicKey>,
-    },
-}
-
 impl FailureReason {
     /// Whether asking the same member the same thing later may succeed.
     #[must_use]
@@ -214,20 +124,6 @@ fn transport_detail(status: &Status) -> Option<String> {
     Some(peer_text(&cause.to_string()))
 }
 
-/// A peer's words without control characters and cut to a bound, so that they can go into a log line or a terminal.
-pub(crate) fn peer_text(text: &str) -> String {
-    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut kept = String::new();
-    for c in clean {
-        if kept.len() + c.len_utf8() > MAX_PEER_TEXT_BYTES {
-            kept.push('…');
-            break;
-        }
-        kept.push(c);
-    }
-    kept
-}
-
 fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -257,14 +153,6 @@ fn seconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_peers_words_are_bounded_and_cannot_break_a_line() {
-        let text = peer_text(&format!("a\nb\u{1b}[31m{}", "é".repeat(1000)));
-        assert!(text.starts_with("a b [31mé"));
-        assert!(text.len() <= MAX_PEER_TEXT_BYTES + '…'.len_utf8());
-        assert!(!text.chars().any(char::is_control));
-    }
 
     #[test]
     fn a_members_status_is_its_answer_and_a_broken_connection_is_not() {

@@ -10,7 +10,9 @@
 //!   is bounded before it is kept.
 //! * **Dropping a future cancels it.** No task is left behind; see [`Client`].
 //!
-//! Reading needs a registry only: no key, no namespace, nobody's consent.
+//! Reading needs a registry only: no key, no namespace, nobody's consent. It is a committee file, or L1 (`ChainRegistry`, with
+//! the feature `l1`, which is on by default and brings an Ethereum stack), or anything else that implements
+//! [`Registry`](holdfast_registry::Registry).
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -38,44 +40,49 @@
 //!
 //! # Reading order
 //!
-//! [`Client`], then the write path (`disperser`, `statement`, `delivery`, `round`, [`quorum`], `checkpoint`), then the read path (`retriever`,
-//! `locate`, `whole`, `shards`, `race`, [`plan`]), with `peer` under both. [`quorum`] and [`plan`] decide, without I/O or
-//! clock; the rest carries out.
+//! [`Client`] is the face. Two wings do its work: `disperse/` (`disperser`, `statement`, `delivery`, `round`, [`quorum`],
+//! `feeding`, `checkpoint`) and `retrieve/` (`retriever`, `epochs`, `locate`, `whole`, `shards`, `race`, [`plan`], `find`).
+//! `context`, what the calls of a client share, is the ground that both stand on, with `peer` and what a member can do wrong
+//! (`failure`, `fault`) under it. [`quorum`] and [`plan`] decide, without I/O or clock; the rest carries out.
 
+mod builder;
 mod client;
+
+mod disperse;
+mod retrieve;
+mod status;
+
 mod config;
-mod error;
-mod failure;
-
-mod checkpoint;
-mod delivery;
-mod disperser;
-pub mod quorum;
-mod round;
-mod statement;
-
-mod inspect;
-mod ledger;
-mod locate;
-pub mod plan;
-mod race;
-mod reference;
-mod retriever;
-mod shards;
-mod whole;
+mod context;
 
 mod background;
 mod cpu;
 mod members;
 mod peer;
 
-pub use checkpoint::Checkpointed;
+mod error;
+mod failure;
+mod fault;
+mod words;
+
+pub use builder::Builder;
 pub use client::Client;
-pub use config::{Builder, Config};
-pub use disperser::{DisperseOptions, Dispersed};
+pub use config::Config;
+pub use disperse::{
+    checkpoint::Checkpointed,
+    disperser::{DisperseOptions, Dispersed},
+    quorum,
+};
 pub use error::{Blame, Error, Wanted};
-pub use failure::{FailureReason, Fault, MemberFailure, MemberFault};
+pub use failure::{FailureReason, MemberFailure};
+pub use fault::{Fault, MemberFault};
 pub use holdfast_erasure::Dispersal;
-pub use inspect::{MemberInfo, MemberStatus};
-pub use reference::{ParseReferenceError, Reference};
-pub use retriever::{RetrieveOptions, Retrieved, Way};
+#[cfg(feature = "l1")]
+pub use holdfast_l1::ChainRegistry;
+pub use retrieve::{
+    options::RetrieveOptions,
+    plan,
+    reference::{ParseReferenceError, Reference},
+    retriever::{Retrieved, Way},
+};
+pub use status::{MemberInfo, MemberStatus};

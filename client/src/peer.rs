@@ -16,7 +16,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::failure::{FailureReason, Fault};
+use crate::{failure::FailureReason, fault::Fault};
 
 /// Bytes of a body in one message. Small enough to stay in a core's cache while it is framed, large enough that framing
 /// costs nothing.

@@ -2,14 +2,12 @@ use bytes::Bytes;
 use holdfast_erasure::{Blob, Dispersal, encode};
 use tokio::time::Instant;
 
-use crate::{
-    failure::{FailureReason, Fault},
-    locate::turned,
-    members::Member,
+use super::{
     plan::ReadPlan,
-    race::{Event, Race, hedge_after},
-    retriever::Read,
+    race::{Event, Race, hedge_after, turned},
+    read::Read,
 };
+use crate::{failure::FailureReason, fault::Fault, members::Member};
 
 /// Gets a by-payload blob's payload whole from any one member: accepted only when the blob id recomputed from it is the
 /// one asked for. None when no member gives it by `deadline`; the ledger says why.
@@ -19,18 +17,18 @@ pub(crate) async fn fetch(
     members: &[Member],
     deadline: Instant,
 ) -> Option<(Bytes, u16)> {
-    let mut members = turned(members, read.inner.turn());
+    let mut members = turned(members, read.context.turn());
     members.sort_by_key(|member| read.ledger.has_failed(member));
     let length = usize::try_from(blob.payload_length).ok()?;
     let parameters = blob.parameters().ok()?;
-    let hedge_after = hedge_after(read.inner.config.hedge_delay, length);
+    let hedge_after = hedge_after(read.context.config.hedge_delay, length);
     let plan = ReadPlan::new(1, 0, hedge_after, 0..u16::try_from(members.len()).unwrap_or(u16::MAX));
     let mut race = Race::new(plan, deadline);
     let id = read.id;
     loop {
         let event = race
             .next(|number| {
-                let (peer, cpu) = (members[number].peer.clone(), read.inner.cpu.clone());
+                let (peer, cpu) = (members[number].peer.clone(), read.context.cpu.clone());
                 async move {
                     let payload = peer.get_payload(&id, length).await?;
                     let recomputed = cpu.run(move || {

@@ -5,10 +5,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{
-    failure::FailureReason,
-    plan::{ReadPlan, Step},
-};
+use super::plan::{ReadPlan, Step};
+use crate::{failure::FailureReason, members::Member};
 
 /// Bytes a second that a member is expected to deliver: 32 MB/s. A slower one is hedged, not failed.
 const EXPECTED_BYTES_PER_SECOND: f64 = 32e6;
@@ -88,6 +86,16 @@ pub(crate) fn halfway(deadline: Instant) -> Instant {
 pub(crate) fn hedge_after(delay: Duration, bytes: usize) -> Duration {
     let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
     delay + Duration::from_secs_f64(f64::from(bytes) / EXPECTED_BYTES_PER_SECOND)
+}
+
+/// Members from another beginning each time, so that reads fall on all of them.
+pub(crate) fn turned(members: &[Member], turn: usize) -> Vec<Member> {
+    let mut members = members.to_vec();
+    if !members.is_empty() {
+        let by = turn % members.len();
+        members.rotate_left(by);
+    }
+    members
 }
 
 fn event<T>(answer: Result<(usize, Result<T, FailureReason>), tokio::task::JoinError>) -> Event<T> {

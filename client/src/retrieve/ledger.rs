@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    failure::{FailureReason, MemberFailure, MemberFault},
+    failure::{FailureReason, MemberFailure},
+    fault::MemberFault,
     members::Member,
 };
 

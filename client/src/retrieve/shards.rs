@@ -8,15 +8,13 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{
-    error::Error,
-    failure::{FailureReason, Fault},
+use super::{
     ledger::Ledger,
-    members::Member,
     plan::ReadPlan,
     race::{Event, Race, halfway, hedge_after},
-    retriever::Read,
+    read::Read,
 };
+use crate::{error::Error, failure::FailureReason, fault::Fault, members::Member};
 
 /// How long an audit waits for members past those that were needed.
 const AUDIT_WAIT: Duration = Duration::from_secs(3);
@@ -47,7 +45,7 @@ pub(crate) async fn fetch(
     let mut holders = in_order_of_preference(read, parameters, holders);
     let needed = parameters.original_shards();
     let length = parameters.shard_length(blob.payload_length);
-    let hedge_after = hedge_after(read.inner.config.hedge_delay, length);
+    let hedge_after = hedge_after(read.context.config.hedge_delay, length);
     let plan = ReadPlan::new(needed.into(), 0, hedge_after, holders.iter().map(|holder| holder.index.get()));
     let mut race = Race::new(plan, read.deadline);
     if read.options.audit {
@@ -104,7 +102,7 @@ fn in_order_of_preference(read: &Read<'_>, parameters: Parameters, mut holders: 
     let mut known = BTreeSet::new();
     holders.retain(|it| known.insert((it.member.peer.endpoint().to_owned(), it.index)));
     let (k, n) = (parameters.original_shards(), parameters.total_shards());
-    let turn = read.inner.turn();
+    let turn = read.context.turn();
     holders.sort_by_key(|it| {
         let index = it.index.get();
         let place = if index < k { 0 } else { 1 + (usize::from(index - k) + turn) % usize::from(n - k) };
@@ -120,7 +118,7 @@ fn ask(
     holder: &Holder,
 ) -> impl Future<Output = Result<AcceptedShard, FailureReason>> + Send + use<> {
     let (peer, index, id) = (holder.member.peer.clone(), holder.index, read.id);
-    let (mut promised, cpu) = (promised.clone(), read.inner.cpu.clone());
+    let (mut promised, cpu) = (promised.clone(), read.context.cpu.clone());
     async move {
         let shard = peer.get_shard(&id, index, length).await?;
         let Ok(commitment) = promised.wait_for(Option::is_some).await.map(|it| (*it).clone()) else {
@@ -215,7 +213,7 @@ async fn joined(
     let (shards, slots): (Vec<AcceptedShard>, Vec<u16>) = accepted.into_iter().unzip();
     let blob = *commitment.blob();
     let (payload, digest) = read
-        .inner
+        .context
         .cpu
         .run(move || {
             let payload = decode(&commitment, &shards).map_err(Error::Code)?;

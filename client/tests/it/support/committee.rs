@@ -1,54 +1,45 @@
-//! A committee in this process: real gRPC on loopback, real keys, real checks, data in memory. Every member is honest
-//! until a test says how it lies.
-
-#![allow(dead_code, clippy::unwrap_used, unreachable_pub)]
-
-mod member;
-
 use std::{
-    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use holdfast_certificate::{
-    Address, Committee, CommitteeParameters, DisperserKey, Domain, Namespace, ProvenKey, SecretKey,
-};
+use holdfast_certificate::{Committee, CommitteeParameters, DisperserKey, Namespace, ProvenKey, SecretKey};
 use holdfast_client::{Builder, Client, Config};
 use holdfast_erasure::Parameters;
 use holdfast_proto::v1::{
     dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer,
 };
-use holdfast_registry::{Endpoint, EpochRecord, Error, NamespaceRecord, Registry};
+use holdfast_registry::{Endpoint, EpochRecord, Registry};
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 
-pub use member::{Lie, Member};
+use super::{
+    lie::Lie,
+    member::Member,
+    registry::{TestRegistry, domain},
+};
 
-pub const MAX_PAYLOAD: u32 = 8 << 20;
+pub(crate) const MAX_PAYLOAD: u32 = 8 << 20;
 
 /// A committee of one epoch, each member on a runtime of its own so that it can be killed with all its connections.
-pub struct TestCommittee {
-    pub members: Vec<Arc<Member>>,
-    pub registry: Arc<TestRegistry>,
-    pub namespace: Namespace,
-    pub disperser: DisperserKey,
-    pub epoch: u64,
+pub(crate) struct TestCommittee {
+    pub(crate) members: Vec<Arc<Member>>,
+    pub(crate) registry: Arc<TestRegistry>,
+    pub(crate) namespace: Namespace,
+    pub(crate) disperser: DisperserKey,
     servers: Mutex<Vec<Option<Runtime>>>,
     addresses: Vec<SocketAddr>,
 }
 
 impl TestCommittee {
     /// `n` members of which `t` must sign and `k` suffice to read.
-    pub fn start(n: u16, t: u16, k: u16) -> Self {
+    pub(crate) fn start(n: u16, t: u16, k: u16) -> Self {
         Self::start_epoch(1, n, t, k, Arc::new(TestRegistry::default()))
     }
 
     /// The same as an epoch of a registry that may have others; the newest started is the active one.
-    pub fn start_epoch(epoch: u64, n: u16, t: u16, k: u16, registry: Arc<TestRegistry>) -> Self {
+    pub(crate) fn start_epoch(epoch: u64, n: u16, t: u16, k: u16, registry: Arc<TestRegistry>) -> Self {
         let keys: Vec<SecretKey> = (0..n).map(|_| SecretKey::generate()).collect();
         let proven = keys
             .iter()
@@ -72,15 +63,15 @@ impl TestCommittee {
             endpoints: addresses.iter().map(|address| Endpoint::unpinned(format!("http://{address}"))).collect(),
         });
         let servers = Mutex::new(servers.into_iter().map(Some).collect());
-        Self { members, registry, namespace, disperser, epoch, servers, addresses }
+        Self { members, registry, namespace, disperser, servers, addresses }
     }
 
     /// A client that can write, with short waits.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.client_with(|builder| builder)
     }
 
-    pub fn client_with(&self, change: impl FnOnce(Builder) -> Builder) -> Client {
+    pub(crate) fn client_with(&self, change: impl FnOnce(Builder) -> Builder) -> Client {
         let builder = Client::builder()
             .registry(Arc::clone(&self.registry) as Arc<dyn Registry>)
             .namespace(self.namespace)
@@ -89,18 +80,18 @@ impl TestCommittee {
         change(builder).build().expect("a valid configuration")
     }
 
-    pub fn lie(&self, slot: u16, lie: Lie) {
+    pub(crate) fn lie(&self, slot: u16, lie: Lie) {
         self.members[usize::from(slot)].lie(lie);
     }
 
     /// Stops a member with all its connections, as SIGKILL would. Its data stays.
-    pub fn kill(&self, slot: u16) {
+    pub(crate) fn kill(&self, slot: u16) {
         let runtime = self.servers.lock().unwrap()[usize::from(slot)].take();
         runtime.expect("alive").shutdown_background();
     }
 
     /// Starts a killed member again, at its address and with its data.
-    pub fn restart(&self, slot: u16) {
+    pub(crate) fn restart(&self, slot: u16) {
         let place = usize::from(slot);
         let (runtime, _) = serve(Arc::clone(&self.members[place]), self.addresses[place]);
         self.servers.lock().unwrap()[place] = Some(runtime);
@@ -116,37 +107,13 @@ impl Drop for TestCommittee {
 }
 
 /// The defaults, but nobody waits long for what should not come.
-pub fn quick() -> Config {
+pub(crate) fn quick() -> Config {
     Config {
         disperse_deadline: Duration::from_secs(20),
         background_limit: Duration::from_secs(4),
         read_deadline: Duration::from_secs(20),
         ..Config::default()
     }
-}
-
-/// Bytes that no shard repeats.
-pub fn payload(length: usize) -> Bytes {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64 ^ length as u64;
-    (0..length)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[3]
-        })
-        .collect::<Vec<u8>>()
-        .into()
-}
-
-/// Waits for a condition, for at most 10 s.
-pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let waited = tokio::time::timeout(Duration::from_secs(10), async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    });
-    waited.await.unwrap_or_else(|_| panic!("never came true: {what}"));
 }
 
 fn serve(member: Arc<Member>, address: SocketAddr) -> (Runtime, SocketAddr) {
@@ -170,44 +137,4 @@ fn serve(member: Arc<Member>, address: SocketAddr) -> (Runtime, SocketAddr) {
             .unwrap();
     });
     (runtime, address)
-}
-
-fn domain() -> Domain {
-    Domain { chain_id: 31337, registry: Address::from([0x11; 20]) }
-}
-
-/// Epochs in memory; the highest number is the active one.
-#[derive(Debug, Default)]
-pub struct TestRegistry {
-    epochs: Mutex<BTreeMap<u64, Arc<EpochRecord>>>,
-    /// Epochs that cannot be read now.
-    pub unreadable: Mutex<BTreeSet<u64>>,
-}
-
-impl TestRegistry {
-    fn add(&self, record: EpochRecord) {
-        self.epochs.lock().unwrap().insert(record.committee.epoch(), Arc::new(record));
-    }
-}
-
-#[async_trait]
-impl Registry for TestRegistry {
-    async fn epoch(&self, epoch: u64) -> Result<Arc<EpochRecord>, Error> {
-        if self.unreadable.lock().unwrap().contains(&epoch) {
-            return Err(Error::Timeout { what: "reading an epoch", limit: Duration::from_secs(1) });
-        }
-        self.epochs.lock().unwrap().get(&epoch).cloned().ok_or(Error::UnknownEpoch { epoch })
-    }
-
-    async fn active_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, Error> {
-        self.epochs.lock().unwrap().values().next_back().cloned().ok_or(Error::NoActiveEpoch { at })
-    }
-
-    async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
-        Err(Error::UnknownNamespace { namespace: *namespace })
-    }
-
-    fn domain(&self) -> Domain {
-        domain()
-    }
 }

@@ -7,12 +7,13 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use super::quorum::{Quorum, Verdict};
 use crate::{
-    client::Inner,
+    context::Context,
     error::Error,
-    failure::{FailureReason, Fault, MemberFailure},
+    failure::{FailureReason, MemberFailure},
+    fault::Fault,
     members::Member,
-    quorum::{Quorum, Verdict},
 };
 
 /// How long members are still heard after the quorum has become impossible, so that the error can say what each said.
@@ -24,7 +25,7 @@ pub(crate) type Sending = JoinSet<(u16, Result<Attestation, FailureReason>)>;
 /// Every member of an epoch asked at once to attest the same thing. Dropping it cuts the requests in flight.
 #[derive(Debug)]
 pub(crate) struct Round<'a> {
-    inner: &'a Inner,
+    context: &'a Context,
     record: &'a Arc<EpochRecord>,
     members: Vec<Member>,
     sending: Sending,
@@ -36,7 +37,7 @@ pub(crate) struct Round<'a> {
 impl<'a> Round<'a> {
     /// Asks every member; each has until `allowed` after `started`. An attestation for another slot fails its member.
     pub(crate) fn ask<F>(
-        inner: &'a Inner,
+        context: &'a Context,
         record: &'a Arc<EpochRecord>,
         started: Instant,
         allowed: Duration,
@@ -45,7 +46,7 @@ impl<'a> Round<'a> {
     where
         F: Future<Output = Result<Attestation, FailureReason>> + Send + 'static,
     {
-        let members = inner.members(record);
+        let members = context.members(record);
         let mut sending = Sending::new();
         for member in &members {
             let (slot, answer) = (member.slot, ask(member.clone()));
@@ -53,7 +54,7 @@ impl<'a> Round<'a> {
         }
         let parameters = record.committee.parameters();
         let quorum = Quorum::new(parameters.total_shards(), parameters.threshold());
-        Self { inner, record, members, sending, quorum, started, allowed }
+        Self { context, record, members, sending, quorum, started, allowed }
     }
 
     /// Hears members until `aggregate` makes a certificate of a threshold of attestations. It verifies the sum, and names
@@ -131,7 +132,7 @@ impl<'a> Round<'a> {
     ) -> Result<Option<T>, Error> {
         let attestations: Vec<Attestation> = self.quorum.attested().map(|(_, attestation)| *attestation).collect();
         let record = Arc::clone(self.record);
-        match self.inner.cpu.run(move || aggregate(&record.committee, &attestations)).await {
+        match self.context.cpu.run(move || aggregate(&record.committee, &attestations)).await {
             Ok(certificate) => Ok(Some(certificate)),
             Err(holdfast_certificate::Error::BadAttestations { slots }) if !slots.is_empty() => {
                 for slot in slots {

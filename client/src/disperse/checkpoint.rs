@@ -8,7 +8,8 @@ use holdfast_erasure::BlobId;
 use holdfast_proto::{blob_ids_to_bytes, v1};
 use tokio::time::Instant;
 
-use crate::{client::Inner, config::MAX_WAIT, error::Error, failure::MemberFailure, round::Round};
+use super::round::Round;
+use crate::{config::MAX_WAIT, context::Context, error::Error, failure::MemberFailure};
 
 /// A checkpoint that reached its quorum.
 #[derive(Clone, Debug)]
@@ -25,20 +26,20 @@ pub struct Checkpointed {
 }
 
 pub(crate) async fn checkpoint(
-    inner: &Inner,
+    context: &Context,
     namespace: Option<Namespace>,
     ids: &[BlobId],
     retain_until: u64,
 ) -> Result<Checkpointed, Error> {
-    inner.check_open()?;
+    context.check_open()?;
     let started = Instant::now();
-    let allowed = inner.config.disperse_deadline.min(MAX_WAIT);
-    let namespace = namespace.or(inner.namespace).ok_or(Error::NotConfigured { what: "namespace" })?;
-    let key = inner.disperser.clone().ok_or(Error::NotConfigured { what: "disperser key" })?;
+    let allowed = context.config.disperse_deadline.min(MAX_WAIT);
+    let namespace = context.namespace(namespace)?;
+    let key = context.disperser()?;
     let ids = in_order(ids)?;
-    let record = inner.active_epoch(started + allowed).await?;
+    let record = context.active_epoch(started + allowed).await?;
     let (epoch, domain) = (record.committee.epoch(), *record.committee.domain());
-    let (checkpoint, request, ids) = inner
+    let (checkpoint, request, ids) = context
         .cpu
         .run(move || {
             let checkpoint = Checkpoint::over(namespace, epoch, &ids, retain_until).map_err(Error::Statement)?;
@@ -53,7 +54,7 @@ pub(crate) async fn checkpoint(
             Ok((checkpoint, Arc::new(request), ids))
         })
         .await?;
-    let mut round = Round::ask(inner, &record, started, allowed, |member| {
+    let mut round = Round::ask(context, &record, started, allowed, |member| {
         let request = Arc::clone(&request);
         async move { member.peer.sign_checkpoint(&request).await }
     });

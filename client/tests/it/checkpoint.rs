@@ -1,17 +1,14 @@
 //! Checkpoints against members that lie, hang, refuse or do not hold what they are asked to sign for.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::time::Duration;
 
 use holdfast_certificate::{CheckpointProof, DisperserKey, HOUR, Namespace};
 use holdfast_client::{Blame, Client, Config, DisperseOptions, Error, FailureReason, Fault};
 use holdfast_erasure::BlobId;
 use holdfast_registry::Registry as _;
-use support::{Lie, TestCommittee, eventually, payload};
 use tonic::Code;
+
+use crate::support::{self, Lie, TestCommittee, eventually, payload};
 
 /// Disperses blobs to every member; their ids, and until when they are held.
 async fn put(committee: &TestCommittee, client: &Client, count: usize) -> (Vec<BlobId>, u64) {

@@ -1,9 +1,5 @@
 //! Dispersal against members that lie, hang or refuse.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{
     sync::atomic::Ordering,
     time::{Duration, Instant},
@@ -13,8 +9,9 @@ use holdfast_certificate::{DisperserKey, HOUR};
 use holdfast_client::{
     Blame, Config, Dispersal, DisperseOptions, Error, FailureReason, Fault, MemberFailure, RetrieveOptions,
 };
-use support::{Lie, TestCommittee, eventually, payload};
 use tonic::Code;
+
+use crate::support::{self, Lie, TestCommittee, eventually, payload};
 
 /// Both ways of dispersing.
 const BOTH: [Dispersal; 2] = [Dispersal::ByShard, Dispersal::ByPayload];

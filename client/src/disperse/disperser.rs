@@ -6,14 +6,12 @@ use holdfast_erasure::{Dispersal, encode};
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 
+use super::{delivery::Delivery, feeding::settle, round::Round, statement};
 use crate::{
-    client::{Inner, unix_now},
     config::MAX_WAIT,
-    delivery::{Delivery, settle},
+    context::{Context, unix_now},
     error::Error,
     failure::MemberFailure,
-    round::Round,
-    statement,
 };
 
 /// How a payload is dispersed. The default is by shard, with the client's retention and deadline.
@@ -63,14 +61,14 @@ pub struct Dispersed {
     pub failures: Vec<MemberFailure>,
 }
 
-pub(crate) async fn disperse(inner: &Inner, payload: Bytes, options: DisperseOptions) -> Result<Dispersed, Error> {
-    inner.check_open()?;
+pub(crate) async fn disperse(context: &Context, payload: Bytes, options: DisperseOptions) -> Result<Dispersed, Error> {
+    context.check_open()?;
     let started = Instant::now();
-    let allowed = options.deadline.unwrap_or(inner.config.disperse_deadline).min(MAX_WAIT);
+    let allowed = options.deadline.unwrap_or(context.config.disperse_deadline).min(MAX_WAIT);
     let deadline = started + allowed;
-    let record = inner.active_epoch(deadline).await?;
-    let delivery = Arc::new(prepare(inner, &record, payload, &options).await?);
-    let mut round = Round::ask(inner, &record, started, allowed, |member| {
+    let record = context.active_epoch(deadline).await?;
+    let delivery = Arc::new(prepare(context, &record, payload, &options).await?);
+    let mut round = Round::ask(context, &record, started, allowed, |member| {
         let delivery = Arc::clone(&delivery);
         async move { delivery.to(&member).await }
     });
@@ -81,8 +79,8 @@ pub(crate) async fn disperse(inner: &Inner, payload: Bytes, options: DisperseOpt
     let dispersed = Dispersed { attested: certificate.signer_slots(), failures: round.failures(), certificate };
     let (members, sending, attested) = round.into_rest();
     let encoded = Bytes::from(dispersed.certificate.encode());
-    let rest = settle(members, encoded, sending, attested, inner.config.background_limit);
-    if !inner.background.spawn(rest) {
+    let rest = settle(members, encoded, sending, attested, context.config.background_limit);
+    if !context.background.spawn(rest) {
         tracing::debug!("too many dispersals are fed in the background: slow members are left to repair");
     }
     Ok(dispersed)
@@ -90,13 +88,13 @@ pub(crate) async fn disperse(inner: &Inner, payload: Bytes, options: DisperseOpt
 
 /// Encodes the payload, makes the statement and signs it.
 async fn prepare(
-    inner: &Inner,
+    context: &Context,
     record: &Arc<EpochRecord>,
     payload: Bytes,
     options: &DisperseOptions,
 ) -> Result<Delivery, Error> {
-    let namespace = options.namespace.or(inner.namespace).ok_or(Error::NotConfigured { what: "namespace" })?;
-    let key = inner.disperser.clone().ok_or(Error::NotConfigured { what: "disperser key" })?;
+    let namespace = context.namespace(options.namespace)?;
+    let key = context.disperser()?;
     let parameters = *record.committee.parameters();
     if payload.is_empty() {
         return Err(Error::EmptyPayload);
@@ -106,12 +104,12 @@ async fn prepare(
         Ok(got) if got <= max => {}
         got => return Err(Error::PayloadTooLarge { max, got: got.unwrap_or(u64::MAX) }),
     }
-    let (retention, whole_retention) = (inner.config.retention, inner.config.whole_retention);
+    let (retention, whole_retention) = (context.config.retention, context.config.whole_retention);
     let dispersal = options.dispersal;
     let times =
         statement::times(unix_now(), dispersal, options.retain_until, options.whole_until, retention, whole_retention);
     let (epoch, domain) = (record.committee.epoch(), *record.committee.domain());
-    inner
+    context
         .cpu
         .run(move || {
             let encoded = encode(parameters.code(), payload, dispersal).map_err(Error::Code)?;

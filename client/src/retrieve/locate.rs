@@ -5,15 +5,17 @@ use holdfast_proto::v1;
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 
+use super::{
+    plan::ReadPlan,
+    race::{Event, Race, turned},
+    read::Read,
+};
 use crate::{
-    client::Inner,
     cpu::Cpu,
     error::{Error, Wanted},
-    failure::{FailureReason, Fault},
-    ledger::Ledger,
+    failure::FailureReason,
+    fault::Fault,
     members::Member,
-    plan::ReadPlan,
-    race::{Event, Race},
 };
 
 /// The most epochs that one member's word makes a reader look at.
@@ -31,24 +33,23 @@ pub(crate) struct Located {
 
 /// Gets a blob's commitment from any member of an epoch.
 pub(crate) async fn locate(
-    inner: &Inner,
+    read: &mut Read<'_>,
     record: &EpochRecord,
-    id: BlobId,
     members: &[Member],
-    ledger: &mut Ledger,
     deadline: Instant,
 ) -> Result<Located, Error> {
-    let members = turned(members, inner.turn());
+    let (context, id, ledger) = (read.context, read.id, &mut read.ledger);
+    let members = turned(members, context.turn());
     let epoch = record.committee.epoch();
     let needed = record.committee.parameters().code().recovery_shards() + 1;
-    let plan = ReadPlan::new(1, 1, inner.config.hedge_delay, 0..u16::try_from(members.len()).unwrap_or(u16::MAX));
+    let plan = ReadPlan::new(1, 1, context.config.hedge_delay, 0..u16::try_from(members.len()).unwrap_or(u16::MAX));
     let mut race = Race::new(plan, deadline);
     let not_stored = |reason: &FailureReason| matches!(reason, FailureReason::NotStored);
     let gone = |reason: &FailureReason| matches!(reason, FailureReason::NotStored | FailureReason::Expired);
     loop {
         let event = race
             .next(|number| {
-                let (peer, cpu) = (members[number].peer.clone(), inner.cpu.clone());
+                let (peer, cpu) = (members[number].peer.clone(), context.cpu.clone());
                 async move { Ok(checked(id, peer.get_blob(&id).await?, &cpu).await?) }
             })
             .await;
@@ -87,16 +88,6 @@ pub(crate) async fn locate(
         return Err(Error::NotFound { what, said, needed });
     }
     Err(Error::Unknown { what, said, needed, failures: ledger.failures() })
-}
-
-/// Members from another beginning each time, so that reads fall on all of them.
-pub(crate) fn turned(members: &[Member], turn: usize) -> Vec<Member> {
-    let mut members = members.to_vec();
-    if !members.is_empty() {
-        let by = turn % members.len();
-        members.rotate_left(by);
-    }
-    members
 }
 
 async fn checked(id: BlobId, answer: v1::GetBlobResponse, cpu: &Cpu) -> Result<Located, Fault> {

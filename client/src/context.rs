@@ -1,0 +1,110 @@
+//! What the calls of one client share.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use holdfast_certificate::{DisperserKey, Namespace};
+use holdfast_registry::{EpochRecord, Registry};
+use tokio::time::Instant;
+
+use crate::{
+    background::Background,
+    config::Config,
+    cpu::Cpu,
+    error::Error,
+    members::{Member, members_of},
+    peer::Peers,
+};
+
+/// The registry, the connections and the bounds that all clones of a client share; every call takes it.
+#[derive(Debug)]
+pub(crate) struct Context {
+    registry: Arc<dyn Registry>,
+    namespace: Option<Namespace>,
+    disperser: Option<Arc<DisperserKey>>,
+    pub(crate) config: Config,
+    pub(crate) cpu: Cpu,
+    pub(crate) background: Background,
+    peers: Peers,
+    reads: AtomicUsize,
+    closed: AtomicBool,
+}
+
+impl Context {
+    pub(crate) fn new(
+        registry: Arc<dyn Registry>,
+        namespace: Option<Namespace>,
+        disperser: Option<DisperserKey>,
+        config: Config,
+    ) -> Self {
+        Self {
+            registry,
+            namespace,
+            disperser: disperser.map(Arc::new),
+            cpu: Cpu::new(),
+            background: Background::new(),
+            peers: Peers::new(config.connect_timeout),
+            reads: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            config,
+        }
+    }
+
+    /// Refuses new calls from now on.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// The namespace that a call names, or else the client's.
+    pub(crate) fn namespace(&self, named: Option<Namespace>) -> Result<Namespace, Error> {
+        named.or(self.namespace).ok_or(Error::NotConfigured { what: "namespace" })
+    }
+
+    pub(crate) fn disperser(&self) -> Result<Arc<DisperserKey>, Error> {
+        self.disperser.clone().ok_or(Error::NotConfigured { what: "disperser key" })
+    }
+
+    pub(crate) fn members(&self, record: &EpochRecord) -> Vec<Member> {
+        members_of(record, &self.peers)
+    }
+
+    pub(crate) async fn active_epoch(&self, deadline: Instant) -> Result<Arc<EpochRecord>, Error> {
+        let now = unix_now();
+        within(deadline, "reading the active epoch", self.registry.active_epoch(now)).await
+    }
+
+    pub(crate) async fn epoch(&self, epoch: u64, deadline: Instant) -> Result<Arc<EpochRecord>, Error> {
+        within(deadline, "reading an epoch", self.registry.epoch(epoch)).await
+    }
+
+    /// A number that turns from read to read, to spread them over members.
+    pub(crate) fn turn(&self) -> usize {
+        self.reads.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Unix seconds by this machine's clock.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+async fn within<T>(
+    deadline: Instant,
+    what: &'static str,
+    read: impl Future<Output = Result<T, holdfast_registry::Error>>,
+) -> Result<T, Error> {
+    let limit: Duration = deadline.saturating_duration_since(Instant::now());
+    tokio::time::timeout_at(deadline, read)
+        .await
+        .unwrap_or(Err(holdfast_registry::Error::Timeout { what, limit }))
+        .map_err(Error::Registry)
+}

@@ -1,0 +1,17 @@
+//! The read path: from a blob id or a certificate back to the payload, from whoever is left.
+
+pub(crate) mod find;
+pub(crate) mod options;
+pub(crate) mod reference;
+pub(crate) mod retriever;
+
+mod epochs;
+mod locate;
+mod shards;
+mod whole;
+
+mod ledger;
+mod race;
+mod read;
+
+pub mod plan;

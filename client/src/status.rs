@@ -1,0 +1,134 @@
+use std::time::Duration;
+
+use futures::future::join_all;
+use holdfast_certificate::{Address, PublicKey};
+use holdfast_proto::v1;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    context::Context,
+    error::Error,
+    failure::{FailureReason, MemberFailure},
+    fault::Fault,
+    words::peer_text,
+};
+
+/// How long a status waits for a member.
+const STATUS_WAIT: Duration = Duration::from_secs(5);
+
+/// One slot of the active epoch, and what its member says of itself.
+#[derive(Clone, Debug)]
+pub struct MemberStatus {
+    /// The epoch.
+    pub epoch: u64,
+    /// The slot.
+    pub slot: u16,
+    /// Where the member was asked.
+    pub endpoint: String,
+    /// The slot's key.
+    pub public_key: PublicKey,
+    /// What it said, or why it said nothing that can be used.
+    pub info: Result<MemberInfo, MemberFailure>,
+}
+
+/// What a member says of itself, texts cut to 256 bytes without control characters. Only its key's form and its being the slot's were checked.
+#[derive(Clone, Debug)]
+pub struct MemberInfo {
+    /// Its software's version.
+    pub version: String,
+    /// The chain whose registry it follows; zero for a committee file.
+    pub chain_id: u64,
+    /// That registry.
+    pub registry: Option<Address>,
+    /// The epoch that is active as it sees it; zero where none is.
+    pub epoch: u64,
+    /// Its slot in that epoch.
+    pub slot: Option<u16>,
+    /// Its clock, unix seconds.
+    pub time: u64,
+    /// Blobs that it holds.
+    pub blobs: u64,
+    /// Bytes of shards and whole payloads that it holds.
+    pub stored_bytes: u64,
+    /// Why it neither stores nor signs, where that is so.
+    pub writes_disabled: Option<String>,
+    /// How long it took to answer.
+    pub answered_in: Duration,
+}
+
+pub(crate) async fn status(context: &Context) -> Result<Vec<MemberStatus>, Error> {
+    context.check_open()?;
+    let now = Instant::now();
+    let record = context.active_epoch(now + context.config.read_deadline).await?;
+    let wait = STATUS_WAIT.min(context.config.read_deadline);
+    let answers = join_all(context.members(&record).into_iter().map(|member| {
+        let record = &record;
+        async move {
+            let public_key = *record.committee.key(member.slot).expect("members are the committee's slots");
+            let asked = Instant::now();
+            let info = match timeout_at(asked + wait, member.peer.get_info()).await {
+                Ok(Ok(answer)) => info(answer, &public_key, asked.elapsed()).map_err(FailureReason::from),
+                Ok(Err(reason)) => Err(reason),
+                Err(_) => Err(FailureReason::NoAnswer { within: wait }),
+            };
+            MemberStatus {
+                epoch: member.epoch,
+                slot: member.slot,
+                endpoint: member.peer.endpoint().to_owned(),
+                public_key,
+                info: info.map_err(|reason| member.failure(reason)),
+            }
+        }
+    }));
+    Ok(answers.await)
+}
+
+fn info(answer: v1::GetInfoResponse, expected: &PublicKey, answered_in: Duration) -> Result<MemberInfo, Fault> {
+    let invalid = |field, reason: String| Fault::Malformed(holdfast_proto::Error::Invalid { field, reason });
+    let got = PublicKey::from_bytes(&answer.public_key).map_err(|error| invalid("public_key", error.to_string()))?;
+    if got != *expected {
+        return Err(Fault::WrongKey { expected: Box::new(*expected), got: Box::new(got) });
+    }
+    let registry = match answer.registry.as_ref() {
+        [] => None,
+        bytes => Some(Address::from_bytes(bytes).map_err(|error| invalid("registry", error.to_string()))?),
+    };
+    let slot = answer.slot.map(u16::try_from).transpose().map_err(|error| invalid("slot", error.to_string()))?;
+    Ok(MemberInfo {
+        version: peer_text(&answer.version),
+        chain_id: answer.chain_id,
+        registry,
+        epoch: answer.epoch,
+        slot,
+        time: answer.time,
+        blobs: answer.blobs,
+        stored_bytes: answer.stored_bytes,
+        writes_disabled: Some(peer_text(&answer.writes_disabled)).filter(|reason| !reason.is_empty()),
+        answered_in,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use holdfast_certificate::SecretKey;
+
+    use super::*;
+
+    #[test]
+    fn what_a_member_says_of_itself_cannot_write_to_the_terminal() {
+        let key = SecretKey::generate().public_key();
+        let text = format!("1.0\u{1b}]0;owned\u{7}\r\n{}", "x".repeat(1 << 16));
+        let answer = v1::GetInfoResponse {
+            version: text.clone(),
+            writes_disabled: text,
+            public_key: Bytes::copy_from_slice(&key.to_bytes()),
+            ..v1::GetInfoResponse::default()
+        };
+        let info = info(answer, &key, Duration::ZERO).expect("the slot's key");
+        for text in [info.version, info.writes_disabled.expect("a reason")] {
+            assert!(text.starts_with("1.0 ]0;owned") && text.len() < 300, "{text}");
+            assert!(!text.chars().any(char::is_control));
+        }
+    }
+}

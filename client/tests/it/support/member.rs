@@ -1,0 +1,211 @@
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use holdfast_certificate::{Address, Attestation, Certificate, Committee, SecretKey, Statement, StatementDigest};
+use holdfast_erasure::{BlobId, Commitment, EncodedBlob};
+use holdfast_proto::v1;
+use tonic::Status;
+
+use super::lie::Lie;
+
+/// What a member holds of one blob.
+pub(super) struct Held {
+    pub(super) commitment: Commitment,
+    pub(super) shards: BTreeMap<u16, Bytes>,
+    pub(super) payload: Option<Bytes>,
+    pub(super) statements: Vec<(Statement, Bytes)>,
+    pub(super) certificate: Option<Bytes>,
+}
+
+/// A member that follows the signing rule, with its data in memory, and lies when told to.
+pub(crate) struct Member {
+    pub(crate) slot: u16,
+    pub(super) key: SecretKey,
+    pub(super) committee: Arc<Committee>,
+    pub(super) disperser: Address,
+    lie: Mutex<Lie>,
+    pub(super) held: Mutex<BTreeMap<BlobId, Held>>,
+    /// Requests that wait for ever and have not been cut.
+    pub(crate) hanging: Arc<AtomicUsize>,
+    /// Shards and payloads that were asked for.
+    pub(crate) reads: AtomicUsize,
+    /// Bytes that an endless stream had sent when it was cut.
+    pub(crate) poured: Arc<AtomicUsize>,
+}
+
+impl Member {
+    pub(crate) fn new(slot: u16, key: SecretKey, committee: Arc<Committee>, disperser: Address) -> Self {
+        Self {
+            slot,
+            key,
+            committee,
+            disperser,
+            lie: Mutex::new(Lie::None),
+            held: Mutex::default(),
+            hanging: Arc::default(),
+            reads: AtomicUsize::new(0),
+            poured: Arc::default(),
+        }
+    }
+
+    pub(crate) fn lie(&self, lie: Lie) {
+        *self.lie.lock().unwrap() = lie;
+    }
+
+    pub(crate) fn holds(&self, id: &BlobId) -> bool {
+        self.held.lock().unwrap().contains_key(id)
+    }
+
+    pub(crate) fn certificate_of(&self, id: &BlobId) -> Option<Certificate> {
+        let bytes = self.held.lock().unwrap().get(id)?.certificate.clone()?;
+        Some(Certificate::decode(&bytes).expect("checked when it came"))
+    }
+
+    /// Keeps a shard under another index than the slot's, as repair does for a position that cannot be filled.
+    pub(crate) fn keep_copy(&self, encoded: &EncodedBlob, index: u16) {
+        let place = encoded.commitment().parameters().index(index).unwrap();
+        let mut held = self.held.lock().unwrap();
+        let blob = held.get_mut(&encoded.id()).expect("held");
+        blob.shards.clear();
+        blob.shards.insert(index, encoded.shard(place));
+    }
+
+    /// Forgets the whole payload, as when `wholeUntil` is over.
+    pub(crate) fn drop_whole(&self) {
+        self.held.lock().unwrap().values_mut().for_each(|held| held.payload = None);
+    }
+
+    pub(super) fn now_lies(&self) -> Lie {
+        *self.lie.lock().unwrap()
+    }
+
+    pub(super) async fn hang(&self) {
+        let _guard = Hanging::new(&self.hanging);
+        std::future::pending::<()>().await;
+    }
+
+    pub(super) async fn answer(&self) -> Result<(), Status> {
+        match self.now_lies() {
+            Lie::Silent => self.hang().await,
+            Lie::Slow(by) => tokio::time::sleep(by).await,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) async fn answer_write(&self) -> Result<(), Status> {
+        self.answer().await?;
+        match self.now_lies() {
+            Lie::WritesDisabled => Err(Status::unavailable("writes disabled: sync failed")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn answer_read(&self) -> Result<(), Status> {
+        self.answer().await?;
+        match self.now_lies() {
+            Lie::Denies => Err(Status::not_found("never stored here")),
+            Lie::SaysExpired => Err(Status::failed_precondition("expired")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn answer_data(&self) -> Result<(), Status> {
+        match self.now_lies() {
+            Lie::DataExpired => Err(Status::failed_precondition("expired")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Knows a blob and holds nothing of it, as a member of a later epoch that has seen it does.
+    pub(crate) fn know(&self, commitment: Commitment) {
+        let held =
+            Held { commitment, shards: BTreeMap::new(), payload: None, statements: Vec::new(), certificate: None };
+        self.held.lock().unwrap().insert(held.commitment.id(), held);
+    }
+
+    /// The signing rule up to the data.
+    pub(super) fn check(&self, wire: Option<v1::Statement>, signature: &[u8]) -> Result<Statement, Status> {
+        let bad = |error: &dyn std::error::Error| Status::invalid_argument(error.to_string());
+        let statement = Statement::try_from(&wire.ok_or_else(|| Status::invalid_argument("statement is missing"))?)
+            .map_err(|error| bad(&error))?;
+        if statement.epoch != self.committee.epoch() {
+            return Err(Status::failed_precondition("wrong epoch"));
+        }
+        statement.check(self.committee.parameters()).map_err(|error| bad(&error))?;
+        let signer = holdfast_proto::disperser_signature(signature)
+            .map_err(|error| bad(&error))?
+            .recover(&statement.digest(self.committee.domain()))
+            .map_err(|error| bad(&error))?;
+        if signer != self.disperser {
+            return Err(Status::permission_denied("not a disperser of this namespace"));
+        }
+        Ok(statement)
+    }
+
+    pub(super) fn keep(
+        &self,
+        commitment: Commitment,
+        shard: (u16, Bytes),
+        payload: Option<Bytes>,
+        signed: (Statement, Bytes),
+    ) {
+        let mut held = self.held.lock().unwrap();
+        let blob = held.entry(commitment.id()).or_insert_with(|| Held {
+            commitment,
+            shards: BTreeMap::new(),
+            payload: None,
+            statements: Vec::new(),
+            certificate: None,
+        });
+        blob.shards.insert(shard.0, shard.1);
+        blob.payload = payload.or(blob.payload.take());
+        if !blob.statements.contains(&signed) {
+            blob.statements.push(signed);
+        }
+    }
+
+    pub(super) fn attest(&self, statement: &Statement) -> Option<v1::Attestation> {
+        let other = Statement { retain_until: statement.retain_until + 3600, ..*statement };
+        let domain = self.committee.domain();
+        self.attest_to(&statement.digest(domain), &other.digest(domain))
+    }
+
+    /// Attests a digest, or lies; `other` is what an equivocator signs.
+    pub(super) fn attest_to(&self, digest: &StatementDigest, other: &StatementDigest) -> Option<v1::Attestation> {
+        let lie = self.now_lies();
+        let attestation = match lie {
+            Lie::WrongKey => Attestation::sign(self.slot, &SecretKey::generate(), digest),
+            Lie::WrongSlot => Attestation::sign((self.slot + 1) % self.committee.len(), &self.key, digest),
+            Lie::Equivocate => Attestation::sign(self.slot, &self.key, other),
+            _ => Attestation::sign(self.slot, &self.key, digest),
+        };
+        let mut wire = v1::Attestation::from(&attestation);
+        if lie == Lie::GarbageSignature {
+            wire.signature = Bytes::from_static(&[0x5a; 48]);
+        }
+        (lie != Lie::NoAttestation).then_some(wire)
+    }
+}
+
+/// Counts a request that waits for ever, until it is cut.
+pub(super) struct Hanging(Arc<AtomicUsize>);
+
+impl Hanging {
+    pub(super) fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
