@@ -9,7 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use holdfast_certificate::{CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, SecretKey};
+use holdfast_certificate::{
+    CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, Registration, SecretKey,
+};
 use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
 use holdfast_committee::{Config, Member, Running};
 use holdfast_registry::{FileRegistry, Registry};
@@ -50,7 +52,8 @@ impl World {
                 .map(|(slot, (key, address))| FileMember {
                     slot,
                     public_key: key.public_key(),
-                    proof_of_possession: key.prove_possession(),
+                    proof_of_possession: key.prove_possession(&Registration::WITHOUT_L1),
+                    account: None,
                     endpoint: format!("http://{address}"),
                 })
                 .collect(),

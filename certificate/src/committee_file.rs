@@ -15,7 +15,7 @@ use crate::domain::Domain;
 use crate::error::Error;
 use crate::keys::PublicKey;
 use crate::parameters::CommitteeParameters;
-use crate::possession::{ProofOfPossession, ProvenKey};
+use crate::possession::{ProofOfPossession, ProvenKey, Registration};
 
 /// A committee file. Parsing checks syntax, fields and points; [`Self::committee`] checks what they say together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,8 +48,10 @@ pub struct FileMember {
     pub slot: u16,
     /// Its key.
     pub public_key: PublicKey,
-    /// Its proof that it has the secret.
+    /// Its proof that it has the secret: with L1 the one that the registry took from `account`, else one for no chain.
     pub proof_of_possession: ProofOfPossession,
+    /// The account that registered the key; `None` without L1.
+    pub account: Option<Address>,
     /// The URL of its gRPC services.
     pub endpoint: String,
 }
@@ -143,10 +145,23 @@ impl CommitteeFile {
         self.members
             .iter()
             .map(|member| {
-                ProvenKey::check(member.public_key, member.proof_of_possession)
+                let registration = self.registration(member)?;
+                ProvenKey::check(member.public_key, member.proof_of_possession, &registration)
                     .map_err(|source| of_member(member.slot, source))
             })
             .collect()
+    }
+
+    /// What a member's proof must be for.
+    fn registration(&self, member: &FileMember) -> Result<Registration, Error> {
+        let chain_id = self.chain_id;
+        let wrong = || of_member(member.slot, Error::FileAccount { chain_id });
+        if chain_id == 0 {
+            return if member.account.is_none() { Ok(Registration::WITHOUT_L1) } else { Err(wrong()) };
+        }
+        let registry = self.registry.ok_or(Error::FileRegistryMissing { chain_id })?;
+        let account = member.account.ok_or_else(wrong)?;
+        Ok(Registration { domain: Domain { chain_id, registry }, account })
     }
 
     fn check_namespaces(&self) -> Result<(), Error> {

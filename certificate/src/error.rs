@@ -16,7 +16,7 @@ pub enum Error {
     /// The bytes or the text of one value are no such value.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// The proof of possession is not by the holder of this key.
+    /// The proof of possession is not by the holder of this key, or for another registration of it.
     #[error("proof of possession does not verify for public key {public_key}")]
     NotPossessed {
         /// The key that is not proven.
@@ -258,6 +258,12 @@ pub enum Error {
     #[error("committee file: registry must be given, as chainId is {chain_id}")]
     FileRegistryMissing {
         /// The chain.
+        chain_id: u64,
+    },
+    /// A member of a committee file names no account though the committee is on a chain, or one though it is not.
+    #[error("account must be given exactly if chainId is not 0, and chainId is {chain_id}")]
+    FileAccount {
+        /// The chain; 0 for none.
         chain_id: u64,
     },
     /// A committee file lists a namespace twice.

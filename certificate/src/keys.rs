@@ -134,10 +134,10 @@ impl PublicKey {
         points::g2_to_eip2537(&self.0)
     }
 
-    /// The key's identity in the registry contract: keccak256 of the compressed key.
+    /// The key's identity in the registry contract: keccak256 of the key in EIP-2537 layout.
     #[must_use]
     pub fn id(&self) -> holdfast_erasure::Digest {
-        keccak256(&self.to_bytes())
+        keccak256(&self.to_eip2537())
     }
 
     /// True if `signature` is by this key on `message` under `tag`: one check of two pairings.

@@ -13,7 +13,8 @@
 //!
 //! ```
 //! use holdfast_certificate::{
-//!     Attestation, Certificate, Committee, CommitteeParameters, HOUR, Namespace, ProvenKey, SecretKey, Statement,
+//!     Attestation, Certificate, Committee, CommitteeParameters, HOUR, Namespace, ProvenKey, Registration, SecretKey,
+//!     Statement,
 //! };
 //! use holdfast_erasure::{Blob, Digest, Parameters};
 //!
@@ -22,7 +23,10 @@
 //! let secrets: Vec<SecretKey> = (0..4).map(|_| SecretKey::generate()).collect();
 //! let keys = secrets
 //!     .iter()
-//!     .map(|secret| ProvenKey::check(secret.public_key(), secret.prove_possession()))
+//!     .map(|secret| {
+//!         let proof = secret.prove_possession(&Registration::WITHOUT_L1);
+//!         ProvenKey::check(secret.public_key(), proof, &Registration::WITHOUT_L1)
+//!     })
 //!     .collect::<Result<Vec<_>, _>>()?;
 //! let parameters = CommitteeParameters::new(Parameters::new(2, 4)?, 3, 1 << 20)?;
 //! let committee = Committee::off_chain(1, parameters, keys)?;
@@ -86,7 +90,7 @@ pub use error::Error;
 pub use malformed::{Malformed, PointProblem};
 
 pub use keys::{PublicKey, SecretKey, Signature};
-pub use possession::{ProofOfPossession, ProvenKey};
+pub use possession::{ProofOfPossession, ProvenKey, Registration};
 
 pub use address::{Address, Namespace};
 pub use disperser::{DisperserKey, DisperserSignature};

@@ -2,9 +2,13 @@
 //!
 //! Aggregate signatures on one message are safe only among proven keys. Without the proof, an attacker registers
 //! `its own key - the sum of the others` and signs alone for everybody.
+//!
+//! A proof is for one [`Registration`]: whoever sees it can bring it nowhere else, nor under another account.
 
 use blst::min_sig;
 
+use crate::address::Address;
+use crate::domain::{Domain, word_of};
 use crate::error::Error;
 use crate::keys::{PublicKey, SecretKey};
 use crate::malformed::Malformed;
@@ -14,7 +18,44 @@ use crate::text::hex_text;
 /// Ciphersuite of proofs of possession. It differs from the one of attestations, so neither can be passed off as the other.
 pub(crate) const POSSESSION_TAG: &[u8] = b"BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_";
 
-/// A signature on a compressed public key by the key's own secret: a point of G1, in the subgroup and not the identity.
+/// Bytes of what a proof signs: compressed key, chain id, registry, account.
+const MESSAGE_BYTES: usize = PublicKey::BYTES + 32 + 20 + 20;
+
+/// Where a key is registered, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Registration {
+    /// The registry that takes the key.
+    pub domain: Domain,
+    /// The account that registers it, and may say where its member is reached.
+    pub account: Address,
+}
+
+impl Registration {
+    /// In a committee file: no chain, no registry, no account. (The file's own identity follows from its keys, so a proof
+    /// cannot name it.)
+    pub const WITHOUT_L1: Self =
+        Self { domain: Domain { chain_id: 0, registry: Address::ZERO }, account: Address::ZERO };
+
+    fn message(&self, key: &PublicKey) -> [u8; MESSAGE_BYTES] {
+        let mut message = [0; MESSAGE_BYTES];
+        let parts: [&[u8]; 4] = [
+            &key.to_bytes(),
+            &word_of(self.domain.chain_id),
+            &self.domain.registry.to_bytes(),
+            &self.account.to_bytes(),
+        ];
+        let mut rest = &mut message[..];
+        for part in parts {
+            let (place, behind) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = behind;
+        }
+        message
+    }
+}
+
+/// A signature on a compressed public key and its registration by the key's own secret: a point of G1, in the subgroup and
+/// not the identity.
 ///
 /// Decoding it proves nothing yet; [`ProvenKey::check`] does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,10 +99,11 @@ impl ProofOfPossession {
 }
 
 impl SecretKey {
-    /// Signs the public key itself under a tag of its own, which is what lets the key into a committee.
+    /// Signs the public key itself and where it is registered, under a tag of its own, which is what lets the key into a
+    /// committee.
     #[must_use]
-    pub fn prove_possession(&self) -> ProofOfPossession {
-        ProofOfPossession(self.sign(&self.public_key().to_bytes(), POSSESSION_TAG))
+    pub fn prove_possession(&self, registration: &Registration) -> ProofOfPossession {
+        ProofOfPossession(self.sign(&registration.message(&self.public_key()), POSSESSION_TAG))
     }
 }
 
@@ -72,13 +114,13 @@ hex_text!(ProofOfPossession, ProofOfPossession::BYTES, "proof of possession");
 pub struct ProvenKey(PublicKey);
 
 impl ProvenKey {
-    /// Checks `proof` against `key`.
+    /// Checks `proof` against `key` and where it is to be registered.
     ///
     /// # Errors
     ///
-    /// [`Error::NotPossessed`] if the proof is not by the holder of `key`.
-    pub fn check(key: PublicKey, proof: ProofOfPossession) -> Result<Self, Error> {
-        if key.verifies(&proof.0, &key.to_bytes(), POSSESSION_TAG) {
+    /// [`Error::NotPossessed`] if the proof is not by the holder of `key`, or for another registration.
+    pub fn check(key: PublicKey, proof: ProofOfPossession, registration: &Registration) -> Result<Self, Error> {
+        if key.verifies(&proof.0, &registration.message(&key), POSSESSION_TAG) {
             Ok(Self(key))
         } else {
             Err(Error::NotPossessed { public_key: Box::new(key) })

@@ -41,9 +41,9 @@ pub(crate) enum Cert {
     Verify {
         /// A file, or the certificate's bytes in hex.
         certificate: String,
-        /// The timestamp of the L1 block that carries it: unix seconds, RFC 3339, or now.
-        #[arg(long, default_value = "now", value_parser = parse_time)]
-        at: u64,
+        /// The timestamp of the L1 block that carries it: unix seconds or RFC 3339; now if absent.
+        #[arg(long, value_parser = parse_time)]
+        at: Option<u64>,
         /// Also ask the registry contract.
         #[arg(long)]
         on_chain: bool,
@@ -171,7 +171,14 @@ pub(crate) async fn publish(config: &Config, verified: &Verified, until: Until) 
     Ok(Published { transaction: receipt.tx_hash.to_string(), block: receipt.block, gas_used: receipt.gas_used })
 }
 
-async fn verify(subject: &Subject, at: u64, on_chain: bool, config: &Config, output: Output) -> anyhow::Result<()> {
+async fn verify(
+    subject: &Subject,
+    asked: Option<u64>,
+    on_chain: bool,
+    config: &Config,
+    output: Output,
+) -> anyhow::Result<()> {
+    let at = asked.unwrap_or_else(now);
     // One connection serves what is judged here and what the contract is asked.
     let (registry, chain): (Arc<dyn Registry>, _) = if on_chain {
         let chain = Arc::new(config.chain().await?);
@@ -187,8 +194,8 @@ async fn verify(subject: &Subject, at: u64, on_chain: bool, config: &Config, out
     };
     let mut reason = match &genuine {
         Err(error) => Some(error.to_string()),
-        Ok(_) if !record.is_active(at) => {
-            Some(format!("epoch {} is not active at {}", subject.epoch(), human_time(at)))
+        Ok(_) if !record.is_accepted(at) => {
+            Some(format!("certificates of epoch {} are not good at {}", subject.epoch(), human_time(at)))
         }
         Ok(_) if subject.retain_until() < at.saturating_add(min_retention) => Some(format!(
             "retained until {}, expected at least {min_retention} s after {}",
@@ -198,7 +205,7 @@ async fn verify(subject: &Subject, at: u64, on_chain: bool, config: &Config, out
         Ok(_) => None,
     };
     let status = match &chain {
-        Some(chain) => Some(subject.ask(chain, at).await?),
+        Some(chain) => Some(subject.ask(chain, asked).await?),
         None => None,
     };
     if let Some(status) = status

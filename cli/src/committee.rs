@@ -37,7 +37,7 @@ pub(crate) enum Committee {
     ///
     /// Example: holdfast committee propose --safe-json epoch.json --cards m0.card.json m1.card.json m2.card.json m3.card.json
     Propose(propose::ProposeArgs),
-    /// Write the taking back of a proposal as a Safe transaction of the guardian.
+    /// Write the taking back of a proposal, and of all that were made after it, as a Safe transaction of the guardian.
     ///
     /// Example: holdfast committee cancel --epoch 4 --safe-json cancel.json
     Cancel(guard::GuardArgs),

@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use holdfast_certificate::{Keystore, SecretKey, keystore::Strength};
+use holdfast_certificate::{
+    Registration, SecretKey,
+    keystore::{Keystore, Strength},
+};
 use serde::Serialize;
 
 use crate::{
+    committee::card::RegistrationArgs,
     exit::{Exit, fail},
     files,
     output::Output,
@@ -40,9 +44,9 @@ pub(crate) enum Keys {
         #[arg(long)]
         keystore: PathBuf,
     },
-    /// Print the proof of possession that the committee registry asks for.
+    /// Print a proof of possession: with --account for the registry, without it for a committee file.
     ///
-    /// Example: holdfast keys pop --keystore m0.json --password-file m0.password
+    /// Example: holdfast keys pop --keystore m0.json --password-file m0.password --chain-id 1 --registry ADDRESS --account ADDRESS
     Pop {
         /// The keystore to read.
         #[arg(long)]
@@ -50,6 +54,8 @@ pub(crate) enum Keys {
         /// File with the password.
         #[arg(long)]
         password_file: PathBuf,
+        #[command(flatten)]
+        registration: RegistrationArgs,
     },
 }
 
@@ -79,9 +85,10 @@ pub(crate) fn run(command: Keys, output: Output) -> anyhow::Result<()> {
             Some(public_key) => print(output, &public_key.to_string(), None),
             None => fail(Exit::Usage, format!("{} names no public key of a Holdfast member", keystore.display())),
         },
-        Keys::Pop { keystore, password_file } => {
+        Keys::Pop { keystore, password_file, registration } => {
             let key = unlock(&keystore, &password_file)?;
-            print(output, &key.public_key().to_string(), Some(&key))
+            let registration = registration.get().unwrap_or(Registration::WITHOUT_L1);
+            print(output, &key.public_key().to_string(), Some((&key, &registration)))
         }
     }
 }
@@ -131,11 +138,11 @@ fn derive(seed_file: &Path, path: &str) -> anyhow::Result<SecretKey> {
     Ok(key)
 }
 
-fn print(output: Output, public_key: &str, with_proof: Option<&SecretKey>) -> anyhow::Result<()> {
-    let proof = with_proof.map(SecretKey::prove_possession);
+fn print(output: Output, public_key: &str, with_proof: Option<(&SecretKey, &Registration)>) -> anyhow::Result<()> {
+    let proof = with_proof.map(|(key, registration)| key.prove_possession(registration));
     let key = Key {
         public_key: public_key.to_owned(),
-        public_key_eip2537: with_proof.map(|key| format!("0x{}", hex::encode(key.public_key().to_eip2537()))),
+        public_key_eip2537: with_proof.map(|(key, _)| format!("0x{}", hex::encode(key.public_key().to_eip2537()))),
         proof_of_possession: proof.as_ref().map(ToString::to_string),
         proof_of_possession_eip2537: proof.as_ref().map(|proof| format!("0x{}", hex::encode(proof.to_eip2537()))),
     };

@@ -72,6 +72,9 @@ pub(crate) struct DeployArgs {
     /// From a proposal to its activation, at least.
     #[arg(long, value_parser = parse_span)]
     delay: std::time::Duration,
+    /// For how long an epoch's certificates are good after its end, for those that are then on their way to L1.
+    #[arg(long, default_value = "1h", value_parser = parse_span)]
+    overlap: std::time::Duration,
     #[command(flatten)]
     account: AccountArgs,
 }
@@ -115,6 +118,7 @@ struct Deployed {
     governance: String,
     guardian: String,
     delay_seconds: u64,
+    overlap_seconds: u64,
     transaction: String,
     block: u64,
     gas_used: u64,
@@ -201,8 +205,13 @@ async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> any
     if report.nodes.iter().any(|node| node.eip2537 != Some(true)) {
         verdict(&report)?;
     }
-    if args.delay.subsec_nanos() != 0 {
-        return fail(Exit::Usage, "the delay must be whole seconds");
+    if args.delay.subsec_nanos() != 0 || args.overlap.subsec_nanos() != 0 {
+        return fail(Exit::Usage, "delay and overlap must be whole seconds");
+    }
+    if args.overlap.is_zero() {
+        progress(
+            "note: without an overlap, certificates that are on their way to L1 when a committee changes are refused",
+        );
     }
     if args.delay.is_zero() {
         progress("note: without a delay an epoch is active in the second after its proposal: for tests only");
@@ -214,6 +223,7 @@ async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> any
         governance: args.governance,
         guardian: args.guardian.unwrap_or(Address::ZERO),
         delay: args.delay.as_secs(),
+        overlap: args.overlap.as_secs(),
     };
     let sent = Publisher::deploy_account(&args.rpc, account, deployment, options(&config.journal())).await;
     let (publisher, receipt) = sent.map_err(|error| refused("not deployed", error))?;
@@ -223,18 +233,20 @@ async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> any
         governance: deployment.governance.to_string(),
         guardian: deployment.guardian.to_string(),
         delay_seconds: deployment.delay,
+        overlap_seconds: deployment.overlap,
         transaction: receipt.tx_hash.to_string(),
         block: receipt.block,
         gas_used: receipt.gas_used,
     };
     output.print(&deployed, |deployed| {
         format!(
-            "registry     {} on chain {}\ngovernance   {}\nguardian     {}\ndelay        {}\ntransaction  {} in block {}, {} gas\n",
+            "registry     {} on chain {}\ngovernance   {}\nguardian     {}\ndelay        {}\noverlap      {}\ntransaction  {} in block {}, {} gas\n",
             deployed.registry,
             deployed.chain_id,
             deployed.governance,
             deployed.guardian,
             humantime::format_duration(args.delay),
+            humantime::format_duration(args.overlap),
             deployed.transaction,
             deployed.block,
             deployed.gas_used
@@ -246,7 +258,8 @@ async fn register(args: &RegisterArgs, config: Config, output: Output) -> anyhow
     let secret = keys::unlock(&args.keystore, &args.password_file)?;
     let account = config.with_l1(&args.l1)?.account(args.account.files())?;
     let key = secret.public_key();
-    let registered = account.publisher().await?.register_key(&key, &secret.prove_possession()).await;
+    let publisher = account.publisher().await?;
+    let registered = publisher.register_key(&key, &secret.prove_possession(&publisher.registration())).await;
     let receipt = registered.map_err(|error| refused("the registry refuses this", error))?;
     output.print(&Sent::new(&key, &account, &receipt), sent_text)
 }
@@ -296,11 +309,12 @@ fn text(report: &L1Report) -> String {
     if let Some(registry) = &report.registry {
         let account = |account: Option<Address>| account.map_or_else(|| "-".to_owned(), |account| account.to_string());
         text += &format!(
-            "\nregistry      {}\ngovernance    {}\nguardian      {}\ndelay         {} s\nepochs        {}\nactive epoch  {}\n",
+            "\nregistry      {}\ngovernance    {}\nguardian      {}\ndelay         {} s\noverlap       {} s\nepochs        {}\nactive epoch  {}\n",
             registry.address,
             account(registry.governance),
             account(registry.guardian),
             number(registry.delay),
+            number(registry.overlap),
             number(registry.epoch_count),
             registry.active_epoch.filter(|epoch| *epoch != 0).map_or("none".to_owned(), |epoch| epoch.to_string()),
         );

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use holdfast_certificate::{Address, SecretKey, keystore::Strength};
+use holdfast_certificate::{Address, Registration, SecretKey, keystore::Strength};
 use holdfast_committee as committee;
 use holdfast_l1::RpcUrls;
 use holdfast_proto::v1::{GetInfoRequest, node_client::NodeClient};
@@ -77,7 +77,9 @@ pub(crate) struct InitArgs {
 struct Made {
     config: PathBuf,
     public_key: String,
-    proof_of_possession: String,
+    /// For a committee file; on L1 `holdfast l1 register-key` makes the one that the registry takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof_of_possession: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -158,14 +160,17 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     let made = Made {
         config: path,
         public_key: key.public_key().to_string(),
-        proof_of_possession: key.prove_possession().to_string(),
+        proof_of_possession: args
+            .registry
+            .is_none()
+            .then(|| key.prove_possession(&Registration::WITHOUT_L1).to_string()),
     };
     output.print(&made, |made| {
         format!(
-            "configuration        {}\npublic key           {}\nproof of possession  {}\n\nBack up keystore.json and password.txt, apart from each other.",
+            "configuration        {}\npublic key           {}\n{}\nBack up keystore.json and password.txt, apart from each other.",
             made.config.display(),
             made.public_key,
-            made.proof_of_possession
+            made.proof_of_possession.as_ref().map_or_else(String::new, |proof| format!("proof of possession  {proof}\n")),
         )
     })
 }

@@ -41,7 +41,8 @@ pub(crate) enum NamespaceCommand {
     ///
     /// Example: holdfast namespace revoke 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
     Revoke(DisperserArgs),
-    /// Set how long data must still be kept when a certificate is used. A lowering takes effect after the registry's delay.
+    /// Set how long data must still be kept when a certificate is used. A raise takes effect after an hour, a lowering after the registry's
+    /// delay; until then the value in force takes it back.
     ///
     /// Example: holdfast namespace retention 14d
     Retention(RetentionArgs),
@@ -193,12 +194,15 @@ async fn disperser(args: DisperserArgs, allowed: bool, config: Config, output: O
     output.print(&changed, text)
 }
 
+/// Seconds that the registry lets pass before a raise of a retention takes effect.
+const RAISE_DELAY: u64 = 3600;
+
 async fn retention(args: RetentionArgs, config: Config, output: Output) -> anyhow::Result<()> {
     let (config, view, namespace, signer, found) = open(&args.change, config).await?;
     let (now, wanted) = (found.min_retention, args.duration.as_secs());
     let delay = view.governance().await?.delay.max(1);
     let call = RegistryCall::SetMinRetention { namespace, min_retention: wanted };
-    let from = (wanted != now).then(|| view.time().saturating_add(if wanted < now { delay } else { 1 }));
+    let from = (wanted != now).then(|| view.time().saturating_add(if wanted < now { delay } else { RAISE_DELAY }));
     let means = meaning(now, wanted, from, " if it is sent now");
     let mut changed = carry_out(&view, namespace, &signer, &call, means).await?;
     changed.effective_from = from;

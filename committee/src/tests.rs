@@ -23,7 +23,8 @@ use std::{
 use bytes::Bytes;
 use futures::stream;
 use holdfast_certificate::{
-    Attestation, CommitteeFile, DisperserKey, FileMember, FileNamespace, HOUR, Namespace, SecretKey, Statement,
+    Attestation, CommitteeFile, DisperserKey, FileMember, FileNamespace, HOUR, Namespace, Registration, SecretKey,
+    Statement,
 };
 use holdfast_erasure::{BlobId, Dispersal, EncodedBlob, Parameters, encode};
 use holdfast_proto::{
@@ -93,7 +94,8 @@ impl World {
                 .map(|(slot, secret)| FileMember {
                     slot,
                     public_key: secret.public_key(),
-                    proof_of_possession: secret.prove_possession(),
+                    proof_of_possession: secret.prove_possession(&Registration::WITHOUT_L1),
+                    account: None,
                     endpoint: format!("http://127.0.0.1:{}", 7000 + slot),
                 })
                 .collect(),

@@ -1,17 +1,21 @@
 // Compiles the contracts and writes one artifact for each contract in src and test, as
 // {"abi", "bytecode", "deployedBytecode", "immutableReferences"}; the last says at which bytes of the deployed code the
-// constructor put a value, where the artifact has zeros, so that code on a chain can be compared with it. With --check it writes nothing, names the artifacts that are not what the
-// sources give, and fails if there are any. Same sources and compiler, same bytes: the metadata hash is left out.
+// constructor put a value, where the artifact has zeros, so that code on a chain can be compared with it. With --check it
+// writes nothing, names the artifacts that are not what the sources give, and fails if there are any; and it fails if the
+// interfaces do not stand alone (build/interfaces.js). Same sources and compiler, same bytes: the metadata hash is left
+// out.
 "use strict";
 
 const fs = require("fs");
 const path = require("path");
 const solc = require("solc");
+const { checkInterfaces } = require("./interfaces");
 
 const root = path.join(__dirname, "..");
 
 // Where sources are, and where their artifacts go.
 const folders = [
+  { sources: "interfaces", artifacts: "artifacts" },
   { sources: "src", artifacts: "artifacts" },
   { sources: "test", artifacts: "artifacts/test" },
 ];
@@ -120,7 +124,8 @@ function write(files) {
 
 const files = artifacts(compile());
 if (process.argv.includes("--check")) {
-  process.exit(check(files) ? 0 : 1);
+  const alone = checkInterfaces(root);
+  process.exit(check(files) && alone ? 0 : 1);
 } else {
   write(files);
 }

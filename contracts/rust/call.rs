@@ -1,11 +1,14 @@
 //! Calls of the registry as data: to send, or for others to sign, such as a Safe or a hardware wallet.
 
-use alloy::{primitives::B256, sol_types::SolCall};
+use alloy::{
+    primitives::{B256, Bytes},
+    sol_types::SolCall,
+};
 use holdfast_certificate::{Address, CommitteeParameters, Namespace, PublicKey};
 
 use crate::{
     bindings::CommitteeRegistry::{
-        cancelEpochCall, createNamespaceCall, holdNamespaceCall, proposeEpochCall, revokeEpochCall, setDisperserCall,
+        cancelFromCall, createNamespaceCall, holdNamespaceCall, proposeEpochCall, revokeEpochCall, setDisperserCall,
         setEndpointCall, setMinRetentionCall,
     },
     convert::{address_out, function_name, key_id},
@@ -16,16 +19,16 @@ use crate::{
 pub enum RegistryCall {
     /// By governance: the next epoch.
     ProposeEpoch {
-        /// The keys, in slot order.
-        keys: Vec<PublicKey>,
+        /// The members, in slot order: each key with the account that it belongs to.
+        members: Vec<(PublicKey, Address)>,
         /// What the epoch fixes.
         parameters: CommitteeParameters,
         /// Unix seconds; `None` is as soon as the delay allows.
         active_from: Option<u64>,
     },
-    /// By guardian or governance: takes a proposal back.
-    CancelEpoch {
-        /// The proposal.
+    /// By guardian or governance: takes a proposal back, and all that were made after it.
+    CancelFrom {
+        /// The first proposal to take back.
         epoch: u64,
     },
     /// By the guardian: from now on and for ever.
@@ -51,7 +54,8 @@ pub enum RegistryCall {
         /// Allowed, or no longer.
         allowed: bool,
     },
-    /// By the namespace's owner: a raise from the next second on, a lowering after the registry's delay.
+    /// By the namespace's owner: a raise after an hour, a lowering after the registry's delay. The value in force withdraws
+    /// a change that is pending.
     SetMinRetention {
         /// The namespace.
         namespace: Namespace,
@@ -93,7 +97,7 @@ impl RegistryCall {
     pub fn function(&self) -> &'static str {
         function_name(match self {
             Self::ProposeEpoch { .. } => proposeEpochCall::SIGNATURE,
-            Self::CancelEpoch { .. } => cancelEpochCall::SIGNATURE,
+            Self::CancelFrom { .. } => cancelFromCall::SIGNATURE,
             Self::RevokeEpoch { .. } => revokeEpochCall::SIGNATURE,
             Self::CreateNamespace { .. } => createNamespaceCall::SIGNATURE,
             Self::SetDisperser { .. } => setDisperserCall::SIGNATURE,
@@ -107,15 +111,16 @@ impl RegistryCall {
     #[must_use]
     pub fn data(&self) -> Vec<u8> {
         match self {
-            Self::ProposeEpoch { keys, parameters, active_from } => proposeEpochCall {
-                keyIds: keys.iter().map(key_id).collect(),
+            Self::ProposeEpoch { members, parameters, active_from } => proposeEpochCall {
+                keys: Bytes::from(keys_of(members)),
+                accounts: members.iter().map(|(_, account)| address_out(*account)).collect(),
                 originalShards: parameters.original_shards(),
                 threshold: parameters.threshold(),
                 maxPayload: parameters.max_payload(),
                 activeFrom: active_from.unwrap_or(0),
             }
             .abi_encode(),
-            Self::CancelEpoch { epoch } => cancelEpochCall { epoch: *epoch }.abi_encode(),
+            Self::CancelFrom { epoch } => cancelFromCall { epoch: *epoch }.abi_encode(),
             Self::RevokeEpoch { epoch } => revokeEpochCall { epoch: *epoch }.abi_encode(),
             Self::CreateNamespace { salt, min_retention, dispersers } => createNamespaceCall {
                 salt: B256::from(*salt),
@@ -150,14 +155,15 @@ impl RegistryCall {
     pub fn arguments(&self) -> Vec<Argument> {
         let argument = |name, kind, value: String| Argument { name, kind, value };
         match self {
-            Self::ProposeEpoch { keys, parameters, active_from } => vec![
-                argument("keyIds", "bytes32[]", list(keys.iter().map(PublicKey::id))),
+            Self::ProposeEpoch { members, parameters, active_from } => vec![
+                argument("keys", "bytes", format!("0x{}", hex::encode(keys_of(members)))),
+                argument("accounts", "address[]", list(members.iter().map(|(_, account)| account))),
                 argument("originalShards", "uint16", parameters.original_shards().to_string()),
                 argument("threshold", "uint16", parameters.threshold().to_string()),
                 argument("maxPayload", "uint32", parameters.max_payload().to_string()),
                 argument("activeFrom", "uint64", active_from.unwrap_or(0).to_string()),
             ],
-            Self::CancelEpoch { epoch } | Self::RevokeEpoch { epoch } => {
+            Self::CancelFrom { epoch } | Self::RevokeEpoch { epoch } => {
                 vec![argument("epoch", "uint64", epoch.to_string())]
             }
             Self::CreateNamespace { salt, min_retention, dispersers } => vec![
@@ -185,6 +191,11 @@ impl RegistryCall {
             ],
         }
     }
+}
+
+/// The members' keys in EIP-2537 layout, one after the other.
+fn keys_of(members: &[(PublicKey, Address)]) -> Vec<u8> {
+    members.iter().flat_map(|(key, _)| key.to_eip2537()).collect()
 }
 
 fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
@@ -227,11 +238,13 @@ mod tests {
         let code = Parameters::new(2, 4).expect("parameters");
         let calls = [
             RegistryCall::ProposeEpoch {
-                keys: (0..4).map(|index| master.derive_child(index).public_key()).collect(),
+                members: (0u8..4)
+                    .map(|index| (master.derive_child(index.into()).public_key(), Address::from([index; 20])))
+                    .collect(),
                 parameters: CommitteeParameters::new(code, 3, 1 << 20).expect("parameters"),
                 active_from: Some(77),
             },
-            RegistryCall::CancelEpoch { epoch: 1 },
+            RegistryCall::CancelFrom { epoch: 1 },
             RegistryCall::RevokeEpoch { epoch: 2 },
             RegistryCall::CreateNamespace {
                 salt: [1; 32],

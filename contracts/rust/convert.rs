@@ -15,7 +15,7 @@ pub fn address_in(address: primitives::Address) -> Address {
     Address::from(address.into_array())
 }
 
-/// How the registry names a key: keccak256 of its compressed form.
+/// How the registry names a key: keccak256 of its EIP-2537 form.
 #[must_use]
 pub fn key_id(key: &PublicKey) -> B256 {
     B256::from(*key.id().as_bytes())

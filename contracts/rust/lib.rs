@@ -1,7 +1,7 @@
 //! The `CommitteeRegistry` contract as Rust sees it: its interface and bytecode, from the committed artifact, and its calls
 //! as data.
 //!
-//! The contract's Solidity stands beside this crate, in `contracts/src`. Nothing here talks to a node: `holdfast-l1` does.
+//! The contract's Solidity stands beside this crate, in `contracts/src`, and what other contracts import in `contracts/interfaces`. Nothing here talks to a node: `holdfast-l1` does.
 
 pub mod bindings;
 mod call;

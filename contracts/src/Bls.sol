@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAvailability} from "../interfaces/IAvailability.sol";
+import {
+    CHECK_BLOCK,
+    CHECK_GENERATOR,
+    CHECK_HASH,
+    CHECK_NUMBERS,
+    CHECK_POINTS,
+    CHECK_SIGNATURE,
+    SignatureCheck
+} from "./SignatureCheck.sol";
+
 /// A point of G2 as EIP-2537 wants it, in memory: each coordinate is 64 bytes, 16 of them zero, and an element of Fp2 is
 /// `c0 | c1` (compressed keys are the other way round). Infinity is all zeros.
 struct G2Point {
@@ -14,27 +25,16 @@ struct G2Point {
     uint256 yC1Lo;
 }
 
-/// Memory for one check of a signature, given by its address: what the pairing reads, with each part written where it
-/// is read, and room behind it.
-///
-/// 0x000 signature 128 (G1), 0x080 minus the generator of G2 256, 0x180 hash of the message 128 (G1), 0x200 key 256 (G2),
-/// 0x300 room for the key that is added next, and for hashing. The message stands at 0x4c0, with room for 96 bytes.
-type SignatureCheck is uint256;
-
 /// BLS12-381 with the precompiles of EIP-2537: signatures in G1, keys in G2, hashing as in RFC 9380.
 ///
 /// # Lack of gas is never an answer
 ///
 /// Every precompile except the pairing is only ever called on input that this library has made valid. It then fails for
-/// lack of gas alone, with less than 10,000 gas left, and `isSigned` reverts if there is less than PAIRING_GAS: so the
-/// calls before it need no check of their own. The pairing judges points that a stranger chose: its failure is an answer,
-/// and the gas it may burn is bounded.
+/// lack of gas alone, with less than 10,000 gas left, and `pair` reverts if there is less than PAIRING_GAS: so the calls
+/// before it need no check of their own. The pairing judges points that a stranger chose, and the gas it may burn is
+/// bounded. Its failure is an answer only if the point is at fault, which a second precompile tells: else the chain asks
+/// more for a pairing than is paid here, and that is no certificate's fault.
 library Bls {
-    /// A precompile failed on valid input: too little gas, or this chain does not have EIP-2537.
-    error PrecompileFailed();
-    /// Too little gas was sent to let the pairing decide.
-    error InsufficientGas();
-
     /// Domain separation tag of signatures on statements, followed by its length: the first 32 bytes, and the rest.
     bytes32 internal constant SIGNATURE_TAG = "BLS_SIG_BLS12381G1_XMD:SHA-256_S";
     /// Domain separation tag of proofs of possession, likewise.
@@ -44,12 +44,13 @@ library Bls {
     /// Bytes of a tag with its length.
     uint256 internal constant TAG_BYTES = 44;
 
-    /// Gas given to the pairing, which needs 102,900 today. A point that is malformed burns all of it, so it also
-    /// bounds what a bad certificate costs: under 400,000 whatever it is and whoever signed, also of times long past. The
-    /// distance to today's price is the room for a change of prices. Above this one no certificate would be good any more:
-    /// every one would be BAD_SIGNATURE.
-    uint256 internal constant PAIRING_GAS = 270_000;
-    /// Gas that must remain after a pairing that burnt all it was given, so that the answer can still be returned.
+    /// Gas given to the pairing, which needs 102,900 today. A point that is malformed burns all of it, so it also bounds
+    /// what a bad certificate costs. The distance to today's price is the room for a change of prices: above this one
+    /// nothing is judged any more.
+    uint256 internal constant PAIRING_GAS = 160_000;
+    /// Gas given to the multiplication that tells whether a point is in G1, which needs 12,000 today.
+    uint256 internal constant MULTIPLICATION_GAS = 25_000;
+    /// Gas that must remain after a precompile that burnt all it was given, so that the answer can still be returned.
     uint256 internal constant RESERVE_GAS = 20_000;
 
     /// The field's modulus: 16 bytes, then 32.
@@ -61,58 +62,58 @@ library Bls {
     uint256 private constant HALF_HI = 0x0d0088f51cbff34d258dd3db21a5d66b;
     uint256 private constant HALF_LO = 0xb23ba5c279c2895fb39869507b587b120f55ffff58a9ffffdcff7fffffffd555;
 
-    /// Allocates the memory for one check.
-    function newCheck() internal pure returns (SignatureCheck check) {
-        assembly ("memory-safe") {
-            check := mload(0x40)
-            mstore(0x40, add(check, 0x580))
-        }
-    }
-
-    /// Makes signature, hash and key the points at infinity.
-    function clear(SignatureCheck check) internal pure {
-        assembly ("memory-safe") {
-            calldatacopy(check, calldatasize(), 0x300)
-        }
-    }
-
-    /// Writes the signature, 128 bytes at this place of the calldata.
-    function setSignature(SignatureCheck check, uint256 from) internal pure {
-        assembly ("memory-safe") {
-            calldatacopy(check, from, 128)
-        }
-    }
-
-    /// Whether the signature is the key's on the message that was hashed: e(signature, -generator) * e(hash, key) = 1.
-    ///
-    /// Both pairs are checked by the precompile for curve and subgroup; a signature at infinity is the caller's to refuse.
-    /// (A key at infinity then signs nothing.) Reverts if there is not gas enough for the pairing to fail by itself, so
-    /// that whoever picks the gas limit cannot turn a good signature into a bad one.
+    /// Whether the signature is the key's on the message that was hashed: e(signature, -generator) * e(hash, key) = 1. The
+    /// key must be in its subgroup; a signature at infinity is the caller's to refuse. (A key at infinity signs nothing.)
+    /// Reverts where it cannot be known: see above.
     function isSigned(SignatureCheck check) internal view returns (bool signed) {
-        assembly ("memory-safe") {
-            mstore(add(check, 0x080), 0x024aa2b2f08f0a91260805272dc51051)
-            mstore(add(check, 0x0a0), 0xc6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8)
-            mstore(add(check, 0x0c0), 0x13e02b6052719f607dacd3a088274f65)
-            mstore(add(check, 0x0e0), 0x596bd0d09920b61ab5da61bbdc7f5049334cf11213945d57e5ac7d055d042b7e)
-            mstore(add(check, 0x100), 0x0d1b3cc2c7027888be51d9ef691d77bc)
-            mstore(add(check, 0x120), 0xb679afda66c73f17f9ee3837a55024f78c71363275a75d75d86bab79f74782aa)
-            mstore(add(check, 0x140), 0x13fa4d4a0ad8b1ce186ed5061789213d)
-            mstore(add(check, 0x160), 0x993923066dddaf1040bc3ff59f825c78df74f2d75467e25e0f55f8a00fa030ed)
+        bool taken;
+        (taken, signed) = pair(check);
+        // The hash is a point of G1, so that the multiplication fails on it only for its price.
+        if (!taken && (isInG1(check, CHECK_SIGNATURE) || !isInG1(check, CHECK_HASH))) {
+            revert IAvailability.PrecompileFailed();
         }
-        // A call forwards at most 63/64 of what is left. RESERVE_GAS also covers the few instructions up to the call.
-        if (gasleft() <= PAIRING_GAS * 64 / 63 + RESERVE_GAS) revert InsufficientGas();
+    }
+
+    /// Whether the pairing took the points, and whether it says that the signature is the key's. Both pairs are checked by
+    /// the precompile for curve and subgroup. Reverts if there is not gas enough for the pairing to fail by itself, so
+    /// that whoever picks the gas limit cannot turn a good signature into a bad one.
+    function pair(SignatureCheck check) internal view returns (bool taken, bool signed) {
+        assembly ("memory-safe") {
+            let generator := add(check, CHECK_GENERATOR)
+            mstore(generator, 0x024aa2b2f08f0a91260805272dc51051)
+            mstore(add(generator, 0x20), 0xc6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8)
+            mstore(add(generator, 0x40), 0x13e02b6052719f607dacd3a088274f65)
+            mstore(add(generator, 0x60), 0x596bd0d09920b61ab5da61bbdc7f5049334cf11213945d57e5ac7d055d042b7e)
+            mstore(add(generator, 0x80), 0x0d1b3cc2c7027888be51d9ef691d77bc)
+            mstore(add(generator, 0xa0), 0xb679afda66c73f17f9ee3837a55024f78c71363275a75d75d86bab79f74782aa)
+            mstore(add(generator, 0xc0), 0x13fa4d4a0ad8b1ce186ed5061789213d)
+            mstore(add(generator, 0xe0), 0x993923066dddaf1040bc3ff59f825c78df74f2d75467e25e0f55f8a00fa030ed)
+        }
+        _needGas(PAIRING_GAS);
         uint256 answered;
         assembly ("memory-safe") {
             mstore(0x00, 0)
-            // 1: it took the points. It then returns 32 bytes, or nothing where there is no such precompile.
-            let taken := staticcall(PAIRING_GAS, 0x0f, check, 768, 0x00, 32)
+            taken := staticcall(PAIRING_GAS, 0x0f, check, 768, 0x00, 32)
+            // Nothing is returned where there is no such precompile.
             answered := or(iszero(taken), eq(returndatasize(), 32))
             signed := and(taken, mload(0x00))
         }
-        if (answered == 0) revert PrecompileFailed();
+        if (answered == 0) revert IAvailability.PrecompileFailed();
     }
 
-    /// Hashes the message of `length` bytes that stands at `messageOf(check)` to G1:
+    /// Whether the point at this place of a check is in G1, on the curve and in the subgroup, by multiplying it with 1. Or
+    /// the chain asks more for that than is paid. Overwrites the word behind the point.
+    function isInG1(SignatureCheck check, uint256 place) internal view returns (bool taken) {
+        _needGas(MULTIPLICATION_GAS);
+        assembly ("memory-safe") {
+            let point := add(check, place)
+            mstore(add(point, 128), 1)
+            taken := staticcall(MULTIPLICATION_GAS, 0x0c, point, 160, point, 128)
+            taken := and(taken, eq(returndatasize(), 128))
+        }
+    }
+
+    /// Hashes the message of `length` bytes that stands in the check to G1:
     /// `BLS12381G1_XMD:SHA-256_SSWU_RO_` of RFC 9380 with the tag that `tag` and `tagEnd` make, `tagBytes` with its length.
     function hashToG1(SignatureCheck check, uint256 length, bytes32 tag, bytes32 tagEnd, uint256 tagBytes)
         internal
@@ -121,7 +122,7 @@ library Bls {
         uint256 uniform;
         assembly ("memory-safe") {
             // expand_message_xmd (section 5.3.1) for 128 bytes: b_0 = H(Z_pad | message | 0080 | 00 | tag').
-            let input := add(check, 0x480)
+            let input := add(check, CHECK_BLOCK)
             mstore(input, 0)
             mstore(add(input, 32), 0)
             // Where the tag stands.
@@ -132,7 +133,7 @@ library Bls {
             pop(staticcall(gas(), 0x02, input, add(sub(tagAt, input), tagBytes), 0x00, 32))
 
             // b_i = H((b_0 xor b_{i-1}) | i | tag'), with no b_{i-1} for the first. The tag stands where it was.
-            uniform := add(check, 0x300)
+            uniform := add(check, CHECK_NUMBERS)
             let b0 := mload(0x00)
             input := sub(tagAt, 33)
             tagAt := sub(tagAt, 1)
@@ -158,25 +159,18 @@ library Bls {
         }
         reduce(second);
         assembly ("memory-safe") {
-            let points := add(uniform, 128)
+            let points := add(check, CHECK_POINTS)
             pop(staticcall(gas(), 0x10, uniform, 64, points, 128))
             pop(staticcall(gas(), 0x10, second, 64, add(points, 128), 128))
-            pop(staticcall(gas(), 0x0b, points, 256, add(check, 0x180), 128))
+            pop(staticcall(gas(), 0x0b, points, 256, add(check, CHECK_HASH), 128))
         }
     }
 
     /// Whether the hash is not the point at infinity.
     function hasHash(SignatureCheck check) internal pure returns (bool has) {
         assembly ("memory-safe") {
-            let hash := add(check, 0x180)
+            let hash := add(check, CHECK_HASH)
             has := gt(or(or(mload(hash), mload(add(hash, 32))), or(mload(add(hash, 64)), mload(add(hash, 96)))), 0)
-        }
-    }
-
-    /// Where the message that is to be hashed must stand.
-    function messageOf(SignatureCheck check) internal pure returns (uint256 place) {
-        assembly ("memory-safe") {
-            place := add(check, 0x4c0)
         }
     }
 
@@ -190,7 +184,7 @@ library Bls {
             ok := staticcall(gas(), 0x0d, input, 512, a, 256)
             ok := and(ok, eq(returndatasize(), 256))
         }
-        if (ok == 0) revert PrecompileFailed();
+        if (ok == 0) revert IAvailability.PrecompileFailed();
     }
 
     /// Negates a point in place.
@@ -254,6 +248,11 @@ library Bls {
             mstore(place, hi)
             mstore(add(place, 32), lo)
         }
+    }
+
+    /// A call forwards at most 63/64 of what is left. RESERVE_GAS also covers the few instructions up to the call.
+    function _needGas(uint256 amount) private view {
+        if (gasleft() <= amount * 64 / 63 + RESERVE_GAS) revert IAvailability.InsufficientGas();
     }
 
     function _negate(uint256 hi, uint256 lo) private pure returns (uint256, uint256) {

@@ -73,6 +73,9 @@ library Certificates {
     /// Times of a statement are multiples of this many seconds.
     uint256 internal constant HOUR = 3600;
 
+    /// Bytes of memory that `digest` uses.
+    uint256 internal constant SCRATCH_BYTES = 224;
+
     bytes32 internal constant DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 internal constant BLOB_TYPEHASH = keccak256(
@@ -91,10 +94,12 @@ library Certificates {
             let times := calldataload(add(c, 145))
             let wholeUntil := shr(192, times)
             let retainUntil := and(shr(128, times), 0xffffffffffffffff)
+            // Times off the grid, the payload whole for longer than its shards, or whole without a digest.
+            let faults := or(mod(wholeUntil, HOUR), mod(retainUntil, HOUR))
+            faults := or(faults, gt(wholeUntil, retainUntil))
+            faults := or(faults, xor(iszero(wholeUntil), iszero(calldataload(add(c, 45)))))
             wellFormed := and(eq(encoded.length, LENGTH), eq(byte(0, calldataload(c)), 1))
-            wellFormed := gt(wellFormed, or(mod(wholeUntil, HOUR), mod(retainUntil, HOUR)))
-            wellFormed := gt(wellFormed, gt(wholeUntil, retainUntil))
-            wellFormed := gt(wellFormed, xor(iszero(wholeUntil), iszero(calldataload(add(c, 45)))))
+            wellFormed := and(wellFormed, iszero(faults))
         }
         // Branches cost more than what they save here.
         bool hasPayload = c.payloadLength() != 0;
@@ -105,8 +110,8 @@ library Certificates {
         }
     }
 
-    /// The digest that the members signed, EIP-712 over the Availability, and the blob's id, which is in it. Uses the
-    /// memory from `scratch` on, 224 bytes.
+    /// The digest that the members signed, EIP-712 over the Availability, and the blob's id, which is in it. Uses
+    /// SCRATCH_BYTES of memory from `scratch` on.
     function digest(Certificate c, bytes32 separator, uint256 scratch) internal pure returns (bytes32 hash, bytes32 blobId) {
         (bytes32 blobType, bytes32 availabilityType) = (BLOB_TYPEHASH, AVAILABILITY_TYPEHASH);
         bytes32 structHash;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls, G2Point, SignatureCheck} from "./Bls.sol";
-import {KeyBlob} from "./KeyBlob.sol";
+import {IEpochs} from "../interfaces/IEpochs.sol";
+import {Bls, G2Point} from "./Bls.sol";
+import {CHECK_KEY, CHECK_NEXT_KEY, SignatureCheck} from "./SignatureCheck.sol";
 
 /// What never changes of an epoch, in one word: originalShards 16 bits from bit 112, totalShards 16 from 96, threshold 16
 /// from 80, maxPayload 32 from 48, activeFrom 48 from 0.
@@ -38,12 +39,12 @@ library ParameterFields {
     }
 }
 
-/// An epoch's immutable part, as the code of a contract: a head of 32 bytes, then the sum of all keys, then each slot's
-/// key negated. The head is the parameters; its first byte is 00 (STOP).
+/// An epoch's immutable part, as the code of a contract that does nothing: a head of 32 bytes, then the sum of all keys,
+/// then each slot's key negated. The head is the parameters; its first byte is 00 (STOP). Code costs a fraction of storage
+/// to write, is copied to memory in one instruction, and can never change.
 library EpochBlob {
     uint256 private constant HEAD_BYTES = 32;
-    /// The most slots: with the aggregate 95 keys, in code of at most 24,576 bytes (EIP-170).
-    uint256 internal constant MAX_SLOTS = (24_576 - HEAD_BYTES) / KeyBlob.KEY_BYTES - 1;
+    uint256 private constant KEY_BYTES = 256;
 
     /// A blob with its head, and room for the keys. Every parameter must fit.
     function build(
@@ -53,17 +54,29 @@ library EpochBlob {
         uint256 maxPayload,
         uint256 activeFrom
     ) internal pure returns (bytes memory blob) {
-        blob = new bytes(HEAD_BYTES + (totalShards + 1) * KeyBlob.KEY_BYTES);
+        blob = new bytes(HEAD_BYTES + (totalShards + 1) * KEY_BYTES);
         uint256 head = originalShards << 112 | totalShards << 96 | threshold << 80 | maxPayload << 48 | activeFrom;
         assembly ("memory-safe") {
             mstore(add(blob, 32), head)
         }
     }
 
+    /// Creates the contract whose code this is.
+    function create(bytes memory blob) internal returns (address created) {
+        // PUSH2 size, DUP1, PUSH1 10, PUSH0, CODECOPY, PUSH0, RETURN: ten bytes that return what follows them.
+        bytes memory initcode = abi.encodePacked(hex"61", uint16(blob.length), hex"80600a5f395ff3", blob);
+        assembly ("memory-safe") {
+            created := create(0, add(initcode, 32), mload(initcode))
+        }
+        if (created == address(0)) revert IEpochs.CreateFailed();
+    }
+
+    /// Writes the sum of all keys.
     function setAggregate(bytes memory blob, G2Point memory key) internal pure {
         _write(blob, 0, key);
     }
 
+    /// Writes a slot's key, negated already.
     function setNegatedKey(bytes memory blob, uint256 slot, G2Point memory key) internal pure {
         _write(blob, slot + 1, key);
     }
@@ -79,9 +92,10 @@ library EpochBlob {
     /// The parameters, while the sum of all keys is made the key of a check.
     function load(address blob, SignatureCheck check) internal view returns (Parameters p) {
         assembly ("memory-safe") {
-            // The head comes to stand where the hash is written later.
-            extcodecopy(blob, add(check, 0x1e0), 0, 288)
-            p := mload(add(check, 0x1e0))
+            // The head comes to stand in the word before the key, which is the hash's and written later.
+            let place := add(check, sub(CHECK_KEY, 32))
+            extcodecopy(blob, place, 0, 288)
+            p := mload(place)
         }
     }
 
@@ -90,17 +104,24 @@ library EpochBlob {
         assembly ("memory-safe") {
             // What the precompile reads: the sum so far, which it replaces, and the next key. Points of the curve: it
             // fails for lack of gas alone, see Bls.
-            let sum := add(check, 0x200)
-            let next := add(check, 0x300)
+            let sum := add(check, CHECK_KEY)
+            let next := add(check, CHECK_NEXT_KEY)
             for {} missing { count := add(count, 1) } {
-                // Slots of signers are not even looked at: the lowest bit is 2^i, and i modulo 28 is known from its
-                // remainder modulo 29, of which 2 is a primitive root. Then for each 28 slots that it is past, 28 more.
+                // Slots of signers are not even looked at. The lowest bit is 2^slot: slot modulo 28 is known from its
+                // remainder modulo 29, of which 2 is a primitive root, and slot modulo 5 from its remainder modulo 31, where
+                // 2 has the order 5. The tables hold 85 and 56 times those, modulo 140: together, slot modulo 140.
                 let lowest := and(missing, sub(0, missing))
                 missing := xor(missing, lowest)
-                let slot := byte(mod(lowest, 29), 0x000001050216060c030a171907120d1b04150b0918111a140810130f0e000000)
-                let past := add(add(gt(lowest, 0xfffffff), gt(lowest, 0xffffffffffffff)), gt(lowest, 0xfffffffffffffffffffff))
+                let slot :=
+                    mod(
+                        add(
+                            byte(mod(lowest, 29), 0x000055051e325a28730a871923827d373c695f41502d6e1478644b0f46000000),
+                            byte(mod(lowest, 31), 0x00003800700000001c0000000000000054000000000000000000000000000000)
+                        ),
+                        140
+                    )
                 // Head, aggregate, and the slots before it.
-                extcodecopy(blob, next, add(288, shl(8, add(slot, mul(past, 28)))), 256)
+                extcodecopy(blob, next, add(288, shl(8, slot)), 256)
                 pop(staticcall(gas(), 0x0d, sum, 512, sum, 256))
             }
         }
@@ -108,7 +129,10 @@ library EpochBlob {
 
     /// Copies a slot's key over `key`.
     function readSlot(address blob, uint256 slot, G2Point memory key) internal view {
-        KeyBlob.read(blob, HEAD_BYTES + (slot + 1) * KeyBlob.KEY_BYTES, key);
+        uint256 offset = HEAD_BYTES + (slot + 1) * KEY_BYTES;
+        assembly ("memory-safe") {
+            extcodecopy(blob, key, offset, 256)
+        }
         Bls.negate(key);
     }
 

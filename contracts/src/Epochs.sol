@@ -1,63 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls, G2Point, SignatureCheck} from "./Bls.sol";
+import {Epoch, IEpochs} from "../interfaces/IEpochs.sol";
+import {Slot} from "../interfaces/IKeys.sol";
+import {Status} from "../interfaces/Status.sol";
+import {Bls, G2Point} from "./Bls.sol";
 import {EpochBlob, Parameters} from "./EpochBlob.sol";
-import {KeyBlob} from "./KeyBlob.sol";
-import {Keys, Slot} from "./Keys.sol";
+import {Keys} from "./Keys.sol";
 import {Roles} from "./Roles.sol";
-import {Status} from "./Status.sol";
+import {SignatureCheck} from "./SignatureCheck.sol";
 
-/// What is public of an epoch.
-struct Epoch {
-    /// `k`: shards that rebuild a blob.
-    uint16 originalShards;
-    /// `n`: slots of the committee.
-    uint16 totalShards;
-    /// `t`: signatures that make a certificate.
-    uint16 threshold;
-    /// The longest payload, in bytes.
-    uint32 maxPayload;
-    /// First second in which the epoch is active.
-    uint64 activeFrom;
-    /// First second in which it no longer is, because a successor is; 0 while none is proposed.
-    uint64 activeUntil;
-    /// First second for which the guardian has revoked it; 0 if it has not.
-    uint64 revokedAt;
-    /// Cancelled before it was active, which it will never be.
-    bool cancelled;
-    /// Its parameters and keys, as code: see EpochBlob.
-    address keys;
-}
-
-/// Committee epochs: lists of slots, proposed by governance with a delay and immutable from then on.
+/// Committee epochs. See IEpochs.
 ///
-/// Epochs are numbered from 1 and no number is used twice. Those that were not cancelled become active in the order of
-/// their numbers, and each ends only when the next one is active: a cancelled proposal closes nothing. What has been
-/// said of a time that has passed never changes: activation and revocation start after the current second, and only an
-/// epoch that is not yet active can be cancelled.
-abstract contract Epochs is Roles, Keys {
-    event EpochProposed(uint64 indexed epoch, uint64 activeFrom, bytes32[] keyIds);
-    event EpochCancelled(uint64 indexed epoch);
-    event EpochRevoked(uint64 indexed epoch, uint64 revokedAt);
-
-    /// Wanted: 1 <= k < n <= MAX_SLOTS, k <= t <= n, 2t > n, 1 <= maxPayload <= 2^30.
-    error BadParameters(uint256 originalShards, uint256 totalShards, uint256 threshold, uint256 maxPayload);
-    error DuplicateKey(bytes32 keyId);
-    /// The keys cancel out, so that anyone could sign for all of them.
-    error AggregateIsIdentity();
-    error ActiveTooEarly(uint64 activeFrom, uint64 earliest);
-    error ActiveTooLate(uint64 activeFrom, uint64 latest);
-    error UnknownEpoch(uint64 epoch);
-    error AlreadyActive(uint64 epoch);
-    error NotYetActive(uint64 epoch);
-    error AlreadyCancelled(uint64 epoch);
-    error AlreadyRevoked(uint64 epoch);
-
-    /// The most slots.
-    uint256 public constant MAX_SLOTS = EpochBlob.MAX_SLOTS;
+/// Those that are not cancelled are a stack: a proposal goes on top, and only the topmost ones are taken off. So the one
+/// below another never changes.
+abstract contract Epochs is Roles, Keys, IEpochs {
+    /// The most slots, as certificates and checkpoints can name.
+    uint256 private constant MAX_SLOTS = 126;
     /// The longest payload that an epoch may allow.
-    uint256 public constant MAX_PAYLOAD = 1 << 30;
+    uint256 private constant MAX_PAYLOAD = 1 << 30;
+    /// The most epochs that are proposed and not active yet.
+    uint256 private constant MAX_PROPOSALS = 8;
+    /// The longest overlap, in seconds.
+    uint64 private constant MAX_OVERLAP = 7 days;
 
     /// What of an epoch changes, in the one storage slot that `verify` reads.
     struct StoredEpoch {
@@ -73,32 +38,33 @@ abstract contract Epochs is Roles, Keys {
     /// The last second in which an epoch may become active: times are kept in 48 bits.
     uint64 private constant MAX_TIME = type(uint48).max - 1;
 
-    /// How many numbers lie between an epoch and its neighbours among those not cancelled, all of them cancelled. So the
-    /// neighbours are found in one step however many were cancelled, and nothing is stored where none was.
-    struct Gaps {
-        uint64 before;
-        uint64 behind;
-    }
+    /// @inheritdoc IEpochs
+    uint64 public immutable overlap;
 
     mapping(uint64 epoch => StoredEpoch) private _epochs;
-    /// Of those not cancelled; 0 stands for the one before the first.
-    mapping(uint64 epoch => Gaps) private _gaps;
-    /// Epochs proposed so far, which is also the number of the last one.
+    /// How many numbers lie between an epoch and the one below it, all of them cancelled.
+    mapping(uint64 epoch => uint64) private _cancelledBelow;
+    /// @inheritdoc IEpochs
     uint64 public epochCount;
     /// The last epoch that is not cancelled, 0 if none.
     uint64 private _last;
 
-    /// Proposes the next epoch, with the keys in slot order. It is active from `activeFrom`, or, if that is 0, as soon
-    /// as the delay allows and after the epoch before it. A proposal that is executed so late that the delay no longer
-    /// fits before `activeFrom` is refused; with 0 it never is.
+    constructor(uint64 overlap_) {
+        if (overlap_ > MAX_OVERLAP) revert OverlapTooLong(overlap_);
+        overlap = overlap_;
+    }
+
+    /// @inheritdoc IEpochs
     function proposeEpoch(
-        bytes32[] calldata keyIds,
+        bytes calldata keys,
+        address[] calldata accounts,
         uint16 originalShards,
         uint16 threshold,
         uint32 maxPayload,
         uint64 activeFrom
     ) external onlyGovernance returns (uint64 epoch) {
-        uint256 n = keyIds.length;
+        uint256 n = accounts.length;
+        if (keys.length != n * KEY_BYTES) revert BadLength();
         if (
             originalShards == 0 || originalShards >= n || originalShards > threshold || threshold > n
                 || 2 * uint256(threshold) <= n || n > MAX_SLOTS || maxPayload == 0 || maxPayload > MAX_PAYLOAD
@@ -112,31 +78,32 @@ abstract contract Epochs is Roles, Keys {
 
         epoch = ++epochCount;
         _last = epoch;
-        _setGap(predecessor, epoch);
+        if (epoch != predecessor + 1) _cancelledBelow[epoch] = epoch - predecessor - 1;
         if (predecessor != 0) _epochs[predecessor].activeUntil = uint48(activeFrom);
-        bytes memory blob = EpochBlob.build(originalShards, n, threshold, maxPayload, activeFrom);
-        _collectKeys(blob, keyIds, epoch);
-        _epochs[epoch] = StoredEpoch({blob: KeyBlob.create(blob), activeUntil: 0, revokedAt: 0});
-        emit EpochProposed(epoch, activeFrom, keyIds);
+        bytes memory code = EpochBlob.build(originalShards, n, threshold, maxPayload, activeFrom);
+        bytes32[] memory keyIds = _collectKeys(code, keys, accounts, epoch);
+        address blob = EpochBlob.create(code);
+        _epochs[epoch].blob = blob;
+        emit EpochProposed(epoch, activeFrom, originalShards, threshold, maxPayload, blob, keyIds);
     }
 
-    /// Takes back a proposal that is not active yet, for ever. By the guardian or governance.
-    function cancelEpoch(uint64 epoch) external {
-        if (msg.sender != guardian && msg.sender != governance) revert NotGuardian(msg.sender);
+    /// @inheritdoc IEpochs
+    function cancelFrom(uint64 epoch) external onlyGuardianOrGovernance {
         StoredEpoch storage entry = _existing(epoch);
         if (entry.revokedAt == CANCELLED) revert AlreadyCancelled(epoch);
         if (block.timestamp >= EpochBlob.parameters(entry.blob).activeFrom()) revert AlreadyActive(epoch);
 
-        entry.revokedAt = CANCELLED;
-        uint64 predecessor = _predecessor(epoch);
-        if (predecessor != 0) _epochs[predecessor].activeUntil = entry.activeUntil;
-        if (_last == epoch) _last = predecessor;
-        else _setGap(predecessor, epoch + 1 + _gaps[epoch].behind);
-        emit EpochCancelled(epoch);
+        uint64 each = _last;
+        while (each >= epoch) {
+            (_epochs[each].activeUntil, _epochs[each].revokedAt) = (0, CANCELLED);
+            emit EpochCancelled(each);
+            each = _below(each);
+        }
+        _last = each;
+        if (each != 0) _epochs[each].activeUntil = 0;
     }
 
-    /// Revokes an epoch that is or was active, from the next second on and for ever: the answers given up to now stand.
-    /// By the guardian.
+    /// @inheritdoc IEpochs
     function revokeEpoch(uint64 epoch) external onlyGuardian {
         StoredEpoch storage entry = _existing(epoch);
         if (entry.revokedAt == CANCELLED) revert AlreadyCancelled(epoch);
@@ -146,7 +113,7 @@ abstract contract Epochs is Roles, Keys {
         emit EpochRevoked(epoch, entry.revokedAt);
     }
 
-    /// An epoch's parameters and times.
+    /// @inheritdoc IEpochs
     function getEpoch(uint64 epoch) external view returns (Epoch memory) {
         StoredEpoch memory entry = _existing(epoch);
         Parameters p = EpochBlob.parameters(entry.blob);
@@ -158,28 +125,29 @@ abstract contract Epochs is Roles, Keys {
             maxPayload: uint32(p.maxPayload()),
             activeFrom: uint64(p.activeFrom()),
             activeUntil: entry.activeUntil,
+            acceptedUntil: entry.activeUntil == 0 ? 0 : entry.activeUntil + overlap,
             revokedAt: cancelled ? 0 : entry.revokedAt,
             cancelled: cancelled,
             keys: entry.blob
         });
     }
 
-    /// An epoch's slots, with all that their accounts may change.
+    /// @inheritdoc IEpochs
     function slotsOf(uint64 epoch) external view returns (Slot[] memory slots) {
         address blob = _existing(epoch).blob;
         slots = new Slot[](EpochBlob.parameters(blob).totalShards());
         G2Point memory key;
         for (uint256 slot = 0; slot < slots.length; ++slot) {
             EpochBlob.readSlot(blob, slot, key);
-            slots[slot] = _slotOf(keccak256(Bls.compress(key)));
+            slots[slot] = _slotOf(_hash(key));
         }
     }
 
-    /// An epoch's keys in EIP-2537 layout, 256 bytes each, in slot order.
+    /// @inheritdoc IEpochs
     function slotKeys(uint64 epoch) external view returns (bytes memory keys) {
         address blob = _existing(epoch).blob;
         uint256 n = EpochBlob.parameters(blob).totalShards();
-        keys = new bytes(n * 256);
+        keys = new bytes(n * KEY_BYTES);
         G2Point memory key;
         for (uint256 slot = 0; slot < n; ++slot) {
             EpochBlob.readSlot(blob, slot, key);
@@ -189,21 +157,18 @@ abstract contract Epochs is Roles, Keys {
         }
     }
 
-    /// The epoch whose certificates are good at `atTime`; 0 when there is none, or it is revoked at that time.
-    ///
-    /// It walks back from the last epoch, about 7,000 gas for each that begins after `atTime`. Only governance can make
-    /// them many, and nothing here depends on it: `verify` looks at one epoch.
+    /// @inheritdoc IEpochs
     function activeEpoch(uint64 atTime) external view returns (uint64 epoch) {
         epoch = _last;
         while (epoch != 0 && EpochBlob.parameters(_epochs[epoch].blob).activeFrom() > atTime) {
-            epoch = _predecessor(epoch);
+            epoch = _below(epoch);
         }
         if (epoch != 0 && _isRevoked(_epochs[epoch].revokedAt, atTime)) epoch = 0;
     }
 
     /// Whether certificates of an epoch of any number are good at `atTime`, as OK or the reason why not. If they are, its
     /// parameters, and the sum of all its keys as the key of the check.
-    function _activeAt(uint256 epoch, uint256 atTime, SignatureCheck check)
+    function _acceptedAt(uint256 epoch, uint256 atTime, SignatureCheck check)
         internal
         view
         returns (Status, Parameters p, address blob)
@@ -213,19 +178,29 @@ abstract contract Epochs is Roles, Keys {
         (uint256 activeUntil, uint256 revokedAt) = (entry.activeUntil, entry.revokedAt);
         if (blob == address(0)) return (Status.UNKNOWN_EPOCH, p, blob);
         p = EpochBlob.load(blob, check);
-        if (atTime < p.activeFrom()) return (Status.NOT_YET, p, blob);
+        bool notYet = atTime < p.activeFrom();
+        // Mostly neither is set.
         if (activeUntil | revokedAt != 0) {
-            if (revokedAt == CANCELLED) return (Status.NOT_YET, p, blob);
-            if (activeUntil != 0 && atTime >= activeUntil) return (Status.EPOCH_CLOSED, p, blob);
-            if (_isRevoked(revokedAt, atTime)) return (Status.REVOKED, p, blob);
+            if (revokedAt == CANCELLED) return (Status.EPOCH_CANCELLED, p, blob);
+            if (!notYet && activeUntil != 0 && atTime >= activeUntil + overlap) return (Status.EPOCH_CLOSED, p, blob);
+            if (!notYet && _isRevoked(revokedAt, atTime)) return (Status.REVOKED, p, blob);
         }
+        if (notYet) return (Status.NOT_YET, p, blob);
         return (Status.OK, p, blob);
     }
 
-    /// As `_activeAt`, but for existence alone; the blob is zero if there is no such epoch.
-    function _find(uint256 epoch, SignatureCheck check) internal view returns (Parameters p, address blob) {
-        blob = _epochs[uint64(epoch)].blob;
-        if (blob != address(0)) p = EpochBlob.load(blob, check);
+    /// As `_acceptedAt`, but only whether the epoch is active by now, whatever has become of it since.
+    function _activatedByNow(uint256 epoch, SignatureCheck check)
+        internal
+        view
+        returns (Status, Parameters p, address blob)
+    {
+        StoredEpoch storage entry = _epochs[uint64(epoch)];
+        (blob, p) = (entry.blob, Parameters.wrap(0));
+        if (blob == address(0)) return (Status.UNKNOWN_EPOCH, p, blob);
+        if (entry.revokedAt == CANCELLED) return (Status.EPOCH_CANCELLED, p, blob);
+        p = EpochBlob.load(blob, check);
+        return (block.timestamp < p.activeFrom() ? Status.NOT_YET : Status.OK, p, blob);
     }
 
     /// Whether an epoch that has been active is revoked at `atTime`.
@@ -238,13 +213,21 @@ abstract contract Epochs is Roles, Keys {
         return revokedAt != 0 && atTime >= revokedAt;
     }
 
-    /// Fills in the aggregate and the negated keys, and refuses a key that is unknown or listed twice, and an aggregate
-    /// that is the identity.
-    function _collectKeys(bytes memory blob, bytes32[] calldata keyIds, uint64 epoch) private {
+    /// Writes the aggregate and the negated keys, and refuses a key that is not registered, not of the account named or
+    /// listed twice, and an aggregate that is the identity.
+    function _collectKeys(bytes memory blob, bytes calldata keys, address[] calldata accounts, uint64 epoch)
+        private
+        returns (bytes32[] memory keyIds)
+    {
+        keyIds = new bytes32[](accounts.length);
         G2Point memory aggregate;
         G2Point memory key;
-        for (uint256 slot = 0; slot < keyIds.length; ++slot) {
-            bytes32 keyId = keyIds[slot];
+        for (uint256 slot = 0; slot < accounts.length; ++slot) {
+            assembly ("memory-safe") {
+                calldatacopy(key, add(keys.offset, mul(slot, 256)), 256)
+            }
+            bytes32 keyId = _hash(key);
+            keyIds[slot] = keyId;
             // Seen keys are marked with the epoch's number for the length of the transaction, which may propose more
             // than one. Nothing else here uses transient storage.
             uint256 seenIn;
@@ -253,7 +236,8 @@ abstract contract Epochs is Roles, Keys {
                 tstore(keyId, epoch)
             }
             if (seenIn == epoch) revert DuplicateKey(keyId);
-            _readNegatedKey(keyId, key);
+            _requireKeyOf(keyId, accounts[slot]);
+            Bls.negate(key);
             EpochBlob.setNegatedKey(blob, slot, key);
             Bls.addTo(aggregate, key);
         }
@@ -262,29 +246,34 @@ abstract contract Epochs is Roles, Keys {
         EpochBlob.setAggregate(blob, aggregate);
     }
 
+    /// When the next epoch may be active at the earliest. Refuses one proposal too many.
     function _earliestActivation(uint64 predecessor) private view returns (uint64) {
         uint256 earliest = _afterDelay();
-        if (predecessor != 0) {
-            uint256 afterPredecessor = EpochBlob.parameters(_epochs[predecessor].blob).activeFrom() + 1;
-            if (afterPredecessor > earliest) earliest = afterPredecessor;
+        if (predecessor == 0) return uint64(earliest);
+        uint256 activeFrom = EpochBlob.parameters(_epochs[predecessor].blob).activeFrom();
+        if (activeFrom >= earliest) earliest = activeFrom + 1;
+        uint64 each = predecessor;
+        for (uint256 proposals = 0; each != 0 && activeFrom > block.timestamp;) {
+            if (++proposals == MAX_PROPOSALS) revert TooManyProposals();
+            each = _below(each);
+            if (each != 0) activeFrom = EpochBlob.parameters(_epochs[each].blob).activeFrom();
         }
         return uint64(earliest);
     }
 
-    /// The epoch before this one among those not cancelled, 0 for the first.
-    function _predecessor(uint64 epoch) private view returns (uint64) {
-        return epoch - 1 - _gaps[epoch].before;
-    }
-
-    /// Makes two epochs neighbours: all between them are cancelled.
-    function _setGap(uint64 predecessor, uint64 epoch) private {
-        uint64 gap = epoch - predecessor - 1;
-        // A gap only ever grows.
-        if (gap != 0) (_gaps[predecessor].behind, _gaps[epoch].before) = (gap, gap);
+    /// The epoch below this one among those not cancelled, 0 for the first.
+    function _below(uint64 epoch) private view returns (uint64) {
+        return epoch - 1 - _cancelledBelow[epoch];
     }
 
     function _existing(uint64 epoch) private view returns (StoredEpoch storage entry) {
         entry = _epochs[epoch];
         if (entry.blob == address(0)) revert UnknownEpoch(epoch);
+    }
+
+    function _hash(G2Point memory key) private pure returns (bytes32 keyId) {
+        assembly ("memory-safe") {
+            keyId := keccak256(key, 256)
+        }
     }
 }

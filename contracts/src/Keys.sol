@@ -1,73 +1,45 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls, G2Point, SignatureCheck} from "./Bls.sol";
-import {KeyBlob} from "./KeyBlob.sol";
+import {IKeys, Slot} from "../interfaces/IKeys.sol";
+import {Bls, G2Point} from "./Bls.sol";
+import {CHECK_KEY, SignatureCheck, SignatureChecks} from "./SignatureCheck.sol";
 
-/// A slot of an epoch: its key, and what that key's account says of itself now.
-struct Slot {
-    bytes32 keyId;
-    address account;
-    string endpoint;
-    bytes32 tlsPin;
-}
-
-/// Members' keys and where they are served. Anyone registers a key whose possession they prove.
+/// Members' keys and where they are served.
 ///
-/// The proof says that somebody knows the secret key, not who: a proof seen in the mempool can be registered by another
-/// account first, which would then set the endpoint. So governance looks at `keyAccount` before it proposes a key.
-abstract contract Keys {
-    /// A key, named by the hash of its compressed form, now belongs to `account`.
-    event KeyRegistered(bytes32 indexed keyId, address indexed account, bytes compressedKey);
-    /// The key's account serves it at `endpoint` from now on, with this TLS key.
-    event EndpointSet(bytes32 indexed keyId, string endpoint, bytes32 tlsPin);
-
-    /// A key is 256 bytes and a proof 128, both in EIP-2537 layout.
-    error BadLength();
-    /// The point at infinity is no key and no proof.
-    error PointAtInfinity();
-    /// The proof is not this key's, or one of the two is no point of its subgroup.
-    error BadProofOfPossession();
-    error KeyAlreadyRegistered(bytes32 keyId);
-    error UnknownKey(bytes32 keyId);
-    error NotKeyAccount(address account);
-    error EndpointTooLong(uint256 length);
-
+/// A key is stored by its hash alone: whoever proposes an epoch brings the keys along. Registered keys are points of the
+/// right subgroup in their only encoding, since the pairing took them.
+abstract contract Keys is IKeys {
     /// The most bytes that an endpoint may have.
-    uint256 public constant MAX_ENDPOINT_BYTES = 255;
+    uint256 private constant MAX_ENDPOINT_BYTES = 255;
+
+    /// Bytes of a key in EIP-2537 layout.
+    uint256 internal constant KEY_BYTES = 256;
 
     struct Key {
         address account;
-        /// A blob of one key: the negated one, which is what epochs are built from.
-        address blob;
         string endpoint;
         bytes32 tlsPin;
     }
 
     mapping(bytes32 keyId => Key) private _keys;
 
-    /// Registers a key for the sender: `pk` in G2, `pop` the proof of possession in G1 over the compressed key, by the
-    /// ciphersuite BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_. Returns keccak256 of the compressed key.
-    function registerKey(bytes calldata pk, bytes calldata pop) external returns (bytes32 keyId) {
-        if (pk.length != 256 || pop.length != 128) revert BadLength();
-        G2Point memory key = abi.decode(pk, (G2Point));
+    /// @inheritdoc IKeys
+    function registerKey(bytes calldata key, bytes calldata proof) external returns (bytes32 keyId) {
+        if (key.length != KEY_BYTES || proof.length != 128) revert BadLength();
+        G2Point memory point = abi.decode(key, (G2Point));
         // Both infinite they would satisfy the pairing equation.
-        if (Bls.isInfinity(key) || _isZero(pop)) revert PointAtInfinity();
-
-        bytes memory compressed = Bls.compress(key);
-        keyId = keccak256(compressed);
+        if (Bls.isInfinity(point) || _isZero(proof)) revert PointAtInfinity();
+        keyId = keccak256(key);
         Key storage entry = _keys[keyId];
         if (entry.account != address(0)) revert KeyAlreadyRegistered(keyId);
-        if (!_isPossessed(key, compressed, pop)) revert BadProofOfPossession();
-
-        Bls.negate(key);
+        bytes memory compressed = Bls.compress(point);
+        if (!_isPossessed(point, compressed, proof)) revert BadProofOfPossession();
         entry.account = msg.sender;
-        entry.blob = KeyBlob.create(abi.encodePacked(bytes1(0), abi.encode(key)));
         emit KeyRegistered(keyId, msg.sender, compressed);
     }
 
-    /// Says where the key's member is reached: a URL of at most 255 bytes, and the SHA-256 of the public key (DER
-    /// SubjectPublicKeyInfo, the pin of RFC 7469) that its TLS certificate has, zero for any. Only by the key's account.
+    /// @inheritdoc IKeys
     function setEndpoint(bytes32 keyId, string calldata endpoint, bytes32 tlsPin) external {
         Key storage entry = _keys[keyId];
         if (entry.account != msg.sender) revert NotKeyAccount(entry.account);
@@ -76,12 +48,12 @@ abstract contract Keys {
         emit EndpointSet(keyId, endpoint, tlsPin);
     }
 
-    /// The account that registered the key; zero when nobody has.
+    /// @inheritdoc IKeys
     function keyAccount(bytes32 keyId) external view returns (address) {
         return _keys[keyId].account;
     }
 
-    /// Where the key's member is reached, and with which TLS key; empty until its account has said so.
+    /// @inheritdoc IKeys
     function endpointOf(bytes32 keyId) external view returns (string memory endpoint, bytes32 tlsPin) {
         return (_keys[keyId].endpoint, _keys[keyId].tlsPin);
     }
@@ -92,25 +64,32 @@ abstract contract Keys {
         return Slot({keyId: keyId, account: entry.account, endpoint: entry.endpoint, tlsPin: entry.tlsPin});
     }
 
-    /// Copies the negated key over `key`.
-    function _readNegatedKey(bytes32 keyId, G2Point memory key) internal view {
-        address blob = _keys[keyId].blob;
-        if (blob == address(0)) revert UnknownKey(keyId);
-        KeyBlob.read(blob, 1, key);
+    /// Refuses a key that is not registered, or belongs to another account.
+    function _requireKeyOf(bytes32 keyId, address account) internal view {
+        address registered = _keys[keyId].account;
+        if (registered == address(0)) revert UnknownKey(keyId);
+        if (registered != account) revert NotKeyAccount(registered);
     }
 
-    function _isPossessed(G2Point memory key, bytes memory compressed, bytes calldata pop) private view returns (bool) {
-        SignatureCheck check = Bls.newCheck();
-        uint256 message = Bls.messageOf(check);
-        uint256 proof;
+    /// Whether the proof is the key's for this chain, this registry and the sender. What the pairing does not take is no
+    /// proof, for whatever reason.
+    function _isPossessed(G2Point memory key, bytes memory compressed, bytes calldata proof)
+        private
+        view
+        returns (bool signed)
+    {
+        SignatureCheck check = SignatureChecks.allocate();
+        bytes memory message = abi.encodePacked(compressed, block.chainid, address(this), msg.sender);
+        uint256 place = check.message();
+        uint256 from;
         assembly ("memory-safe") {
-            mcopy(add(check, 0x200), key, 256)
-            mcopy(message, add(compressed, 32), 96)
-            proof := pop.offset
+            mcopy(add(check, CHECK_KEY), key, 256)
+            mcopy(place, add(message, 32), mload(message))
+            from := proof.offset
         }
-        Bls.setSignature(check, proof);
-        Bls.hashToG1(check, 96, Bls.POSSESSION_TAG, Bls.TAG_END, Bls.TAG_BYTES);
-        return Bls.isSigned(check);
+        check.setSignature(from);
+        Bls.hashToG1(check, message.length, Bls.POSSESSION_TAG, Bls.TAG_END, Bls.TAG_BYTES);
+        (, signed) = Bls.pair(check);
     }
 
     function _isZero(bytes calldata point) private pure returns (bool) {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAvailability} from "../interfaces/IAvailability.sol";
+
 /// Merkle trees of RFC 6962: SHA-256, leaves prefixed 00 and nodes 01, the leaf count not padded. Paths run from the
 /// leaf up.
 ///
 /// Lack of gas reverts here and is never an answer.
 library Merkle {
-    /// SHA-256 failed, for which lack of gas is the only reason.
-    error HashFailed();
-
     /// The hash of a leaf.
     function leafHash(bytes calldata leaf) internal view returns (bytes32) {
         return _sha256(abi.encodePacked(bytes1(0x00), leaf));
@@ -58,6 +57,6 @@ library Merkle {
             // The input was the last thing allocated and is of no further use.
             mstore(0x40, input)
         }
-        if (ok == 0) revert HashFailed();
+        if (ok == 0) revert IAvailability.HashFailed();
     }
 }

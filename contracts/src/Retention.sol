@@ -37,16 +37,21 @@ library Retentions {
         return atTime >= r.existsFrom ? (true, _search(past, atTime)) : (false, 0);
     }
 
-    /// Lets `retention` hold from `from` on, which must not have passed. What was said before and is not yet in force is
-    /// dropped; with `from` 0 that is all.
+    /// Lets `retention` hold from `from` on, which must be to come. What was said before and is not yet in force is
+    /// dropped.
     function set(Retention storage stored, PastRetention[] storage past, uint32 retention, uint48 from) internal {
         Retention memory r = stored;
         if (r.nextFrom != 0 && block.timestamp >= r.nextFrom) {
             past.push(PastRetention({from: r.from, retention: r.current}));
-            (r.current, r.from) = (r.next, r.nextFrom);
+            (stored.current, stored.from) = (r.next, r.nextFrom);
         }
-        (r.next, r.nextFrom) = (retention, from);
-        (stored.current, stored.from, stored.next, stored.nextFrom) = (r.current, r.from, r.next, r.nextFrom);
+        (stored.next, stored.nextFrom) = (retention, from);
+    }
+
+    /// Drops what was said before and is not yet in force; whether there was anything.
+    function withdraw(Retention storage stored) internal returns (bool pending) {
+        pending = stored.nextFrom > block.timestamp;
+        if (pending) (stored.next, stored.nextFrom) = (0, 0);
     }
 
     /// The last entry that begins no later than `atTime`. The first one begins when the namespace does.

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IRoles} from "../interfaces/IRoles.sol";
+
 /// Who may change what, and how long beforehand it must be said. Fixed at deployment.
-abstract contract Roles {
-    error NotGovernance(address sender);
-    error NotGuardian(address sender);
-    error ZeroGovernance();
-    error DelayTooLong(uint64 delay);
-
+abstract contract Roles is IRoles {
     /// The longest delay, in seconds.
-    uint64 public constant MAX_DELAY = 365 days;
+    uint64 private constant MAX_DELAY = 365 days;
 
-    /// Proposes epochs, and may take a proposal back.
+    /// @inheritdoc IRoles
     address public immutable governance;
-    /// May cancel a proposal, revoke an epoch or hold a namespace, and nothing else. Zero if there is none.
+    /// @inheritdoc IRoles
     address public immutable guardian;
-    /// Seconds from a proposal to its activation, at least, and from saying to taking effect where a namespace's
-    /// retention is lowered.
+    /// @inheritdoc IRoles
     uint64 public immutable delay;
 
     constructor(address governance_, address guardian_, uint64 delay_) {
@@ -34,6 +30,11 @@ abstract contract Roles {
 
     modifier onlyGuardian() {
         if (msg.sender != guardian) revert NotGuardian(msg.sender);
+        _;
+    }
+
+    modifier onlyGuardianOrGovernance() {
+        if (msg.sender != guardian && msg.sender != governance) revert NotGuardianOrGovernance(msg.sender);
         _;
     }
 

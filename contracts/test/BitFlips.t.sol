@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Status} from "../src/Status.sol";
+import {Status} from "../interfaces/Status.sol";
 import {Certify} from "./support/Certify.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {Golden, Signed} from "./support/Golden.sol";

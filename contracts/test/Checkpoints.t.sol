@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Status} from "../src/Status.sol";
+import {IAvailability} from "../interfaces/IAvailability.sol";
+import {Status} from "../interfaces/Status.sol";
 import {Certify} from "./support/Certify.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {Golden, Signed} from "./support/Golden.sol";
-import {Registry} from "./support/Registry.sol";
 import {vm, Vm} from "./support/Vm.sol";
 
 /// Checkpoints as members sign them, and everything that is nearly one.
@@ -44,14 +44,16 @@ contract CheckpointsTest is Fixture {
     function test_the_event_names_what_was_published() external {
         Signed memory what = Golden.checkpoint("of 200");
         vm.recordLogs();
-        registry.publishCheckpoint(good);
+        vm.prank(STRANGER);
+        vm.assertEq(registry.publishCheckpoint(good), what.digest, "checkpoint id");
         Vm.Log[] memory logs = vm.getRecordedLogs();
         vm.assertEq(logs.length, 1, "events");
-        vm.assertEq(logs[0].topics[0], Registry.CheckpointPublished.selector, "event");
+        vm.assertEq(logs[0].topics[0], IAvailability.CheckpointPublished.selector, "event");
         vm.assertEq(logs[0].topics[1], what.digest, "checkpoint id");
         vm.assertEq(logs[0].topics[2], namespace, "namespace");
         vm.assertEq(logs[0].topics[3], bytes32(Certify.slice(good, 41, COUNT)), "root");
-        vm.assertEq(logs[0].data, abi.encode(uint64(2), uint32(200), retainUntil), "epoch, count, retained until");
+        bytes memory data = abi.encode(STRANGER, uint64(2), uint32(200), retainUntil);
+        vm.assertEq(logs[0].data, data, "publisher, epoch, count, retained until");
     }
 
     function test_the_first_publication_stays() external {
@@ -133,12 +135,8 @@ contract CheckpointsTest is Fixture {
         registry.revokeEpoch(2);
         vm.warp(block.timestamp + 1);
         _publishFails(Status.REVOKED);
-        bytes32[] memory keyIds = new bytes32[](5);
-        for (uint256 i = 0; i < 5; ++i) {
-            keyIds[i] = registry.slotsOf(1)[i].keyId;
-        }
-        propose(keyIds, 2, 4, 0);
-        vm.warp(block.timestamp + DELAY);
+        propose(keyIdsOf(1), 2, 4, 0);
+        vm.warp(block.timestamp + DELAY + OVERLAP);
         _publishFails(Status.EPOCH_CLOSED);
         vm.assertEq(registry.checkpointPublishedAt(Golden.checkpoint("of 200").digest), 0, "never published");
     }
@@ -157,7 +155,7 @@ contract CheckpointsTest is Fixture {
 
     function _publishFails(Status status) private {
         _expect(good, status, "verifyCheckpoint");
-        vm.expectRevert(abi.encodeWithSelector(Registry.NotAvailable.selector, status));
+        vm.expectRevert(abi.encodeWithSelector(IAvailability.NotAvailable.selector, status));
         registry.publishCheckpoint(good);
     }
 }

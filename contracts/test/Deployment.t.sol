@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Bls} from "../src/Bls.sol";
-import {Roles} from "../src/Roles.sol";
+import {IAvailability} from "../interfaces/IAvailability.sol";
+import {ICommitteeRegistry} from "../interfaces/ICommitteeRegistry.sol";
+import {IEpochs} from "../interfaces/IEpochs.sol";
+import {IRoles} from "../interfaces/IRoles.sol";
 import {Fixture} from "./support/Fixture.sol";
-import {vm} from "./support/Vm.sol";
+import {vm, Vm} from "./support/Vm.sol";
 
 /// Where a registry can be, and with what.
 contract DeploymentTest is Fixture {
@@ -23,20 +25,36 @@ contract DeploymentTest is Fixture {
         vm.assertEq(registry.governance(), GOVERNANCE, "governance");
         vm.assertEq(registry.guardian(), GUARDIAN, "guardian");
         vm.assertEq(registry.delay(), DELAY, "delay");
+        vm.assertEq(registry.overlap(), OVERLAP, "overlap");
         vm.assertEq(registry.epochCount(), 0, "epochs");
         vm.assertEq(registry.activeEpoch(type(uint64).max), 0, "active epoch");
     }
 
-    function test_a_registry_needs_a_governance_and_a_sensible_delay() external {
-        vm.expectRevert(abi.encodePacked(Roles.ZeroGovernance.selector));
-        this.deployWith(address(0), DELAY);
-        vm.expectRevert(abi.encodeWithSelector(Roles.DelayTooLong.selector, 365 days + 1));
-        this.deployWith(GOVERNANCE, 365 days + 1);
-        this.deployWith(GOVERNANCE, 365 days);
+    function test_the_deployment_is_told() external {
+        vm.recordLogs();
+        deploy();
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        vm.assertEq(logs.length, 1, "events");
+        vm.assertEq(logs[0].emitter, address(registry), "emitter");
+        vm.assertEq(logs[0].topics[0], ICommitteeRegistry.RegistryDeployed.selector, "event");
+        vm.assertEq(logs[0].topics[1], bytes32(uint256(uint160(GOVERNANCE))), "governance");
+        vm.assertEq(logs[0].topics[2], bytes32(uint256(uint160(GUARDIAN))), "guardian");
+        vm.assertEq(logs[0].data, abi.encode(DELAY, OVERLAP), "delay and overlap");
     }
 
-    function deployWith(address governance, uint64 delay) external {
-        deployRegistry(governance, GUARDIAN, delay);
+    function test_a_registry_needs_a_governance_and_sensible_times() external {
+        vm.expectRevert(abi.encodePacked(IRoles.ZeroGovernance.selector));
+        this.deployWith(address(0), DELAY, OVERLAP);
+        vm.expectRevert(abi.encodeWithSelector(IRoles.DelayTooLong.selector, 365 days + 1));
+        this.deployWith(GOVERNANCE, 365 days + 1, OVERLAP);
+        vm.expectRevert(abi.encodeWithSelector(IEpochs.OverlapTooLong.selector, 7 days + 1));
+        this.deployWith(GOVERNANCE, DELAY, 7 days + 1);
+        this.deployWith(GOVERNANCE, 365 days, 7 days);
+        this.deployWith(GOVERNANCE, 0, 0);
+    }
+
+    function deployWith(address governance, uint64 delay, uint64 overlap) external {
+        registry = deployRegistry(governance, GUARDIAN, delay, overlap);
     }
 }
 
@@ -44,7 +62,7 @@ contract DeploymentTest is Fixture {
 /// forge-config: default.hardfork = "cancun"
 contract DeploymentBeforePragueTest is Fixture {
     function test_a_chain_without_the_precompiles_is_refused() external {
-        vm.expectRevert(abi.encodePacked(Bls.PrecompileFailed.selector));
+        vm.expectRevert(abi.encodePacked(IAvailability.PrecompileFailed.selector));
         this.deployHere();
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Status} from "../src/Status.sol";
+import {Status} from "../interfaces/Status.sol";
 import {Certify} from "./support/Certify.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {Golden, Signed} from "./support/Golden.sol";
@@ -49,9 +49,11 @@ contract InclusionTest is Fixture {
         _publish("of 200", published);
         _expect(blobId, good, published - 1, Status.NOT_YET, "the second before");
         _expect(blobId, good, published, Status.OK, "the second of the publication");
+        _expect(blobId, good, published + 1, Status.NOT_YET, "a time to come");
+        _expect(blobId, good, type(uint64).max, Status.NOT_YET, "the end of time");
+        vm.warp(retainUntil - MIN_RETENTION + 1);
         _expect(blobId, good, retainUntil - MIN_RETENTION, Status.OK, "the last second");
         _expect(blobId, good, retainUntil - MIN_RETENTION + 1, Status.RETENTION_TOO_SHORT, "one later");
-        _expect(blobId, good, type(uint64).max, Status.RETENTION_TOO_SHORT, "the end of time");
     }
 
     function test_another_retention_than_was_signed_is_another_checkpoint() external {
@@ -68,10 +70,12 @@ contract InclusionTest is Fixture {
         _publish("of 5", during(1));
         (bytes32[] memory blobIds, bytes[] memory proofs) = _proofs("of 5");
         vm.warp(during(2));
+        expect(Certify.by(Golden.statement("n5"), 0x1f), Status.EPOCH_CLOSED, "closed");
         _expect(blobIds[4], proofs[4], during(2), Status.OK, "closed");
         vm.prank(GUARDIAN);
         registry.revokeEpoch(1);
         _expect(blobIds[4], proofs[4], during(2), Status.OK, "in the second of the revocation");
+        vm.warp(during(2) + 1);
         _expect(blobIds[4], proofs[4], during(2) + 1, Status.REVOKED, "after it");
         _expect(blobIds[4], proofs[4], during(1), Status.OK, "what was said stands");
     }
@@ -80,8 +84,9 @@ contract InclusionTest is Fixture {
         _publish("of 200", published);
         vm.prank(owner);
         registry.setMinRetention(namespace, 30 days);
-        _expect(blobId, good, published, Status.OK, "in the same second");
-        _expect(blobId, good, published + 1, Status.RETENTION_TOO_SHORT, "from the next on");
+        vm.warp(published + 1 hours);
+        _expect(blobId, good, published + 1 hours - 1, Status.OK, "for an hour");
+        _expect(blobId, good, published + 1 hours, Status.RETENTION_TOO_SHORT, "from then on");
     }
 
     function test_paths_and_indices_of_another_form() external {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Blob} from "../src/Openings.sol";
+import {Blob} from "../interfaces/Blob.sol";
 import {Certify} from "./support/Certify.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {Golden} from "./support/Golden.sol";
@@ -35,10 +35,11 @@ contract OpeningsTest is Fixture {
                 // Shards stand one after the other, and so do their leaves.
                 if (inPayload) {
                     vm.assertEq(payload.length, o.offsets[j], "offset");
-                    payload = bytes.concat(payload, o.leaves[j]);
+                    uint256 payloadBytes = _payloadBytes(o, j, o.offsets[j]);
+                    payload = bytes.concat(payload, Certify.slice(o.leaves[j], 0, payloadBytes));
                 }
             }
-            payload = Certify.slice(payload, 0, o.blob.payloadLength);
+            vm.assertEq(payload.length, o.blob.payloadLength, "no byte of padding");
             vm.assertEq(keccak256(payload), o.blob.payloadDigest, "the payload that the digest names");
         }
     }
@@ -128,13 +129,13 @@ contract OpeningsTest is Fixture {
     /// Shapes that no blob has give no answer but false, even under their own id.
     function testFuzz_no_shape_makes_it_revert(Blob calldata b, uint256 offset, bytes calldata leaf) external view {
         bytes32 blobId = _id(b);
-        vm.assertFalse(registry.openPayload(blobId, b, offset, leaf, new bytes32[](0)), "no path");
-        vm.assertFalse(registry.openPayload(blobId, b, offset % 4096, leaf, new bytes32[](7)), "some path");
+        vm.assertFalse(_opensRaw(blobId, b, offset, leaf, new bytes32[](0)), "no path");
+        vm.assertFalse(_opensRaw(blobId, b, offset % 4096, leaf, new bytes32[](7)), "some path");
         Blob memory changed = b;
         changed.originalShards = 0;
-        vm.assertFalse(registry.openPayload(_id(changed), changed, 0, leaf, new bytes32[](3)), "no shards");
+        vm.assertFalse(_opensRaw(_id(changed), changed, 0, leaf, new bytes32[](3)), "no shards");
         changed.originalShards = changed.totalShards;
-        vm.assertFalse(registry.openPayload(_id(changed), changed, 0, leaf, new bytes32[](3)), "no recovery");
+        vm.assertFalse(_opensRaw(_id(changed), changed, 0, leaf, new bytes32[](3)), "no recovery");
     }
 
     /// The openings of erasure.json, which the Rust tests read, where it gives the leaf.
@@ -158,13 +159,44 @@ contract OpeningsTest is Fixture {
             bytes32[] memory shardPath = vm.parseJsonBytes32Array(json, string.concat(first, ".shardPath"));
             bytes32 byShard = vm.parseJsonBytes32(json, string.concat(path, ".blobIdByShard"));
             bytes32 byPayload = vm.parseJsonBytes32(json, string.concat(path, ".blobIdByPayload"));
-            vm.assertTrue(registry.openPayload(byShard, b, 0, leaf, shardPath), "by shard");
-            vm.assertFalse(registry.openPayload(byPayload, b, 0, leaf, shardPath), "the other id");
+            uint256 expected = leaf.length < b.payloadLength ? leaf.length : b.payloadLength;
+            vm.assertEq(registry.openCommittedLeaf(byShard, b, 0, leaf, shardPath), expected, "by shard: committed");
+            vm.assertEq(registry.openPayload(byShard, b, 0, leaf, shardPath), 0, "by shard: no payload");
+            vm.assertEq(registry.openCommittedLeaf(byPayload, b, 0, leaf, shardPath), 0, "the other id");
             b.payloadDigest = vm.parseJsonBytes32(json, string.concat(path, ".payloadDigestByPayload"));
-            vm.assertTrue(registry.openPayload(byPayload, b, 0, leaf, shardPath), "by payload");
+            vm.assertEq(registry.openCommittedLeaf(byPayload, b, 0, leaf, shardPath), expected, "by payload: committed");
+            vm.assertEq(registry.openPayload(byPayload, b, 0, leaf, shardPath), expected, "by payload: payload");
             ++seen;
         }
         vm.assertGt(seen, 5, "codes");
+    }
+
+    /// A disperser commits by shard to a root that no shard has. The leaf opens as what was committed, and not as payload.
+    function test_a_leaf_by_shard_is_no_payload() external view {
+        for (uint256 i = 0; i < VECTORS; ++i) {
+            Opened memory o = _opened(i);
+            o.blob.payloadDigest = 0;
+            o.blobId = _id(o.blob);
+            vm.assertEq(_payloadBytes(o, 0, 0), 0, "openPayload");
+            uint256 left = o.blob.payloadLength;
+            uint256 expected = o.leaves[0].length < left ? o.leaves[0].length : left;
+            vm.assertEq(
+                registry.openCommittedLeaf(o.blobId, o.blob, 0, o.leaves[0], _path(o, 0)), expected, "openCommittedLeaf"
+            );
+        }
+    }
+
+    /// Both say how much of a leaf is payload: the last one of the last shard is padded.
+    function test_padding_is_not_counted() external view {
+        Opened memory o = _opened(LONG);
+        uint256 last;
+        for (uint256 j = 0; j + 1 < o.leaves.length; ++j) {
+            if (o.offsets[j] < o.blob.payloadLength && o.offsets[j] >= o.offsets[last]) last = j;
+        }
+        uint256 left = o.blob.payloadLength - o.offsets[last];
+        vm.assertGt(o.leaves[last].length, left, "the leaf ends in padding");
+        vm.assertEq(_payloadBytes(o, last, o.offsets[last]), left, "payload alone");
+        vm.assertEq(_payloadBytes(o, 0, 0), 4096, "a whole leaf");
     }
 
     function _opened(uint256 index) private view returns (Opened memory o) {
@@ -190,12 +222,31 @@ contract OpeningsTest is Fixture {
     }
 
     function _opensAt(Opened memory o, uint256 which, uint256 offset) private view returns (bool) {
+        return _opensRaw(o.blobId, o.blob, offset, o.leaves[which], _path(o, which));
+    }
+
+    /// The blobs of the vectors are by payload, so that both functions say the same.
+    function _opensRaw(bytes32 blobId, Blob memory b, uint256 offset, bytes memory leaf, bytes32[] memory path)
+        private
+        view
+        returns (bool)
+    {
+        uint256 committed = registry.openCommittedLeaf(blobId, b, offset, leaf, path);
+        uint256 payloadBytes = registry.openPayload(blobId, b, offset, leaf, path);
+        vm.assertEq(payloadBytes, b.payloadDigest == 0 ? 0 : committed, "openPayload and openCommittedLeaf");
+        return committed != 0;
+    }
+
+    function _payloadBytes(Opened memory o, uint256 which, uint256 offset) private view returns (uint256) {
+        return registry.openPayload(o.blobId, o.blob, offset, o.leaves[which], _path(o, which));
+    }
+
+    function _path(Opened memory o, uint256 which) private pure returns (bytes32[] memory path) {
         bytes memory joined = o.paths[which];
-        bytes32[] memory path = new bytes32[](joined.length / 32);
+        path = new bytes32[](joined.length / 32);
         for (uint256 i = 0; i < path.length; ++i) {
             path[i] = bytes32(Certify.slice(joined, 32 * i, 32 * i + 32));
         }
-        return registry.openPayload(o.blobId, o.blob, offset, o.leaves[which], path);
     }
 
     function _id(Blob memory b) private pure returns (bytes32) {

@@ -44,6 +44,8 @@ pub struct Deployment {
     pub guardian: Address,
     /// Seconds from a proposal to its activation, at least.
     pub delay: u64,
+    /// Seconds for which an epoch's certificates are good after its end, for what is on its way to L1 then.
+    pub overlap: u64,
 }
 
 /// One account that writes to the registry.
@@ -151,6 +153,7 @@ impl Publisher {
             governance_: address_out(deployment.governance),
             guardian_: address_out(deployment.guardian),
             delay_: deployment.delay,
+            overlap_: deployment.overlap,
         };
         let code = [abi::BYTECODE.as_ref(), &arguments.abi_encode()].concat();
         let sent = carry_out(&outbox, new_id(&code), None, code.into(), options.receipt_limit).await?;

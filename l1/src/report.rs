@@ -10,7 +10,9 @@ use futures::future;
 use holdfast_certificate::Address;
 use holdfast_contracts::{
     address_in,
-    bindings::CommitteeRegistry::{activeEpochCall, delayCall, epochCountCall, governanceCall, guardianCall},
+    bindings::CommitteeRegistry::{
+        activeEpochCall, delayCall, epochCountCall, governanceCall, guardianCall, overlapCall,
+    },
 };
 use holdfast_erasure::Digest;
 use serde::Serialize;
@@ -81,6 +83,8 @@ pub struct RegistryReport {
     pub guardian: Option<Address>,
     /// Seconds from a proposal to its activation, at least.
     pub delay: Option<u64>,
+    /// Seconds for which an epoch's certificates are good after its end.
+    pub overlap: Option<u64>,
     /// Epochs proposed so far.
     pub epoch_count: Option<u64>,
     /// The epoch that is active now; 0 for none.
@@ -138,6 +142,7 @@ impl L1Report {
             governance: None,
             guardian: None,
             delay: None,
+            overlap: None,
             epoch_count: None,
             active_epoch: None,
         };
@@ -174,6 +179,7 @@ impl RegistryReport {
         self.governance = Some(address_in(self.call(nodes, governanceCall {}, block).await?));
         self.guardian = Some(address_in(self.call(nodes, guardianCall {}, block).await?));
         self.delay = Some(self.call(nodes, delayCall {}, block).await?);
+        self.overlap = Some(self.call(nodes, overlapCall {}, block).await?);
         self.epoch_count = Some(self.call(nodes, epochCountCall {}, block).await?);
         self.active_epoch =
             Some(self.call(nodes, activeEpochCall { atTime: now().max(block.timestamp) }, block).await?);

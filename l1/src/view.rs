@@ -13,7 +13,7 @@ use holdfast_contracts::{
     RegistryCall, address_in, address_out,
     bindings::CommitteeRegistry::{
         activeEpochCall, delayCall, endpointOfCall, epochCountCall, getEpochCall, governanceCall, guardianCall,
-        keyAccountCall, namespaceOfCall, slotKeysCall, slotsOfCall,
+        keyAccountCall, namespaceOfCall, overlapCall, slotKeysCall, slotsOfCall,
     },
     key_id,
 };
@@ -61,6 +61,8 @@ pub struct Governance {
     pub guardian: Address,
     /// Seconds from a proposal to its activation, at least.
     pub delay: u64,
+    /// Seconds for which an epoch's certificates are good after its end.
+    pub overlap: u64,
 }
 
 /// An epoch, with what its slots' accounts have said.
@@ -72,6 +74,8 @@ pub struct EpochView {
     pub active_from: u64,
     /// Unix seconds from which a successor is.
     pub active_until: Option<u64>,
+    /// Unix seconds from which its certificates are no longer good.
+    pub accepted_until: Option<u64>,
     /// Unix seconds from which it is revoked.
     pub revoked_at: Option<u64>,
     /// Whether the proposal was taken back.
@@ -148,6 +152,7 @@ impl RegistryView {
             is_contract: self.is_contract(governance).await?,
             guardian: address_in(self.nodes.call(registry, guardianCall {}, self.at()).await?),
             delay: self.nodes.call(registry, delayCall {}, self.at()).await?,
+            overlap: self.nodes.call(registry, overlapCall {}, self.at()).await?,
         })
     }
 
@@ -212,6 +217,7 @@ impl RegistryView {
             committee,
             active_from: found.activeFrom,
             active_until: (found.activeUntil != 0).then_some(found.activeUntil),
+            accepted_until: (found.acceptedUntil != 0).then_some(found.acceptedUntil),
             revoked_at: (found.revokedAt != 0).then_some(found.revokedAt),
             cancelled: found.cancelled,
             slots,

@@ -46,6 +46,7 @@ impl FileRegistry {
             committee: Arc::new(committee),
             active_from: 0,
             active_until: None,
+            accepted_until: None,
             revoked_at: None,
             endpoints: file.members.iter().map(|member| Endpoint::unpinned(&member.endpoint)).collect(),
         };
@@ -77,7 +78,7 @@ impl Registry for FileRegistry {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_certificate::{FileMember, FileNamespace, SecretKey};
+    use holdfast_certificate::{FileMember, FileNamespace, Registration, SecretKey};
 
     use super::*;
 
@@ -88,7 +89,8 @@ mod tests {
             FileMember {
                 slot,
                 public_key: secret.public_key(),
-                proof_of_possession: secret.prove_possession(),
+                proof_of_possession: secret.prove_possession(&Registration::WITHOUT_L1),
+                account: None,
                 endpoint: format!("http://127.0.0.1:{}", 4100 + slot),
             }
         };
@@ -150,9 +152,10 @@ mod tests {
     #[test]
     fn an_epoch_is_active_from_its_begin_to_its_end_or_revocation() {
         let registry = FileRegistry::from_file(file()).expect("a valid file");
-        let record = |active_until, revoked_at| EpochRecord {
+        let record = |active_until: Option<u64>, revoked_at| EpochRecord {
             active_from: 10,
             active_until,
+            accepted_until: active_until.map(|until| until + 5),
             revoked_at,
             ..EpochRecord::clone(&registry.record)
         };
@@ -162,6 +165,10 @@ mod tests {
             assert!(!record.is_active(9) && record.is_active(10));
             assert!(record.is_active(last) && !record.is_active(last + 1));
         }
+        // What was signed before the end is good for a while after it; what is revoked is not.
+        assert!(record(Some(20), None).is_accepted(24) && !record(Some(20), None).is_accepted(25));
+        assert!(record(Some(20), Some(22)).is_accepted(21) && !record(Some(20), Some(22)).is_accepted(22));
+        assert!(!record(Some(20), None).is_accepted(9));
         assert!(record(None, None).is_active(u64::MAX));
     }
 }

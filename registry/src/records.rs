@@ -14,6 +14,8 @@ pub struct EpochRecord {
     pub active_from: u64,
     /// Unix seconds from which a successor is active; `None` while there is none.
     pub active_until: Option<u64>,
+    /// Unix seconds from which L1 takes no certificate of the epoch any more: `active_until` and the registry's overlap.
+    pub accepted_until: Option<u64>,
     /// Unix seconds from which the guardian has revoked the epoch; `None` if not.
     pub revoked_at: Option<u64>,
     /// Where each slot's member can be reached, in slot order.
@@ -38,11 +40,19 @@ impl Endpoint {
 }
 
 impl EpochRecord {
-    /// Whether the epoch is active at unix time `at`: begun, not succeeded, not revoked.
+    /// Whether the epoch's members sign at unix time `at`: begun, not succeeded, not revoked.
     #[must_use]
     pub fn is_active(&self, at: u64) -> bool {
         self.active_from <= at
             && self.active_until.is_none_or(|until| at < until)
+            && self.revoked_at.is_none_or(|revoked| at < revoked)
+    }
+
+    /// Whether L1 takes a certificate of the epoch at unix time `at`: also for the overlap after its end.
+    #[must_use]
+    pub fn is_accepted(&self, at: u64) -> bool {
+        self.active_from <= at
+            && self.accepted_until.is_none_or(|until| at < until)
             && self.revoked_at.is_none_or(|revoked| at < revoked)
     }
 }

@@ -11,8 +11,7 @@ use crate::{
 ///
 /// [`Registry::epoch`](crate::Registry::epoch) knows no cancelled epoch: it has [`Error::UnknownEpoch`](crate::Error::UnknownEpoch)
 /// for it as for one that never was, since neither has ever been in force or will be. `RegistryView` of `holdfast-l1` tells
-/// the two apart. Taking one for the other changes the reason of a
-/// refusal (NOT_YET on L1), never a refusal into an acceptance.
+/// the two apart. Taking one for the other changes the reason of a refusal, never a refusal into an acceptance.
 #[derive(Debug, Clone, Copy)]
 pub enum NamedEpoch<'a> {
     /// There is none of this number.
@@ -24,7 +23,7 @@ pub enum NamedEpoch<'a> {
 }
 
 /// What `CommitteeRegistry.verify` says of a certificate in the L1 encoding as of unix time `at`, the timestamp of the
-/// block that carries it.
+/// block that carries it: not a time to come, of which L1 says NOT_YET.
 ///
 /// `epoch` is the one that the certificate names; `namespace` likewise, `None` if there was none at `at`, and else as it
 /// was at `at` or read before, with the change that was pending. The tests give thousands of damaged and forged
@@ -34,14 +33,13 @@ pub fn verdict(certificate: &[u8], at: u64, epoch: NamedEpoch<'_>, namespace: Op
     let Some(fields) = Fields::read(certificate).filter(Fields::are_well_formed) else { return Status::Malformed };
     let epoch = match epoch {
         NamedEpoch::Unknown => return Status::UnknownEpoch,
-        // For ever: what was said of a time that has passed never changes.
-        NamedEpoch::Cancelled => return Status::NotYet,
+        NamedEpoch::Cancelled => return Status::EpochCancelled,
         NamedEpoch::Known(epoch) => epoch,
     };
     if at < epoch.active_from {
         return Status::NotYet;
     }
-    if epoch.active_until.is_some_and(|until| at >= until) {
+    if epoch.accepted_until.is_some_and(|until| at >= until) {
         return Status::EpochClosed;
     }
     if epoch.revoked_at.is_some_and(|revoked| at >= revoked) {

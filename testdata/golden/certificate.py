@@ -24,6 +24,8 @@ COMMITTEES = [
 CHAIN_ID = 31337
 # The first contract created by the first well-known account of development chains, so that a test can deploy to it.
 REGISTRY = bytes.fromhex("5fbdb2315678afecb367f032d93f642f64180aa3")
+# Whose keys all members' are on chain: the second well-known account of development chains.
+ACCOUNT = bytes.fromhex("70997970c51812dc3a010c7d01b50e0d17dc79c8")
 MAX_PAYLOAD = 32 << 20
 RETAIN_UNTIL = 555_556 * HOUR
 WHOLE_UNTIL = 555_500 * HOUR
@@ -100,16 +102,21 @@ def blob_of(entry: dict, digest: bytes) -> Blob:
 
 
 def member(slot: int, key: signing.SecretKey) -> dict:
-    proof = key.prove_possession()
-    if slot == 0 and not signing.verify(key.public, signing.g2_compressed(key.public), proof, signing.POSSESSION_SUITE):
-        raise AssertionError("proof of possession does not verify")
+    """With proofs for the registry on chain, and for a committee without L1."""
+    proof = key.prove_possession(CHAIN_ID, REGISTRY, ACCOUNT)
+    if slot == 0:
+        message = signing.possession_message(key.public, CHAIN_ID, REGISTRY, ACCOUNT)
+        if not signing.verify(key.public, message, proof, signing.POSSESSION_SUITE):
+            raise AssertionError("proof of possession does not verify")
     return {
         "slot": slot,
         "secretKey": hexed(key.to_bytes()),
         "publicKey": hexed(signing.g2_compressed(key.public)),
         "publicKeyEip2537": hexed(signing.g2_eip2537(key.public)),
+        "account": hexed(ACCOUNT),
         "proofOfPossession": hexed(signing.g1_compressed(proof)),
         "proofOfPossessionEip2537": hexed(signing.g1_eip2537(proof)),
+        "proofOfPossessionWithoutL1": hexed(signing.g1_compressed(key.prove_possession(0, bytes(20), bytes(20)))),
     }
 
 

@@ -8,7 +8,7 @@ import certificate
 import erasure
 import holdfast_reference as reference
 import signing
-from certificate import CHAIN_ID, COMMITTEES, REGISTRY, RETAIN_UNTIL, WHOLE_UNTIL, domain, member
+from certificate import ACCOUNT, CHAIN_ID, COMMITTEES, REGISTRY, RETAIN_UNTIL, WHOLE_UNTIL, domain, member
 from erasure import hexed
 from holdfast_reference import Statement, domain_separator, keccak256
 
@@ -36,8 +36,9 @@ class Opposite:
     def sign(self, message: bytes):
         return signing.neg(self.key.sign(message))
 
-    def prove_possession(self):
-        point = signing.hash_to_point(signing.g2_compressed(self.public), signing.POSSESSION_SUITE)
+    def prove_possession(self, chain_id: int, registry: bytes, account: bytes):
+        message = signing.possession_message(self.public, chain_id, registry, account)
+        point = signing.hash_to_point(message, signing.POSSESSION_SUITE)
         return signing.multiply(point, signing.curve_order - self.key.scalar)
 
 
@@ -67,8 +68,12 @@ def vectors() -> dict:
         "otherSalt": hexed(OTHER_SALT),
         "otherNamespace": hexed(namespace(OTHER_SALT)),
         "retainUntil": RETAIN_UNTIL,
+        "account": hexed(ACCOUNT),
         "opposite": member(1, pair[1]),
         "falseProofs": false_proofs(five[0]),
+        "otherRegistryProofs": [
+            hexed(signing.g1_eip2537(key.prove_possession(CHAIN_ID, OTHER_REGISTRY, ACCOUNT))) for key in five
+        ],
         "statements": statements,
         "checkpoints": {
             f"of {count}": checkpoint(separator, epoch, committees[n], count)
@@ -83,15 +88,27 @@ def members(n: int) -> list[signing.SecretKey]:
 
 
 def false_proofs(key: signing.SecretKey) -> dict:
-    """By the key itself, and still no proof of possession."""
+    """By the key itself, and still no proof of possession for the account that brings it."""
     compressed = signing.g2_compressed(key.public)
     flags, c1, c0 = compressed[0] & 0xE0, bytes([compressed[0] & 0x1F]) + compressed[1:48], compressed[48:]
     swapped = bytes([c0[0] | flags]) + c0[1:] + c1
     uncompressed = signing.g2_eip2537(key.public)
+
+    def about(chain_id: int = CHAIN_ID, registry: bytes = REGISTRY, account: bytes = ACCOUNT) -> bytes:
+        return chain_id.to_bytes(32, "big") + registry + account
+
+    def hashed(message: bytes, suite: bytes = signing.POSSESSION_SUITE):
+        return signing.hash_to_point(message, suite)
+
     proofs = {
-        "over the coefficients in the other order": signing.hash_to_point(swapped, signing.POSSESSION_SUITE),
-        "over the key without compression": signing.hash_to_point(uncompressed, signing.POSSESSION_SUITE),
-        "by the suite of statements": signing.hash_to_point(compressed, signing.SIGNATURE_SUITE),
+        "over the coefficients in the other order": hashed(swapped + about()),
+        "over the key without compression": hashed(uncompressed + about()),
+        "by the suite of statements": hashed(compressed + about(), signing.SIGNATURE_SUITE),
+        "over the key alone": hashed(compressed),
+        "for another chain": hashed(compressed + about(chain_id=OTHER_CHAIN_ID)),
+        "for another registry": hashed(compressed + about(registry=OTHER_REGISTRY)),
+        "for another account": hashed(compressed + about(account=OWNER)),
+        "for a committee without L1": hashed(compressed + about(0, bytes(20), bytes(20))),
     }
     return {
         "names": list(proofs),

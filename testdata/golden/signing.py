@@ -33,8 +33,13 @@ class SecretKey:
     def sign(self, message: bytes):
         return multiply(hash_to_point(message, SIGNATURE_SUITE), self.scalar)
 
-    def prove_possession(self):
-        return multiply(hash_to_point(g2_compressed(self.public), POSSESSION_SUITE), self.scalar)
+    def prove_possession(self, chain_id: int, registry: bytes, account: bytes):
+        message = possession_message(self.public, chain_id, registry, account)
+        return multiply(hash_to_point(message, POSSESSION_SUITE), self.scalar)
+
+
+def possession_message(public, chain_id: int, registry: bytes, account: bytes) -> bytes:
+    return g2_compressed(public) + chain_id.to_bytes(32, "big") + registry + account
 
 
 def verify(public, message: bytes, signature, suite: bytes = SIGNATURE_SUITE) -> bool:

@@ -31,6 +31,8 @@ struct Member {
     slot: u16,
     public_key: String,
     proof_of_possession: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<Address>,
     endpoint: String,
 }
 
@@ -61,13 +63,14 @@ impl TryFrom<Member> for FileMember {
     type Error = Error;
 
     fn try_from(member: Member) -> Result<Self, Error> {
-        let Member { slot, public_key, proof_of_possession, endpoint } = member;
+        let Member { slot, public_key, proof_of_possession, account, endpoint } = member;
         Ok(Self {
             slot,
             public_key: public_key.parse().map_err(|source: Malformed| of_member(slot, source.into()))?,
             proof_of_possession: proof_of_possession
                 .parse()
                 .map_err(|source: Malformed| of_member(slot, source.into()))?,
+            account,
             endpoint,
         })
     }
@@ -96,6 +99,7 @@ impl From<FileMember> for Member {
             slot: member.slot,
             public_key: member.public_key.to_string(),
             proof_of_possession: member.proof_of_possession.to_string(),
+            account: member.account,
             endpoint: member.endpoint,
         }
     }

@@ -2,8 +2,8 @@
 
 use blst::min_sig::AggregatePublicKey;
 use holdfast_certificate::{
-    Attestation, Certificate, Committee, Domain, Error, Malformed, Namespace, PointProblem, ProvenKey, PublicKey,
-    SecretKey, Signature, Statement,
+    Address, Attestation, Certificate, Committee, Domain, Error, Malformed, Namespace, PointProblem, ProvenKey,
+    PublicKey, Registration, SecretKey, Signature, Statement,
 };
 
 use crate::world::{World, domain, parameters, proven, secret};
@@ -134,9 +134,28 @@ fn rogue_key_without_possession_is_refused() {
     forged(&statement, 2, 0b11, &alone.signature).verify(&world.committee).expect("the attack works on unproven keys");
 
     // It has no secret of the rogue key: neither its own proof nor one that it has seen is one.
-    for proof in [attacker.prove_possession(), world.secrets[1].prove_possession()] {
-        let error = ProvenKey::check(rogue, proof).expect_err("nobody has the secret");
+    for proof in [&attacker, &world.secrets[1]].map(|secret| secret.prove_possession(&Registration::WITHOUT_L1)) {
+        let error = ProvenKey::check(rogue, proof, &Registration::WITHOUT_L1).expect_err("nobody has the secret");
         assert!(matches!(&error, Error::NotPossessed { public_key } if **public_key == rogue), "{error}");
+    }
+}
+
+#[test]
+fn proof_for_one_registration_is_none_for_another() {
+    let (secret, domain) = (secret(0), domain());
+    let here = Registration { domain, account: Address::from([1; 20]) };
+    let others = [
+        Registration { account: Address::from([2; 20]), ..here },
+        Registration { domain: Domain { chain_id: domain.chain_id + 1, ..domain }, ..here },
+        Registration { domain: Domain { registry: Address::from([3; 20]), ..domain }, ..here },
+        Registration::WITHOUT_L1,
+    ];
+    let proof = secret.prove_possession(&here);
+    ProvenKey::check(secret.public_key(), proof, &here).expect("its own");
+    for other in others {
+        ProvenKey::check(secret.public_key(), proof, &other).expect_err("seen, and brought elsewhere");
+        let elsewhere = secret.prove_possession(&other);
+        ProvenKey::check(secret.public_key(), elsewhere, &here).expect_err("seen elsewhere, and brought here");
     }
 }
 
@@ -148,7 +167,8 @@ fn attestation_is_no_proof_of_possession() {
     let attestation = Attestation::sign(0, &secret, &digest);
     let as_proof =
         holdfast_certificate::ProofOfPossession::from_bytes(&attestation.signature.to_bytes()).expect("a point");
-    ProvenKey::check(secret.public_key(), as_proof).expect_err("signed something else, under another tag");
+    ProvenKey::check(secret.public_key(), as_proof, &Registration::WITHOUT_L1)
+        .expect_err("signed something else, under another tag");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use holdfast_certificate::{
     Address, Attestation, Checkpoint, CheckpointCertificate, CheckpointProof, Committee, CommitteeParameters,
-    DisperserKey, DisperserSignature, Domain, Namespace, ProofOfPossession, ProvenKey, PublicKey, SecretKey, Signature,
-    StatementDigest,
+    DisperserKey, DisperserSignature, Domain, Namespace, ProofOfPossession, ProvenKey, PublicKey, Registration,
+    SecretKey, Signature, StatementDigest,
 };
 use holdfast_erasure::{BlobId, Digest, Parameters, sha256};
 use serde::Deserialize;
@@ -106,6 +106,7 @@ struct Member {
     secret_key: String,
     public_key: PublicKey,
     proof_of_possession: ProofOfPossession,
+    account: Address,
 }
 
 fn golden() -> Vec<GoldenCheckpoint> {
@@ -127,10 +128,13 @@ impl GoldenCommittee {
     fn committee(&self) -> Committee {
         let code = Parameters::new(self.original_shards, self.total_shards).expect("possible numbers of shards");
         let parameters = CommitteeParameters::new(code, self.threshold, self.max_payload).expect("possible");
-        let check = |member: &Member| ProvenKey::check(member.public_key, member.proof_of_possession);
-        let keys = self.members.iter().map(|member| check(member).expect("a sound proof")).collect();
         let on_chain = self.domains.iter().find(|domain| domain.name == "onChain").expect("a domain of that name");
         let domain = Domain { chain_id: on_chain.chain_id, registry: on_chain.registry };
+        let check = |member: &Member| {
+            let registration = Registration { domain, account: member.account };
+            ProvenKey::check(member.public_key, member.proof_of_possession, &registration).expect("a sound proof")
+        };
+        let keys = self.members.iter().map(check).collect();
         Committee::new(domain, self.epoch, parameters, keys).expect("a sound committee")
     }
 }

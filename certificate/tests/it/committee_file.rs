@@ -1,6 +1,8 @@
 //! The committee file: strict parsing, and messages that name the slot and both values.
 
-use holdfast_certificate::{Address, Committee, CommitteeFile, Domain, FileMember, FileNamespace, Namespace};
+use holdfast_certificate::{
+    Address, Committee, CommitteeFile, Domain, FileMember, FileNamespace, Namespace, Registration,
+};
 use serde_json::{Value, json};
 
 use crate::world::{parameters, proven, secret};
@@ -18,7 +20,8 @@ fn file() -> CommitteeFile {
             .map(|slot| FileMember {
                 slot,
                 public_key: secret(slot).public_key(),
-                proof_of_possession: secret(slot).prove_possession(),
+                proof_of_possession: secret(slot).prove_possession(&Registration::WITHOUT_L1),
+                account: None,
                 endpoint: format!("http://127.0.0.1:{}", 9000 + slot),
             })
             .collect(),
@@ -49,8 +52,21 @@ fn file_is_its_committee() {
     let committee = file().committee().expect("sound");
     assert_eq!(committee, Committee::off_chain(1, parameters(2, 4, 3), keys()).expect("sound"));
 
-    let on_chain = CommitteeFile { chain_id: 31337, registry: Some(Address::from([0xab; 20])), ..file() };
     let domain = Domain { chain_id: 31337, registry: Address::from([0xab; 20]) };
+    let mut on_chain = CommitteeFile { chain_id: 31337, registry: Some(domain.registry), ..file() };
+    // Without an account, and with one but the proofs for no chain.
+    let error = on_chain.committee().expect_err("no account").to_string();
+    assert!(error.contains("account must be given"), "{error}");
+    for member in &mut on_chain.members {
+        member.account = Some(Address::from([9; 20]));
+    }
+    let error = on_chain.committee().expect_err("proofs for no chain").to_string();
+    assert!(error.contains("proof of possession does not verify"), "{error}");
+    for member in &mut on_chain.members {
+        let registration = Registration { domain, account: Address::from([9; 20]) };
+        member.proof_of_possession = secret(member.slot).prove_possession(&registration);
+    }
+    assert_eq!(CommitteeFile::parse(&on_chain.to_json()).expect("its own JSON"), on_chain);
     let committee = on_chain.committee().expect("sound");
     assert_eq!(committee, Committee::new(domain, 1, parameters(2, 4, 3), keys()).expect("sound"));
 }
@@ -85,7 +101,7 @@ fn derived_registry_may_be_written_and_must_then_be_right() {
 #[test]
 fn bad_proof_of_possession_names_the_slot() {
     assert_eq!(
-        refused(|file| file.members[2].proof_of_possession = secret(1).prove_possession()),
+        refused(|file| file.members[2].proof_of_possession = secret(1).prove_possession(&Registration::WITHOUT_L1)),
         format!(
             "committee file, slot 2: proof of possession does not verify for public key {}",
             secret(2).public_key()
@@ -97,7 +113,7 @@ fn bad_proof_of_possession_names_the_slot() {
 fn duplicate_key_names_both_slots() {
     let message = refused(|file| {
         file.members[3].public_key = secret(1).public_key();
-        file.members[3].proof_of_possession = secret(1).prove_possession();
+        file.members[3].proof_of_possession = secret(1).prove_possession(&Registration::WITHOUT_L1);
     });
     assert_eq!(message, format!("slots 1 and 3 have the same public key {}", secret(1).public_key()));
 }

@@ -2,7 +2,7 @@
 
 use holdfast_certificate::{
     Address, Attestation, Certificate, Committee, CommitteeParameters, DisperserKey, DisperserSignature, Domain,
-    Namespace, ProofOfPossession, ProvenKey, PublicKey, SecretKey, Signature, Statement, StatementDigest,
+    Namespace, ProofOfPossession, ProvenKey, PublicKey, Registration, SecretKey, Signature, Statement, StatementDigest,
 };
 use holdfast_erasure::{Blob, Parameters};
 use serde::Deserialize;
@@ -64,6 +64,9 @@ struct Member {
     public_key_eip2537: String,
     proof_of_possession: ProofOfPossession,
     proof_of_possession_eip2537: String,
+    #[serde(rename = "proofOfPossessionWithoutL1")]
+    proof_of_possession_without_l1: ProofOfPossession,
+    account: Address,
 }
 
 #[derive(Deserialize)]
@@ -125,8 +128,23 @@ fn hexed(bytes: impl AsRef<[u8]>) -> String {
 
 impl GoldenCommittee {
     fn keys(&self) -> Vec<ProvenKey> {
-        let check = |member: &Member| ProvenKey::check(member.public_key, member.proof_of_possession);
-        self.members.iter().map(|member| check(member).expect("a sound proof")).collect()
+        self.members.iter().map(|member| self.proven(member)).collect()
+    }
+
+    /// The key, by its proofs for the registry and for a committee without L1.
+    fn proven(&self, member: &Member) -> ProvenKey {
+        let check = |proof, registration: &Registration| {
+            ProvenKey::check(member.public_key, proof, registration).expect("a sound proof")
+        };
+        let without = check(member.proof_of_possession_without_l1, &Registration::WITHOUT_L1);
+        assert_eq!(check(member.proof_of_possession, &self.registration(member)), without);
+        without
+    }
+
+    fn registration(&self, member: &Member) -> Registration {
+        let on_chain = self.domains.iter().find(|one| one.name == "onChain").expect("a domain of that name");
+        let domain = Domain { chain_id: on_chain.chain_id, registry: on_chain.registry };
+        Registration { domain, account: member.account }
     }
 
     fn parameters(&self) -> CommitteeParameters {
@@ -175,7 +193,9 @@ fn members_keys_and_proofs_are_the_same() {
             let decoded = PublicKey::from_eip2537(&bytes(&member.public_key_eip2537)).expect("a key");
             assert_eq!(decoded, member.public_key);
 
-            assert_eq!(secret.prove_possession(), member.proof_of_possession);
+            assert_eq!(secret.prove_possession(&committee.registration(member)), member.proof_of_possession);
+            let without = secret.prove_possession(&Registration::WITHOUT_L1);
+            assert_eq!(without, member.proof_of_possession_without_l1);
             assert_eq!(hexed(member.proof_of_possession.to_eip2537()), member.proof_of_possession_eip2537);
         }
     }

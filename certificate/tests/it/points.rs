@@ -2,7 +2,7 @@
 
 use holdfast_certificate::{
     Address, DisperserKey, DisperserSignature, Error, Malformed, Namespace, PointProblem, ProofOfPossession, PublicKey,
-    SecretKey, Signature, StatementDigest,
+    Registration, SecretKey, Signature, StatementDigest,
 };
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ fn every_form_of_a_point_round_trips() {
         assert_eq!(json, format!("\"{key}\""));
         assert_eq!(serde_json::from_str::<PublicKey>(&json).expect("its own JSON"), key);
 
-        let proof = secret.prove_possession();
+        let proof = secret.prove_possession(&Registration::WITHOUT_L1);
         assert_eq!(ProofOfPossession::from_bytes(&proof.to_bytes()).expect("its own encoding"), proof);
         assert_eq!(ProofOfPossession::from_eip2537(&proof.to_eip2537()).expect("its own encoding"), proof);
         assert_eq!(proof.to_string().parse::<ProofOfPossession>().expect("its own text"), proof);

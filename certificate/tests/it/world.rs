@@ -1,8 +1,8 @@
 //! Committees and statements for the tests.
 
 use holdfast_certificate::{
-    Address, Attestation, Committee, CommitteeParameters, Domain, HOUR, Namespace, ProvenKey, SecretKey, Statement,
-    StatementDigest,
+    Address, Attestation, Committee, CommitteeParameters, Domain, HOUR, Namespace, ProvenKey, Registration, SecretKey,
+    Statement, StatementDigest,
 };
 use holdfast_erasure::{Blob, Digest, Parameters};
 
@@ -16,7 +16,8 @@ pub(crate) fn secret(slot: u16) -> SecretKey {
 }
 
 pub(crate) fn proven(secret: &SecretKey) -> ProvenKey {
-    ProvenKey::check(secret.public_key(), secret.prove_possession()).expect("a proof of its own key")
+    let proof = secret.prove_possession(&Registration::WITHOUT_L1);
+    ProvenKey::check(secret.public_key(), proof, &Registration::WITHOUT_L1).expect("a proof of its own key")
 }
 
 pub(crate) fn parameters(k: u16, n: u16, t: u16) -> CommitteeParameters {

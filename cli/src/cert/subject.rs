@@ -84,10 +84,10 @@ impl Subject {
     }
 
     /// What the registry contract says of it.
-    pub(super) async fn ask(&self, chain: &ChainRegistry, at: u64) -> anyhow::Result<Status> {
+    pub(super) async fn ask(&self, chain: &ChainRegistry, at: Option<u64>) -> anyhow::Result<Status> {
         Ok(match self {
-            Self::Certificate(it) => chain.verify_on_chain(it, Some(at)).await?,
-            Self::Checkpoint(it) => chain.verify_checkpoint_on_chain(it, Some(at)).await?,
+            Self::Certificate(it) => chain.verify_on_chain(it, at).await?,
+            Self::Checkpoint(it) => chain.verify_checkpoint_on_chain(it, at).await?,
         })
     }
 }

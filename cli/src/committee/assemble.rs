@@ -114,10 +114,23 @@ pub(crate) fn run(args: AssembleArgs, output: Output) -> anyhow::Result<()> {
     }
     let cards = Card::read_all(&args.cards)?;
     let parameters = args.parameters.resolve(cards.len(), None)?;
+    let asked = args.chain_id.zip(args.registry);
+    for card in &cards {
+        let got = card.registration.map(|at| (at.chain_id, at.registry));
+        if got != asked {
+            let name = |of: Option<(u64, Address)>| match of {
+                Some((chain_id, registry)) => format!("registry {registry} on chain {chain_id}"),
+                None => "a committee without L1".to_owned(),
+            };
+            let (got, asked) = (name(got), name(asked));
+            return fail(Exit::Usage, format!("the card of {} is for {got}, this is {asked}", card.operator));
+        }
+    }
     let members = (0..).zip(&cards).map(|(slot, card)| FileMember {
         slot,
         public_key: card.public_key,
         proof_of_possession: card.proof_of_possession,
+        account: card.registration.map(|at| at.account),
         endpoint: card.endpoint.clone(),
     });
     let namespace = args.namespace.map(|id| FileNamespace {

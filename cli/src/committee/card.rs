@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use holdfast_certificate::{Address, ProofOfPossession, ProvenKey, PublicKey};
+use holdfast_certificate::{Address, Domain, ProofOfPossession, ProvenKey, PublicKey, Registration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,14 +38,56 @@ pub(crate) struct CardArgs {
     /// SHA-256 of the DER SubjectPublicKeyInfo of the member's TLS certificate (RFC 7469), in hex.
     #[arg(long, value_parser = parse_pin)]
     tls_pin: Option<Pin>,
-    /// The L1 account that registers the key and sets its endpoint.
-    #[arg(long)]
-    account: Option<Address>,
+    #[command(flatten)]
+    registration: RegistrationArgs,
     /// Write the card to this file.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     replace: files::Replace,
+}
+
+/// Where on L1 a key is registered, and by whom. Without it the key is for a committee without L1.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct RegistrationArgs {
+    /// The L1 account that registers the key and sets its endpoint; a proof of possession is good for it alone.
+    #[arg(long, requires_all = ["chain_id", "registry"])]
+    account: Option<Address>,
+    /// The chain of the registry.
+    #[arg(long, requires = "account", value_parser = clap::value_parser!(u64).range(1..))]
+    chain_id: Option<u64>,
+    /// The registry's address.
+    #[arg(long, requires = "account")]
+    registry: Option<Address>,
+}
+
+impl RegistrationArgs {
+    /// `None` for a committee without L1.
+    pub(crate) fn get(self) -> Option<Registration> {
+        let Self { account, chain_id, registry } = self;
+        Some(Registration { domain: Domain { chain_id: chain_id?, registry: registry? }, account: account? })
+    }
+}
+
+/// The same on a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CardRegistration {
+    pub(crate) chain_id: u64,
+    pub(crate) registry: Address,
+    pub(crate) account: Address,
+}
+
+impl From<Registration> for CardRegistration {
+    fn from(Registration { domain, account }: Registration) -> Self {
+        Self { chain_id: domain.chain_id, registry: domain.registry, account }
+    }
+}
+
+impl From<CardRegistration> for Registration {
+    fn from(CardRegistration { chain_id, registry, account }: CardRegistration) -> Self {
+        Self { domain: Domain { chain_id, registry }, account }
+    }
 }
 
 /// The pin of a TLS key: the hash of its SubjectPublicKeyInfo.
@@ -64,8 +106,10 @@ pub(crate) struct Card {
     pub(crate) endpoint: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls_pin: Option<Pin>,
+    /// Where on L1 the key is registered and by whom; the proof is good for that alone. A card for a committee without L1
+    /// has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) account: Option<Address>,
+    pub(crate) registration: Option<CardRegistration>,
 }
 
 impl Card {
@@ -85,7 +129,8 @@ impl Card {
         if let Err(error) = texts {
             return fail(Exit::Usage, format!("card {}: {error}", path.display()));
         }
-        match ProvenKey::check(card.public_key, card.proof_of_possession) {
+        let registration = card.registration.map_or(Registration::WITHOUT_L1, Registration::from);
+        match ProvenKey::check(card.public_key, card.proof_of_possession, &registration) {
             Ok(_) => Ok(card),
             Err(error) => fail(Exit::Verification, format!("card {} ({}): {error}", path.display(), card.operator)),
         }
@@ -108,15 +153,16 @@ pub(crate) fn run(args: CardArgs, output: Output) -> anyhow::Result<()> {
     if let Some(path) = &args.output {
         args.replace.check(path)?;
     }
+    let registration = args.registration.get();
     let key = keys::unlock(&args.keystore, &args.password_file)?;
     let card = Card {
         version: Card::VERSION,
         operator: args.operator,
         public_key: key.public_key(),
-        proof_of_possession: key.prove_possession(),
+        proof_of_possession: key.prove_possession(&registration.unwrap_or(Registration::WITHOUT_L1)),
         endpoint: args.endpoint,
         tls_pin: args.tls_pin,
-        account: args.account,
+        registration: registration.map(CardRegistration::from),
     };
     let json = serde_json::to_string_pretty(&card)? + "\n";
     if let Some(path) = &args.output {

@@ -53,10 +53,11 @@ struct Guarded {
     safe_json: PathBuf,
 }
 
-/// Takes back a proposal that is not active yet.
+/// Takes back a proposal that is not active yet, and those that were made after it.
 pub(crate) async fn cancel(args: GuardArgs, config: Config, output: Output) -> anyhow::Result<()> {
-    let call = RegistryCall::CancelEpoch { epoch: args.epoch };
-    let means = "the proposal is taken back for ever; the epoch before it stays active";
+    let call = RegistryCall::CancelFrom { epoch: args.epoch };
+    let means =
+        "the proposal and all that were made after it are taken back for ever; the epoch before it stays active";
     write(args, config, call, means, output).await
 }
 
@@ -80,7 +81,7 @@ async fn write(
     let governance = view.governance().await?;
     // Governance may take its own proposals back, which matters where there is no guardian.
     let signer = match (governance.guardian, &call) {
-        (Address::ZERO, RegistryCall::CancelEpoch { .. }) => governance.governance,
+        (Address::ZERO, RegistryCall::CancelFrom { .. }) => governance.governance,
         (Address::ZERO, _) => return fail(Exit::Usage, "this registry has no guardian, so no epoch can be revoked"),
         (guardian, _) => guardian,
     };

@@ -107,7 +107,7 @@ pub(crate) async fn run(args: ProposeArgs, config: Config, output: Output) -> an
     }
 
     let call = RegistryCall::ProposeEpoch {
-        keys: candidates.iter().map(|candidate| candidate.key).collect(),
+        members: slots.iter().map(|slot| (slot.key, slot.account)).collect(),
         parameters,
         active_from: args.active_from,
     };
@@ -125,7 +125,7 @@ fn candidates(args: &ProposeArgs) -> anyhow::Result<(Vec<Candidate>, Option<Comm
         let cards = Card::read_all(&args.cards)?.into_iter().map(|card| Candidate {
             key: card.public_key,
             operator: Some(card.operator),
-            account: card.account,
+            account: card.registration.map(|at| at.account),
             endpoint: card.endpoint,
             tls_pin: card.tls_pin,
         });
@@ -139,7 +139,7 @@ fn candidates(args: &ProposeArgs) -> anyhow::Result<(Vec<Candidate>, Option<Comm
     let members = file.members.into_iter().map(|member| Candidate {
         key: member.public_key,
         operator: None,
-        account: None,
+        account: member.account,
         endpoint: member.endpoint,
         tls_pin: None,
     });

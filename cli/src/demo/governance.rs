@@ -1,17 +1,17 @@
-//! What owner, governance and guardian do on L1, and what that makes of certificates: a longer retention, the next epoch,
-//! its revocation. What was judged of an earlier time stays as it was.
+//! What owner, governance and guardian do on L1, and what that makes of certificates: a longer retention that is withdrawn,
+//! the next epoch, its revocation. What was judged of an earlier time stays as it was.
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use holdfast_certificate::{HOUR, VerifiedCertificate};
 use holdfast_client::{Client, DisperseOptions, Dispersed};
-use holdfast_l1::{ChainRegistry, Publisher};
+use holdfast_l1::{ChainRegistry, Moment, Publisher};
 use holdfast_registry::Status;
 
 use super::report::{Outcome, Report};
-use crate::{config::Config, times::now};
+use crate::{config::Config, times::human_time};
 
 /// How long the chain, members and client may take to see what was changed.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -25,32 +25,45 @@ pub(super) async fn govern(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let (chain, publisher) = (config.chain().await?, config.publisher().await?);
-    let judged = now();
+    let view = config.view(Moment::Latest).await?;
+    let judged = view.time();
     ensure!(chain.verify_on_chain(certificate, Some(judged)).await? == Status::Ok, "not acceptable before");
-    lengthen_retention(&chain, &publisher, certificate, judged, report).await?;
+    lengthen_retention(config, &publisher, certificate, judged, report).await?;
     let next = next_epoch(config, client, &chain, &publisher, certificate, judged, report).await?;
-    revoke(client, &chain, &publisher, &next, report).await
+    revoke(config, client, &chain, &publisher, &next, report).await
 }
 
-/// The owner asks for more than the certificate has left.
+/// The owner asks for more than the certificate has left, and thinks better of it before the hour is over.
 async fn lengthen_retention(
-    chain: &ChainRegistry,
+    config: &Config,
     publisher: &Publisher,
     certificate: &VerifiedCertificate,
     judged: u64,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     report
-        .step("the owner raises the namespace's minimum retention", async {
+        .step("the owner raises the namespace's minimum retention, and withdraws that", async {
             let statement = &certificate.statement;
+            let rules = async || -> anyhow::Result<_> {
+                let found = config.view(Moment::Latest).await?.namespace(&statement.namespace).await?;
+                found.context("the namespace is gone")
+            };
+            let in_force = rules().await?.min_retention;
             let longer = statement.retain_until - judged + HOUR;
-            let receipt = publisher.set_min_retention(&statement.namespace, longer).await?;
-            becomes(chain, certificate, Status::RetentionTooShort).await?;
-            stays(chain, certificate, judged, Status::Ok).await?;
-            Ok((
-                (),
-                Outcome::new(format!("{}; judged of before: OK; {} gas", Status::RetentionTooShort, receipt.gas_used)),
-            ))
+            let raised = publisher.set_min_retention(&statement.namespace, longer).await?;
+            let pending = rules().await?;
+            let (seconds, from) = pending.next_min_retention.context("nothing is pending")?;
+            ensure!(seconds == longer && pending.min_retention == in_force, "the raise holds too early: {pending:?}");
+            let withdrawn = publisher.set_min_retention(&statement.namespace, in_force).await?;
+            let after = rules().await?;
+            ensure!(after.next_min_retention.is_none() && after.min_retention == in_force, "still pending: {after:?}");
+            let result = format!(
+                "pending until {}, then taken back; {} and {} gas",
+                human_time(from),
+                raised.gas_used,
+                withdrawn.gas_used
+            );
+            Ok(((), Outcome::new(result)))
         })
         .await
 }
@@ -67,14 +80,13 @@ async fn next_epoch(
 ) -> anyhow::Result<VerifiedCertificate> {
     report
         .step("governance proposes the next epoch; put in it", async {
-            let committee = config.registry().await?.epoch(certificate.statement.epoch).await?.committee.clone();
-            let (epoch, receipt) = publisher.propose_epoch(committee.keys(), committee.parameters(), None).await?;
+            let before = config.view(Moment::Latest).await?.epoch(certificate.statement.epoch).await?;
+            let members: Vec<_> = before.slots.iter().map(|slot| (slot.key, slot.account)).collect();
+            let (epoch, receipt) = publisher.propose_epoch(&members, before.committee.parameters(), None).await?;
             becomes(chain, certificate, Status::EpochClosed).await?;
             stays(chain, certificate, judged, Status::Ok).await?;
-            // As long as the namespace now asks, and an hour for what passes until L1 is asked.
-            let retain_until = certificate.statement.retain_until + 2 * HOUR;
-            let next = put_in(client, epoch, retain_until).await?;
-            let status = chain.verify_on_chain(&next, Some(now())).await?;
+            let next = put_in(client, epoch, certificate.statement.retain_until).await?;
+            let status = chain.verify_on_chain(&next, None).await?;
             ensure!(status == Status::Ok, "the registry says {status} of the new epoch's certificate, expected OK");
             let result = format!(
                 "epoch {epoch}: {} signatures, OK; the old certificate: {}, judged of before: OK; {} gas",
@@ -89,6 +101,7 @@ async fn next_epoch(
 
 /// The guardian revokes the epoch: from then on nothing of it is accepted, and nothing is taken.
 async fn revoke(
+    config: &Config,
     client: &Client,
     chain: &ChainRegistry,
     publisher: &Publisher,
@@ -97,7 +110,8 @@ async fn revoke(
 ) -> anyhow::Result<()> {
     report
         .step("the guardian revokes the epoch", async {
-            let (before, retain_until) = (now(), certificate.statement.retain_until);
+            let (before, retain_until) =
+                (config.view(Moment::Latest).await?.time(), certificate.statement.retain_until);
             stays(chain, certificate, before, Status::Ok).await?;
             let receipt = publisher.revoke_epoch(certificate.statement.epoch).await?;
             becomes(chain, certificate, Status::Revoked).await?;
@@ -125,10 +139,10 @@ async fn put_in(client: &Client, epoch: u64, retain_until: u64) -> anyhow::Resul
     Ok(certificate)
 }
 
-/// Waits until the registry says so of a certificate at the present time.
+/// Waits until the registry says so of a certificate in its newest block.
 async fn becomes(chain: &ChainRegistry, certificate: &VerifiedCertificate, expected: Status) -> anyhow::Result<()> {
     let what = format!("the registry does not say {expected}");
-    let said = async || Ok((chain.verify_on_chain(certificate, Some(now())).await? == expected).then_some(()));
+    let said = async || Ok((chain.verify_on_chain(certificate, None).await? == expected).then_some(()));
     eventually(&what, said).await
 }
 

@@ -24,14 +24,15 @@ pub(super) async fn open(
             let leaves = parameters.shard_length(blob.payload_length).div_ceil(LEAF_BYTES);
             let (first, last) = (parameters.index(0)?, u32::try_from(leaves)? - 1);
             let opening = encoded.opening(first, last)?;
-            ensure!(chain.open_payload(&blob, &opening).await?, "the registry does not open leaf {last}");
+            let payload_bytes = chain.open_payload(&blob, &opening).await?;
+            ensure!(payload_bytes > 0, "the registry does not open leaf {last}");
             let mut forged = opening.clone();
             let mut bytes = forged.leaf.to_vec();
             bytes[0] ^= 1;
             forged.leaf = bytes.into();
-            ensure!(!chain.open_payload(&blob, &forged).await?, "the registry opens a leaf with a flipped bit");
+            ensure!(chain.open_payload(&blob, &forged).await? == 0, "the registry opens a leaf with a flipped bit");
             let result = format!(
-                "leaf {last} of shard 0, {} bytes under {} hashes: opens; with a flipped bit: refused",
+                "leaf {last} of shard 0, {} bytes under {} hashes: {payload_bytes} bytes of payload; with a flipped bit: none",
                 opening.leaf.len(),
                 opening.leaf_path.len() + opening.shard_path.len(),
             );

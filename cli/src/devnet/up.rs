@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use holdfast_certificate::{
     Committee, CommitteeFile, CommitteeParameters, DisperserKey, FileMember, FileNamespace, Namespace, ProvenKey,
-    SecretKey, keystore::Strength,
+    Registration, SecretKey, keystore::Strength,
 };
 use holdfast_devchain::DEV_KEYS;
 use holdfast_erasure::keccak256;
@@ -109,7 +109,10 @@ async fn fill(
         L1Kind::None => {
             let keys = secrets
                 .iter()
-                .map(|key| ProvenKey::check(key.public_key(), key.prove_possession()))
+                .map(|key| {
+                    let proof = key.prove_possession(&Registration::WITHOUT_L1);
+                    ProvenKey::check(key.public_key(), proof, &Registration::WITHOUT_L1)
+                })
                 .collect::<Result<Vec<_>, _>>()?;
             (Committee::off_chain(1, parameters, keys)?, Namespace::from(*keccak256(NAMESPACE).as_bytes()))
         }
@@ -246,21 +249,23 @@ async fn register(
     let governance = DEV_KEYS[0];
     files::write_new_secret(&layout.l1_key(), hex::encode(governance).as_bytes())?;
     let account = DisperserKey::from_bytes(&governance)?.address();
-    let deployment = Deployment { governance: account, guardian: account, delay: 0 };
+    let deployment = Deployment { governance: account, guardian: account, delay: 0, overlap: 0 };
     let (governor, _) = Publisher::deploy(url, &governance, deployment, PublisherOptions::default()).await?;
     let registry = governor.registry();
     if let Some(l1) = state.l1.as_mut() {
         l1.registry = registry.to_string();
     }
+    let mut members = Vec::new();
     for (member, secret) in state.members.iter().zip(secrets) {
-        let key = DEV_KEYS[1 + usize::from(member.slot) % (DEV_KEYS.len() - 1)];
+        let key = account_key(member.slot);
         files::write_new_secret(&layout.member_dir(member.slot).join("account.key"), hex::encode(key).as_bytes())?;
         let owner = Publisher::connect(url, registry, &key).await?;
-        owner.register_key(&secret.public_key(), &secret.prove_possession()).await?;
+        let proof = secret.prove_possession(&owner.registration());
+        owner.register_key(&secret.public_key(), &proof).await?;
         owner.set_endpoint(&secret.public_key(), &member.endpoint(), None).await?;
+        members.push((secret.public_key(), owner.account()));
     }
-    let keys: Vec<_> = secrets.iter().map(SecretKey::public_key).collect();
-    let (epoch, _) = governor.propose_epoch(&keys, &parameters, None).await?;
+    let (epoch, _) = governor.propose_epoch(&members, &parameters, None).await?;
     let salt = *keccak256(NAMESPACE).as_bytes();
     let (namespace, receipt) = governor.create_namespace(salt, MIN_RETENTION, &[disperser.address()]).await?;
     progress("waiting until L1 has finalized them");
@@ -277,12 +282,23 @@ fn write_committee_file(
     namespace: Namespace,
     disperser: &DisperserKey,
 ) -> anyhow::Result<()> {
-    let members = state.members.iter().zip(secrets).map(|(member, secret)| FileMember {
-        slot: member.slot,
-        public_key: secret.public_key(),
-        proof_of_possession: secret.prove_possession(),
-        endpoint: member.endpoint(),
-    });
+    let member = |(member, secret): (&Member, &SecretKey)| -> anyhow::Result<FileMember> {
+        let registration = match &state.l1 {
+            None => Registration::WITHOUT_L1,
+            Some(_) => Registration {
+                domain: *committee.domain(),
+                account: DisperserKey::from_bytes(&account_key(member.slot))?.address(),
+            },
+        };
+        Ok(FileMember {
+            slot: member.slot,
+            public_key: secret.public_key(),
+            proof_of_possession: secret.prove_possession(&registration),
+            account: state.l1.as_ref().map(|_| registration.account),
+            endpoint: member.endpoint(),
+        })
+    };
+    let members = state.members.iter().zip(secrets).map(member).collect::<anyhow::Result<_>>()?;
     let namespace =
         FileNamespace { id: namespace, dispersers: vec![disperser.address()], min_retention: MIN_RETENTION };
     let parameters = committee.parameters();
@@ -294,10 +310,15 @@ fn write_committee_file(
         total_shards: parameters.total_shards(),
         threshold: parameters.threshold(),
         max_payload: parameters.max_payload(),
-        members: members.collect(),
+        members,
         namespaces: vec![namespace],
     };
     files::write(&layout.committee_file(), file.to_json().as_bytes())
+}
+
+/// The account that registers the key of a slot's member.
+fn account_key(slot: u16) -> [u8; 32] {
+    DEV_KEYS[1 + usize::from(slot) % (DEV_KEYS.len() - 1)]
 }
 
 /// Writes every member's configuration and the client's.

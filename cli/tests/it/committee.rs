@@ -95,7 +95,7 @@ impl Desk {
                     &format!("m{slot}"),
                     &key_of(devnet, slot),
                     &endpoint_of(devnet, slot),
-                    &["--account", &account],
+                    &registered(devnet, &account).each_ref().map(String::as_str),
                 )
             })
             .collect()
@@ -110,6 +110,13 @@ fn key_of(devnet: &Devnet, slot: usize) -> Key {
 
 fn endpoint_of(devnet: &Devnet, slot: usize) -> String {
     format!("http://{}", devnet.state()["members"][slot]["listen"].as_str().unwrap())
+}
+
+/// The options of a card whose key an account registers on a devnet's L1.
+fn registered(devnet: &Devnet, account: &str) -> [String; 6] {
+    let l1 = &devnet.state()["l1"];
+    let (chain_id, registry) = (l1["chainId"].to_string(), l1["registry"].as_str().unwrap());
+    ["--account", account, "--chain-id", &chain_id, "--registry", registry].map(str::to_owned)
 }
 
 /// The address of a secp256k1 key.

@@ -25,7 +25,7 @@ const STEPS: [&str; 16] = [
     "put with five members dead: refused, a reason per member",
     "restart the killed members; check what each holds",
     "put the same payload again: repairs both copies",
-    "the owner raises the namespace's minimum retention",
+    "the owner raises the namespace's minimum retention, and withdraws that",
     "governance proposes the next epoch; put in it",
     "the guardian revokes the epoch",
 ];

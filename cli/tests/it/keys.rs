@@ -20,7 +20,19 @@ fn a_keystore_is_made_shown_and_proven_and_never_overwritten() {
     assert_eq!(proven["publicKey"], made["publicKey"]);
     let key = proven["publicKey"].as_str().unwrap().parse().unwrap();
     let proof = proven["proofOfPossession"].as_str().unwrap().parse().unwrap();
-    holdfast_certificate::ProvenKey::check(key, proof).expect("the proof verifies");
+    let without = holdfast_certificate::Registration::WITHOUT_L1;
+    holdfast_certificate::ProvenKey::check(key, proof, &without).expect("the proof verifies");
+    let (registry, account) = (format!("0x{}", "33".repeat(20)), format!("0x{}", "22".repeat(20)));
+    let pop = ["--json", "keys", "pop", "--keystore", &keystore, "--password-file", &password];
+    let registered = ["--chain-id", "5", "--registry", &registry, "--account", &account];
+    let proven = run(&[&pop[..], &registered].concat()).ok().json();
+    let registration = holdfast_certificate::Registration {
+        domain: holdfast_certificate::Domain { chain_id: 5, registry: registry.parse().unwrap() },
+        account: account.parse().unwrap(),
+    };
+    let proof = proven["proofOfPossession"].as_str().unwrap().parse().unwrap();
+    holdfast_certificate::ProvenKey::check(key, proof, &registration).expect("the proof verifies");
+    run(&[&pop[..], &registered[..4]].concat()).fails(2, &["--account"]);
 
     run(&["keys", "pop", "--keystore", &keystore, "--password-file", &wrong]).fails(2, &["m0.json", "password"]);
     let before = fs::read(&keystore).unwrap();

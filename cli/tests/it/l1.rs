@@ -57,6 +57,7 @@ fn a_registry_is_deployed_and_checked() {
     let deployed = deploy(&devnet);
     assert_eq!((&deployed.report["governance"], &deployed.report["guardian"]), (&SAFE.into(), &SAFE.into()));
     assert_eq!(deployed.report["delaySeconds"], 604_800);
+    assert_eq!(deployed.report["overlapSeconds"], 3_600, "an hour, unless another is asked for");
     let report = devnet.run(&deployed.check()).ok().json();
     let registry = &report["registry"];
     assert_eq!((&registry["codeAsExpected"], &registry["governance"]), (&true.into(), &SAFE.into()));

@@ -40,17 +40,22 @@ fn an_owner_decides_who_disperses_and_for_how_long_data_is_kept() {
     let again = owner(&[&["allow", SOMEBODY][..], &named].concat()).ok().json();
     assert!(again["transaction"].is_null() && again["means"].as_str().unwrap().contains("already"), "{again}");
     owner(&[&["revoke", SOMEBODY][..], &named].concat()).ok();
+    // A raise takes an hour, in which it can be taken back.
     let raised = owner(&[&["retention", "3d"][..], &named].concat()).ok().json();
     wait_until("both are final", || {
         let shown = show().ok().json();
-        shown["minRetentionSeconds"] == 259_200 && shown["dispersers"].as_array().unwrap().is_empty()
+        shown["pending"]["from"] == raised["effectiveFrom"] && shown["dispersers"].as_array().unwrap().is_empty()
     });
+    assert_eq!(show().json()["minRetentionSeconds"], 172_800);
+    assert_eq!(show().json()["pending"]["minRetentionSeconds"], 259_200);
+    owner(&[&["retention", "2d"][..], &named].concat()).ok();
+    wait_until("it is taken back", || show().ok().json()["pending"].is_null());
     // A lowering takes the registry's delay of a week, so that nobody is surprised by it.
     let lowered = owner(&[&["retention", "1d"][..], &named].concat()).ok().json();
     let from = lowered["effectiveFrom"].as_u64().unwrap();
-    assert!(from >= raised["effectiveFrom"].as_u64().unwrap() + 604_800, "{raised} {lowered}");
+    assert!(from >= raised["effectiveFrom"].as_u64().unwrap() - 3_600 + 604_800, "{raised} {lowered}");
     wait_until("the lowering is final", || show().ok().json()["pending"]["from"] == from);
-    assert_eq!(show().json()["minRetentionSeconds"], 259_200);
+    assert_eq!(show().json()["minRetentionSeconds"], 172_800);
     owner(&[&["allow", SOMEBODY][..], &named].concat()).ok();
     wait_until("the disperser is back", || show().ok().json()["dispersers"][0] == SOMEBODY);
 }

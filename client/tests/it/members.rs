@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_certificate::{
-    CheckpointProof, CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, SecretKey,
+    CheckpointProof, CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, Registration, SecretKey,
 };
 use holdfast_client::{Client, DisperseOptions, Error, Fault, RetrieveOptions, Way};
 use holdfast_committee::{
@@ -30,7 +30,8 @@ impl Members {
         let members = (0u16..).zip(&keys).map(|(slot, key)| FileMember {
             slot,
             public_key: key.public_key(),
-            proof_of_possession: key.prove_possession(),
+            proof_of_possession: key.prove_possession(&Registration::WITHOUT_L1),
+            account: None,
             endpoint: "http://127.0.0.1:1".into(),
         });
         let file = CommitteeFile {

@@ -59,6 +59,15 @@ library Golden {
         });
     }
 
+    /// The members of the first committee with proofs for the second registry of the deployer.
+    function membersOfOtherRegistry() internal view returns (Member[] memory members) {
+        members = committee(certificates(), 0).members;
+        bytes[] memory proofs = vm.parseJsonBytesArray(signed(), ".otherRegistryProofs");
+        for (uint256 slot = 0; slot < members.length; ++slot) {
+            members[slot].proof = proofs[slot];
+        }
+    }
+
     /// A statement of foundry.json.
     function statement(string memory name) internal view returns (Signed memory) {
         return _signed(signed(), string.concat(".statements['", name, "']"));

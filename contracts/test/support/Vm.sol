@@ -11,6 +11,15 @@ interface Vm {
         address emitter;
     }
 
+    /// What a call cost; a transaction, where tests are isolated.
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
     // The chain, and who calls.
     function warp(uint256 timestamp) external;
     function chainId(uint256 id) external;
@@ -18,9 +27,13 @@ interface Vm {
     function startPrank(address sender) external;
     function stopPrank() external;
     function store(address target, bytes32 slot, bytes32 value) external;
+    function mockCall(address callee, bytes calldata input, bytes calldata output) external;
+    function mockCallRevert(address callee, bytes calldata input, bytes calldata reason) external;
+    function clearMockedCalls() external;
     function etch(address target, bytes calldata code) external;
     function getCode(string calldata artifact) external view returns (bytes memory creationCode);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+    function lastCallGas() external view returns (Gas memory);
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
 

@@ -9,6 +9,7 @@ alloy::sol! {
         uint32 maxPayload;
         uint64 activeFrom;
         uint64 activeUntil;
+        uint64 acceptedUntil;
         uint64 revokedAt;
         bool cancelled;
         address keys;
@@ -45,14 +46,14 @@ alloy::sol! {
 
     #[derive(Debug)]
     interface Registry {
-        function registerKey(bytes pk, bytes pop) external returns (bytes32 keyId);
+        function registerKey(bytes key, bytes proof) external returns (bytes32 keyId);
         function keyAccount(bytes32 keyId) external view returns (address);
         function setEndpoint(bytes32 keyId, string endpoint, bytes32 tlsPin) external;
         function endpointOf(bytes32 keyId) external view returns (string endpoint, bytes32 tlsPin);
 
-        function proposeEpoch(bytes32[] keyIds, uint16 originalShards, uint16 threshold, uint32 maxPayload, uint64 activeFrom)
+        function proposeEpoch(bytes keys, address[] accounts, uint16 originalShards, uint16 threshold, uint32 maxPayload, uint64 activeFrom)
             external returns (uint64 epoch);
-        function cancelEpoch(uint64 epoch) external;
+        function cancelFrom(uint64 epoch) external;
         function revokeEpoch(uint64 epoch) external;
         function epochCount() external view returns (uint64);
         function getEpoch(uint64 epoch) external view returns (Epoch memory);
@@ -65,24 +66,47 @@ alloy::sol! {
         function setMinRetention(bytes32 namespace, uint64 minRetention) external;
         function holdNamespace(bytes32 namespace, uint64 until) external;
         function namespaceOf(bytes32 namespace) external view returns (NamespaceInfo memory);
-        function isDisperser(bytes32 namespace, address disperser) external view returns (bool);
 
+        function governance() external view returns (address);
+        function guardian() external view returns (address);
+        function delay() external view returns (uint64);
+        function overlap() external view returns (uint64);
         function domainSeparator() external view returns (bytes32);
+        function version() external pure returns (string);
+        function supportsInterface(bytes4 interfaceId) external pure returns (bool);
+        function eip712Domain() external view returns (
+            bytes1 fields, string name, string version_, uint256 chainId, address verifyingContract, bytes32 salt,
+            uint256[] extensions
+        );
+
+        function judge(bytes certificate) external view
+            returns (uint8 status, bytes32 namespace, bytes32 blobId, bytes32 payloadDigest);
+        function requireAvailable(bytes certificate, bytes32 namespace) external view
+            returns (bytes32 blobId, bytes32 payloadDigest);
         function verify(bytes certificate, uint64 atTime) external view returns (uint8);
         function verifySignature(bytes certificate) external view returns (uint8);
-        function publish(bytes certificate) external;
+        function publish(bytes certificate) external returns (bytes32 blobId);
 
+        function judgeCheckpoint(bytes checkpoint) external view
+            returns (uint8 status, bytes32 namespace, bytes32 checkpointId, bytes32 blobsRoot);
+        function judgeInCheckpoint(bytes32 blobId, bytes proof) external view returns (uint8 status, bytes32 namespace);
+        function requireInCheckpoint(bytes32 blobId, bytes proof, bytes32 namespace) external view;
         function verifyCheckpoint(bytes checkpoint, uint64 atTime) external view returns (uint8);
         function verifyInCheckpoint(bytes32 blobId, bytes proof, uint64 atTime) external view returns (uint8);
-        function publishCheckpoint(bytes checkpoint) external;
+        function publishCheckpoint(bytes checkpoint) external returns (bytes32 checkpointId);
         function checkpointPublishedAt(bytes32 checkpointId) external view returns (uint64);
-        function openPayload(bytes32 blobId, Blob blob, uint256 offset, bytes leaf, bytes32[] path) external view returns (bool);
+        function openPayload(bytes32 blobId, Blob blob, uint256 offset, bytes leaf, bytes32[] path)
+            external view returns (uint256 payloadBytes);
+        function openCommittedLeaf(bytes32 blobId, Blob blob, uint256 offset, bytes leaf, bytes32[] path)
+            external view returns (uint256 payloadBytes);
 
         event KeyRegistered(bytes32 indexed keyId, address indexed account, bytes compressedKey);
         event Published(
             bytes32 indexed blobId,
             bytes32 indexed namespace,
             bytes32 indexed payloadDigest,
+            address publisher,
+            bytes32 statementDigest,
             uint64 epoch,
             uint64 retainUntil
         );
@@ -91,6 +115,7 @@ alloy::sol! {
             bytes32 indexed checkpointId,
             bytes32 indexed namespace,
             bytes32 indexed blobsRoot,
+            address publisher,
             uint64 epoch,
             uint32 count,
             uint64 retainUntil
@@ -98,6 +123,7 @@ alloy::sol! {
         event EndpointSet(bytes32 indexed keyId, string endpoint, bytes32 tlsPin);
         event NamespaceHeld(bytes32 indexed namespace, uint64 until);
         event MinRetentionSet(bytes32 indexed namespace, uint64 minRetention, uint64 from);
+        event MinRetentionWithdrawn(bytes32 indexed namespace, uint64 minRetention);
 
         error BadLength();
         error PointAtInfinity();
@@ -109,6 +135,11 @@ alloy::sol! {
         error ZeroGovernance();
         error NotGovernance(address sender);
         error NotGuardian(address sender);
+        error NotGuardianOrGovernance(address sender);
+        error TooManyProposals();
+        error CreateFailed();
+        error OverlapTooLong(uint64 overlap);
+        error WrongNamespace(bytes32 namespace);
         error BadParameters(uint256 originalShards, uint256 totalShards, uint256 threshold, uint256 maxPayload);
         error DuplicateKey(bytes32 keyId);
         error AggregateIsIdentity();

@@ -10,8 +10,8 @@ use holdfast_registry::Status;
 use crate::{
     abi::Registry,
     fixture::{
-        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, OWNER, SEVEN, SIGNATURE_OFFSET, SIGNERS_OFFSET, Size, add_g1,
-        bitmap, domain, encode_l1, key_ids, opposite, propose, register,
+        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, Key, OVERLAP, OWNER, SEVEN, SIGNATURE_OFFSET, SIGNERS_OFFSET, Size,
+        add_g1, bitmap, domain, encode_l1, keys_of, opposite, propose, register,
     },
 };
 
@@ -21,7 +21,7 @@ fn one_bit_flipped_anywhere() {
     // One signer is missing, so that flips of the bitmap go both ways.
     let good = fixture.certify(&fixture.statement(), &[0, 1, 2, 3, 5, 6]);
     assert_eq!(fixture.verdict(&good), Status::Ok);
-    let mut seen = [0u32; 13];
+    let mut seen = [0u32; 15];
     for bit in 0..good.len() * 8 {
         let mut certificate = good.clone();
         certificate[bit / 8] ^= 1 << (bit % 8);
@@ -54,7 +54,7 @@ fn signed_for_another_chain() {
 #[test]
 fn signed_for_another_registry() {
     let mut fixture = Fixture::new(FIVE);
-    let other = fixture.chain.deploy("CommitteeRegistry", &(GOVERNANCE, GUARDIAN, DELAY).abi_encode_params());
+    let other = fixture.chain.deploy("CommitteeRegistry", &(GOVERNANCE, GUARDIAN, DELAY, OVERLAP).abi_encode_params());
     assert_eq!(signed_for(&fixture, &domain(fixture.chain.chain_id, other)), Status::BadSignature);
     assert_eq!(signed_for(&fixture, &fixture.domain()), Status::Ok);
 }
@@ -74,7 +74,7 @@ fn moved_to_another_namespace() {
 #[test]
 fn moved_to_another_epoch_of_the_same_members() {
     let mut fixture = Fixture::new(FIVE);
-    let ids = key_ids(&fixture.chain, fixture.registry, 1);
+    let ids = keys_of(&fixture.chain, fixture.registry, 1);
     fixture.chain.must(GOVERNANCE, fixture.registry, &propose(ids, FIVE));
     fixture.chain.time += DELAY;
     let statement = fixture.statement();
@@ -146,7 +146,7 @@ fn a_key_and_its_opposite_cancel_out() {
     register(&mut fixture.chain, fixture.registry, &opposite);
     fixture.keys = vec![fixture.keys[0].clone(), opposite, fixture.keys[1].clone()];
     fixture.size = Size { n: 3, t: 2, k: 1 };
-    let ids = fixture.keys.iter().map(|key| key.public_key().id()).map(|id| B256::from(*id.as_bytes())).collect();
+    let ids = fixture.keys.iter().map(|key| Key::from(key.public_key().to_eip2537())).collect();
     fixture.epoch = fixture.chain.must(GOVERNANCE, fixture.registry, &propose(ids, fixture.size));
     fixture.chain.time += DELAY;
 

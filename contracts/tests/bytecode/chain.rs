@@ -102,6 +102,14 @@ impl Chain {
         self.run(to, call.abi_encode().into(), gas)
     }
 
+    /// As [`Self::call`], in a block of this time if that is later.
+    pub(crate) fn call_at<C: SolCall>(&self, to: Address, call: &C, time: u64) -> C::Return {
+        let block = BlockEnv { timestamp: U256::from(time.max(self.time)), ..self.block() };
+        let outcome = self.run_in(block, to, call.abi_encode().into(), TRANSACTION_GAS_CAP);
+        assert!(outcome.success, "{} reverted: {}", C::SIGNATURE, outcome.output);
+        C::abi_decode_returns(&outcome.output).expect("returned as the interface says")
+    }
+
     /// What a precompile answers, if it takes the input.
     pub(crate) fn precompile(&self, number: u8, input: &[u8]) -> Option<Bytes> {
         let outcome = self.run(Address::with_last_byte(number), input.to_vec().into(), TRANSACTION_GAS_CAP);
@@ -137,10 +145,14 @@ impl Chain {
     }
 
     fn run(&self, to: Address, data: Bytes, gas: u64) -> Outcome {
+        self.run_in(self.block(), to, data, gas)
+    }
+
+    fn run_in(&self, block: BlockEnv, to: Address, data: Bytes, gas: u64) -> Outcome {
         let result = Context::mainnet()
             .with_db(WrapDatabaseRef(&self.db))
             .with_cfg(self.config())
-            .with_block(self.block())
+            .with_block(block)
             .build_mainnet()
             .transact(transaction(Address::ZERO, TxKind::Call(to), data, gas));
         match result {
@@ -213,7 +225,10 @@ fn transaction(from: Address, to: TxKind, data: Bytes, gas: u64) -> TxEnv {
 
 /// What creates a contract: its artifact's bytecode and the constructor's arguments.
 fn initcode(artifact: &str, arguments: &[u8]) -> Vec<u8> {
-    let path = format!("{}/artifacts/{artifact}.json", env!("CARGO_MANIFEST_DIR"));
+    // Mutants (scripts/mutants.js) have artifacts of their own.
+    let artifacts = std::env::var("HOLDFAST_ARTIFACTS")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/artifacts").to_owned());
+    let path = format!("{artifacts}/{artifact}.json");
     let text = std::fs::read_to_string(&path).expect(&path);
     let json: serde_json::Value = serde_json::from_str(&text).expect("an artifact is JSON");
     let mut code = hex::decode(&json["bytecode"].as_str().expect("bytecode")[2..]).expect("hex");

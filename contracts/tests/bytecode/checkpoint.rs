@@ -86,12 +86,12 @@ impl Checkpoint {
 impl Fixture {
     pub(crate) fn checkpoint_verdict(&self, checkpoint: &[u8], at: u64) -> Status {
         let call = Registry::verifyCheckpointCall { checkpoint: checkpoint.to_vec().into(), atTime: at };
-        Status::try_from(self.chain.call(self.registry, &call)).expect("a status")
+        Status::try_from(self.chain.call_at(self.registry, &call, at)).expect("a status")
     }
 
     pub(crate) fn in_checkpoint(&self, blob_id: B256, proof: &[u8], at: u64) -> Status {
         let call = Registry::verifyInCheckpointCall { blobId: blob_id, proof: proof.to_vec().into(), atTime: at };
-        Status::try_from(self.chain.call(self.registry, &call)).expect("a status")
+        Status::try_from(self.chain.call_at(self.registry, &call, at)).expect("a status")
     }
 
     pub(crate) fn publish_checkpoint(&mut self, checkpoint: &[u8]) -> Outcome {

@@ -10,7 +10,7 @@ use crate::{
     chain::START,
     checkpoint::{Checkpoint, HEAD_BYTES, SIGNATURE_OFFSET, blob_ids, sign},
     fixture::{
-        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MIN_RETENTION, SEVEN, TWENTY, bitmap, encode_l1, key_ids,
+        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MIN_RETENTION, SEVEN, TWENTY, bitmap, encode_l1, keys_of,
         propose,
     },
 };
@@ -110,7 +110,7 @@ fn a_checkpoint_is_judged_by_its_epochs_times() {
     fixture.chain.must(GUARDIAN, fixture.registry, &Registry::revokeEpochCall { epoch: 1 });
     assert_eq!(fixture.checkpoint_verdict(&encoded, first), Status::Ok);
     assert_eq!(fixture.checkpoint_verdict(&encoded, first + 1), Status::Revoked);
-    let ids = key_ids(&fixture.chain, fixture.registry, 1);
+    let ids = keys_of(&fixture.chain, fixture.registry, 1);
     fixture.chain.must(GOVERNANCE, fixture.registry, &propose(ids, FIVE));
     assert_eq!(fixture.checkpoint_verdict(&encoded, first + DELAY), Status::EpochClosed);
     fixture.chain.time += 1;
@@ -197,7 +197,7 @@ fn every_field_of_a_checkpoint_changed_after_signing() {
     let mut fixture = Fixture::new(FIVE);
     let other = Registry::createNamespaceCall { salt: B256::ZERO, minRetention: 0, dispersers: vec![] };
     let namespace = fixture.chain.must(GUARDIAN, fixture.registry, &other);
-    let ids = key_ids(&fixture.chain, fixture.registry, 1);
+    let ids = keys_of(&fixture.chain, fixture.registry, 1);
     fixture.chain.time += 1;
     let base = Checkpoint::over(&fixture, &blob_ids(3));
     let signature = sign(&fixture, base.id(&fixture), &fixture.all());

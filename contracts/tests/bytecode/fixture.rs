@@ -1,10 +1,10 @@
 //! A registry with a committee and a namespace, and the means to sign for it.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, Bytes, FixedBytes, U256, keccak256},
     sol_types::SolValue,
 };
-use holdfast_certificate::{Attestation, Domain, HOUR, Namespace, SecretKey, Statement};
+use holdfast_certificate::{Attestation, Domain, HOUR, Namespace, Registration, SecretKey, Statement};
 use holdfast_erasure::{Blob, Digest};
 use holdfast_registry::Status;
 use revm::primitives::hardfork::SpecId;
@@ -23,6 +23,8 @@ pub(crate) const DISPERSER: Address = Address::repeat_byte(0x0c);
 pub(crate) const STRANGER: Address = Address::repeat_byte(0x66);
 
 pub(crate) const DELAY: u64 = 2 * HOUR;
+/// Epochs end when their successors begin, but where a test says otherwise.
+pub(crate) const OVERLAP: u64 = 0;
 pub(crate) const MIN_RETENTION: u64 = 24 * HOUR;
 pub(crate) const MAX_PAYLOAD: u32 = 32 << 20;
 
@@ -57,7 +59,7 @@ impl Fixture {
     /// A registry without anything.
     pub(crate) fn empty(spec: SpecId) -> (Chain, Address) {
         let mut chain = Chain::new(spec);
-        let registry = chain.deploy("CommitteeRegistry", &(GOVERNANCE, GUARDIAN, DELAY).abi_encode_params());
+        let registry = deploy(&mut chain, DELAY, OVERLAP);
         (chain, registry)
     }
 
@@ -67,7 +69,13 @@ impl Fixture {
     }
 
     pub(crate) fn on(spec: SpecId, size: Size) -> Self {
-        let (mut chain, registry) = Self::empty(spec);
+        Self::with_overlap(spec, size, OVERLAP)
+    }
+
+    /// The same with a registry of this overlap.
+    pub(crate) fn with_overlap(spec: SpecId, size: Size, overlap: u64) -> Self {
+        let mut chain = Chain::new(spec);
+        let registry = deploy(&mut chain, DELAY, overlap);
         let keys = secret_keys(0, size.n);
         let ids = keys.iter().map(|key| register(&mut chain, registry, key)).collect();
         let epoch = chain.must(GOVERNANCE, registry, &propose(ids, size));
@@ -136,12 +144,13 @@ impl Fixture {
         self.verdict_at(certificate, self.chain.time)
     }
 
+    /// What it says of a time: now, or when that time has come.
     pub(crate) fn verdict_at(&self, certificate: &[u8], time: u64) -> Status {
         let call = Registry::verifyCall { certificate: Bytes::copy_from_slice(certificate), atTime: time };
-        Status::try_from(self.chain.call(self.registry, &call)).expect("a status")
+        Status::try_from(self.chain.call_at(self.registry, &call, time)).expect("a status")
     }
 
-    /// What the registry says of a certificate, apart from times and namespace.
+    /// What the registry says of a certificate, apart from its end and the namespace.
     pub(crate) fn genuine(&self, certificate: &[u8]) -> Status {
         let call = Registry::verifySignatureCall { certificate: Bytes::copy_from_slice(certificate) };
         Status::try_from(self.chain.call(self.registry, &call)).expect("a status")
@@ -167,26 +176,55 @@ pub(crate) fn opposite(key: &SecretKey) -> SecretKey {
     SecretKey::from_bytes(&negated.to_be_bytes::<32>()).expect("below the order, and not zero")
 }
 
-pub(crate) fn registration(key: &SecretKey) -> Registry::registerKeyCall {
+/// A registry of the usual governance and guardian.
+pub(crate) fn deploy(chain: &mut Chain, delay: u64, overlap: u64) -> Address {
+    chain.deploy("CommitteeRegistry", &(GOVERNANCE, GUARDIAN, delay, overlap).abi_encode_params())
+}
+
+/// The registration of a key by its operator.
+pub(crate) fn registration(chain: &Chain, registry: Address, key: &SecretKey) -> Registry::registerKeyCall {
+    registration_by(OPERATOR, chain, registry, key)
+}
+
+pub(crate) fn registration_by(
+    account: Address,
+    chain: &Chain,
+    registry: Address,
+    key: &SecretKey,
+) -> Registry::registerKeyCall {
+    let account = holdfast_certificate::Address::from(account.into_array());
+    let registration = Registration { domain: domain(chain.chain_id, registry), account };
     Registry::registerKeyCall {
-        pk: key.public_key().to_eip2537().to_vec().into(),
-        pop: key.prove_possession().to_eip2537().to_vec().into(),
+        key: key.public_key().to_eip2537().to_vec().into(),
+        proof: key.prove_possession(&registration).to_eip2537().to_vec().into(),
     }
 }
 
-pub(crate) fn register(chain: &mut Chain, registry: Address, key: &SecretKey) -> B256 {
-    chain.must(OPERATOR, registry, &registration(key))
+/// A key in EIP-2537 layout.
+pub(crate) type Key = FixedBytes<256>;
+
+/// How the registry names a key.
+pub(crate) fn id_of(key: &Key) -> B256 {
+    keccak256(key)
 }
 
-/// The ids of an epoch's keys, in slot order.
-pub(crate) fn key_ids(chain: &Chain, registry: Address, epoch: u64) -> Vec<B256> {
-    chain.call(registry, &Registry::slotsOfCall { epoch }).into_iter().map(|slot| slot.keyId).collect()
+pub(crate) fn register(chain: &mut Chain, registry: Address, key: &SecretKey) -> Key {
+    let call = registration(chain, registry, key);
+    let key = Key::from_slice(&call.key);
+    assert_eq!(chain.must(OPERATOR, registry, &call), id_of(&key));
+    key
 }
 
-/// A proposal to be active as soon as possible.
-pub(crate) fn propose(ids: Vec<B256>, size: Size) -> Registry::proposeEpochCall {
+/// An epoch's keys, in slot order.
+pub(crate) fn keys_of(chain: &Chain, registry: Address, epoch: u64) -> Vec<Key> {
+    chain.call(registry, &Registry::slotKeysCall { epoch }).chunks_exact(256).map(Key::from_slice).collect()
+}
+
+/// A proposal of these keys, all of them the operator's, to be active as soon as possible.
+pub(crate) fn propose(keys: Vec<Key>, size: Size) -> Registry::proposeEpochCall {
     Registry::proposeEpochCall {
-        keyIds: ids,
+        keys: keys.iter().flat_map(|key| key.0).collect::<Vec<u8>>().into(),
+        accounts: vec![OPERATOR; keys.len()],
         originalShards: size.k,
         threshold: size.t,
         maxPayload: MAX_PAYLOAD,

@@ -8,7 +8,7 @@ use revm::primitives::hardfork::SpecId;
 use crate::{
     abi::Registry,
     checkpoint::{Checkpoint, HEAD_BYTES, blob_ids},
-    fixture::{DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, MIN_RETENTION, OWNER, key_ids, propose},
+    fixture::{DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, MIN_RETENTION, OWNER, keys_of, propose},
 };
 
 /// A registry with a published checkpoint of these blobs.
@@ -84,7 +84,7 @@ fn one_bit_of_a_proof_flipped_anywhere() {
     let ids = blob_ids(6);
     let (fixture, checkpoint) = published(SpecId::OSAKA, &ids);
     let good = checkpoint.proof(&ids, 2);
-    let mut seen = [0; 13];
+    let mut seen = [0; 15];
     for bit in 0..good.len() * 8 {
         let mut proof = good.clone();
         proof[bit / 8] ^= 1 << (bit % 8);
@@ -134,7 +134,7 @@ fn good_after_its_epoch_closed_but_not_when_it_is_revoked() {
     let ids = blob_ids(3);
     let (mut fixture, checkpoint) = published(SpecId::OSAKA, &ids);
     let proof = checkpoint.proof(&ids, 1);
-    let keys = key_ids(&fixture.chain, fixture.registry, 1);
+    let keys = keys_of(&fixture.chain, fixture.registry, 1);
     fixture.chain.must(GOVERNANCE, fixture.registry, &propose(keys, FIVE));
     fixture.chain.time += DELAY + 10;
     let now = fixture.chain.time;
@@ -159,6 +159,7 @@ fn kept_for_as_long_as_the_namespace_wants_at_that_time() {
     let namespace = checkpoint.namespace;
     let raise = Registry::setMinRetentionCall { namespace, minRetention: MIN_RETENTION + HOUR };
     fixture.chain.must(OWNER, fixture.registry, &raise);
+    fixture.chain.time += HOUR;
     assert_eq!(fixture.in_checkpoint(ids[1], &proof, last), Status::RetentionTooShort);
     assert_eq!(fixture.in_checkpoint(ids[1], &proof, last - HOUR), Status::Ok);
 }
@@ -177,6 +178,9 @@ fn the_order_in_which_the_rules_of_a_proof_are_judged() {
     let unknown = Checkpoint { root: stranger, ..checkpoint }.proof(&ids, 1);
     assert_eq!(verdict(&unknown, u64::MAX), Status::UnknownCheckpoint);
     assert_eq!(verdict(&proof, 0), Status::NotYet);
+    // Until it has come, a time to come is no better.
+    let to_come = Registry::verifyInCheckpointCall { blobId: stranger, proof: proof.clone().into(), atTime: now + 1 };
+    assert_eq!(fixture.chain.call(fixture.registry, &to_come), Status::NotYet as u8);
     assert_eq!(verdict(&proof, u64::MAX), Status::Revoked);
     assert_eq!(verdict(&proof, now), Status::NotIncluded);
 }

@@ -5,24 +5,28 @@ use revm::primitives::hardfork::SpecId;
 
 use crate::{
     abi::Registry,
-    fixture::{FIVE, Fixture, LARGEST, OPERATOR, STRANGER, opposite, register, registration, secret_keys},
+    fixture::{
+        DELAY, FIVE, Fixture, LARGEST, OPERATOR, OVERLAP, STRANGER, deploy, id_of, opposite, register, registration,
+        registration_by, secret_keys,
+    },
 };
 
 #[test]
-fn a_key_is_registered_for_the_sender_under_the_hash_of_its_compressed_form() {
+fn a_key_is_registered_for_the_sender_under_the_hash_of_its_bytes() {
     for spec in [SpecId::PRAGUE, SpecId::OSAKA] {
         let (mut chain, registry) = Fixture::empty(spec);
         // Enough keys for both values of the flag that says which of `y` and `-y` is meant.
         let mut flags = 0;
         for key in secret_keys(0, 12) {
-            let outcome = chain.send(OPERATOR, registry, &registration(&key));
+            let call = registration(&chain, registry, &key);
+            let outcome = chain.send(OPERATOR, registry, &call);
             assert!(outcome.success);
             let event: Registry::KeyRegistered = outcome.event();
             let compressed = key.public_key().to_bytes();
             flags += usize::from(compressed[0] & 0x20 != 0);
             assert_eq!(event.compressedKey, Bytes::from(compressed));
             assert_eq!(event.account, OPERATOR);
-            assert_eq!(event.keyId, keccak256(compressed));
+            assert_eq!(event.keyId, keccak256(key.public_key().to_eip2537()));
             assert_eq!(event.keyId.as_slice(), key.public_key().id().as_bytes());
             assert_eq!(chain.call(registry, &Registry::keyAccountCall { keyId: event.keyId }), OPERATOR);
         }
@@ -42,18 +46,34 @@ fn opposite_keys_are_two_keys() {
 fn duplicate_key() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
     let key = &secret_keys(0, 1)[0];
-    let id = register(&mut chain, registry, key);
-    let again = chain.send(STRANGER, registry, &registration(key));
+    let id = id_of(&register(&mut chain, registry, key));
+    let by_stranger = registration_by(STRANGER, &chain, registry, key);
+    let again = chain.send(STRANGER, registry, &by_stranger);
     again.reverted_with(&Registry::KeyAlreadyRegistered { keyId: id });
     assert_eq!(chain.call(registry, &Registry::keyAccountCall { keyId: id }), OPERATOR);
+}
+
+/// Seen in the mempool, or in a registry elsewhere, a proof lets nobody but its account register the key.
+#[test]
+fn proof_for_another_account_registry_or_chain() {
+    let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
+    let key = &secret_keys(0, 1)[0];
+    let good = registration(&chain, registry, key);
+    chain.send(STRANGER, registry, &good).reverted_with(&Registry::BadProofOfPossession {});
+    let other = deploy(&mut chain, DELAY, OVERLAP);
+    chain.send(OPERATOR, other, &good).reverted_with(&Registry::BadProofOfPossession {});
+    chain.chain_id += 1;
+    chain.send(OPERATOR, registry, &good).reverted_with(&Registry::BadProofOfPossession {});
+    chain.chain_id -= 1;
+    assert!(chain.send(OPERATOR, registry, &good).success);
 }
 
 #[test]
 fn proof_of_another_key() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
     let keys = secret_keys(0, 2);
-    let mut call = registration(&keys[0]);
-    call.pop = registration(&keys[1]).pop;
+    let mut call = registration(&chain, registry, &keys[0]);
+    call.proof = registration(&chain, registry, &keys[1]).proof;
     chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
 }
 
@@ -61,23 +81,23 @@ fn proof_of_another_key() {
 fn proof_of_the_opposite_key() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
     let key = &secret_keys(0, 1)[0];
-    let mut call = registration(key);
-    call.pop = registration(&opposite(key)).pop;
+    let mut call = registration(&chain, registry, key);
+    call.proof = registration(&chain, registry, &opposite(key)).proof;
     chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
 }
 
 #[test]
 fn one_bit_of_the_proof_or_key_flipped() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
-    let good = registration(&secret_keys(0, 1)[0]);
+    let good = registration(&chain, registry, &secret_keys(0, 1)[0]);
     for bit in (0..256 * 8).step_by(37) {
         let mut call = good.clone();
-        call.pk = flip(&good.pk, bit);
+        call.key = flip(&good.key, bit);
         chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
     }
     for bit in (0..128 * 8).step_by(37) {
         let mut call = good.clone();
-        call.pop = flip(&good.pop, bit);
+        call.proof = flip(&good.proof, bit);
         chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
     }
     assert!(chain.send(OPERATOR, registry, &good).success);
@@ -86,11 +106,11 @@ fn one_bit_of_the_proof_or_key_flipped() {
 #[test]
 fn identity_key_with_identity_proof() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
-    let good = registration(&secret_keys(0, 1)[0]);
+    let good = registration(&chain, registry, &secret_keys(0, 1)[0]);
     let no_key = Bytes::from(vec![0; 256]);
     let no_proof = Bytes::from(vec![0; 128]);
-    for (pk, pop) in [(&no_key, &no_proof), (&no_key, &good.pop), (&good.pk, &no_proof)] {
-        let call = Registry::registerKeyCall { pk: pk.clone(), pop: pop.clone() };
+    for (key, proof) in [(&no_key, &no_proof), (&no_key, &good.proof), (&good.key, &no_proof)] {
+        let call = Registry::registerKeyCall { key: key.clone(), proof: proof.clone() };
         chain.send(OPERATOR, registry, &call).reverted_with(&Registry::PointAtInfinity {});
     }
 }
@@ -98,18 +118,19 @@ fn identity_key_with_identity_proof() {
 #[test]
 fn coefficients_of_fp2_swapped() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
-    let mut call = registration(&secret_keys(0, 1)[0]);
-    let pk = call.pk.to_vec();
-    call.pk = [&pk[64..128], &pk[..64], &pk[192..], &pk[128..192]].concat().into();
+    let mut call = registration(&chain, registry, &secret_keys(0, 1)[0]);
+    let key = call.key.to_vec();
+    call.key = [&key[64..128], &key[..64], &key[192..], &key[128..192]].concat().into();
     chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadProofOfPossession {});
 }
 
 #[test]
 fn lengths_other_than_the_points() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
-    let good = registration(&secret_keys(0, 1)[0]);
+    let good = registration(&chain, registry, &secret_keys(0, 1)[0]);
     for (key_bytes, proof_bytes) in [(255, 128), (257, 128), (0, 128), (256, 127), (256, 129), (256, 0), (128, 256)] {
-        let call = Registry::registerKeyCall { pk: resized(&good.pk, key_bytes), pop: resized(&good.pop, proof_bytes) };
+        let call =
+            Registry::registerKeyCall { key: resized(&good.key, key_bytes), proof: resized(&good.proof, proof_bytes) };
         chain.send(OPERATOR, registry, &call).reverted_with(&Registry::BadLength {});
     }
 }
@@ -117,7 +138,7 @@ fn lengths_other_than_the_points() {
 #[test]
 fn only_the_keys_account_sets_its_endpoint() {
     let (mut chain, registry) = Fixture::empty(SpecId::OSAKA);
-    let key_id = register(&mut chain, registry, &secret_keys(0, 1)[0]);
+    let key_id = id_of(&register(&mut chain, registry, &secret_keys(0, 1)[0]));
     let endpoint = |text: &str| Registry::setEndpointCall {
         keyId: key_id,
         endpoint: text.to_owned(),
@@ -146,7 +167,7 @@ fn only_the_keys_account_sets_its_endpoint() {
 fn all_of_an_epochs_slots_in_one_call() {
     for size in [FIVE, LARGEST] {
         let mut fixture = Fixture::new(size);
-        let ids: Vec<B256> = fixture.keys.iter().map(|key| keccak256(key.public_key().to_bytes())).collect();
+        let ids: Vec<B256> = fixture.keys.iter().map(|key| keccak256(key.public_key().to_eip2537())).collect();
         let last = ids.len() - 1;
         let endpoint = format!("https://{}.example", "x".repeat(200));
         let set =

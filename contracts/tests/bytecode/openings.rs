@@ -1,11 +1,12 @@
 //! Leaves of original shards against blob ids: the contract and the library open alike.
 
-use alloy::primitives::{B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use holdfast_erasure::{Dispersal, EncodedBlob, LEAF_BYTES, Parameters, encode};
 use revm::primitives::hardfork::SpecId;
 
 use crate::{
     abi::{self, Registry},
+    chain::Chain,
     fixture::Fixture,
 };
 
@@ -37,15 +38,19 @@ fn every_leaf_of_every_original_shard() {
             let mut opened = Vec::new();
             for (shard, leaf) in leaves(&encoded) {
                 let call = opening(&encoded, shard, leaf);
-                let is_payload = call.offset < U256::from(length);
-                assert_eq!(chain.call(registry, &call), is_payload, "leaf {leaf} of {shard}, {k} {n} {length}");
-                // What counts as payload is the payload.
-                if is_payload {
-                    assert_eq!(opened.len(), usize::from(shard) * shard_length + leaf * LEAF_BYTES);
-                    opened.extend_from_slice(&call.leaf);
+                // What counts as payload is the payload, without its padding.
+                let offset = usize::from(shard) * shard_length + leaf * LEAF_BYTES;
+                let expected = length.saturating_sub(offset).min(call.leaf.len());
+                let what = format!("leaf {leaf} of {shard}, {k} {n} {length}");
+                let by_payload = DISPERSALS[number % 2] == Dispersal::ByPayload;
+                let payload = if by_payload { expected } else { 0 };
+                assert_eq!(chain.call(registry, &call), U256::from(payload), "{what}");
+                assert_eq!(chain.call(registry, &committed(&call)), U256::from(expected), "{what}");
+                if expected != 0 {
+                    assert_eq!(opened.len(), offset);
+                    opened.extend_from_slice(&call.leaf[..expected]);
                 }
             }
-            opened.truncate(length);
             assert_eq!(opened, encoded.payload()[..], "{k} {n} {length}");
         }
     }
@@ -56,7 +61,7 @@ fn leaves_of_recovery_shards_are_no_payload() {
     let (chain, registry) = Fixture::empty(SpecId::OSAKA);
     let encoded = blob(2, 5, 100_000, Dispersal::ByPayload);
     for shard in 2..5 {
-        assert!(!chain.call(registry, &opening(&encoded, shard, 0)), "shard {shard}");
+        refused(&chain, registry, &opening(&encoded, shard, 0), &format!("shard {shard}"));
     }
 }
 
@@ -65,18 +70,18 @@ fn one_byte_of_an_opening_changed() {
     let (chain, registry) = Fixture::empty(SpecId::OSAKA);
     let encoded = blob(3, 7, 50_000, Dispersal::ByPayload);
     let good = opening(&encoded, 1, 2);
-    assert!(chain.call(registry, &good));
+    assert!(!chain.call(registry, &good).is_zero());
     for byte in [0, 1, 2048, 4095] {
         let mut call = good.clone();
         call.leaf = edit(&good.leaf, |leaf| leaf[byte] ^= 1);
-        assert!(!chain.call(registry, &call), "byte {byte} of the leaf");
+        refused(&chain, registry, &call, &format!("byte {byte} of the leaf"));
     }
     for step in 0..good.path.len() {
         let mut call = good.clone();
         call.path[step].0[31] ^= 1;
-        assert!(!chain.call(registry, &call), "step {step}");
+        refused(&chain, registry, &call, &format!("step {step}"));
         call.path.swap(0, step);
-        assert!(!chain.call(registry, &call), "step {step} first");
+        refused(&chain, registry, &call, &format!("step {step} first"));
     }
     let edits: [&dyn Fn(&mut abi::Blob); 6] = [
         &|blob| blob.payloadLength += 1,
@@ -89,10 +94,10 @@ fn one_byte_of_an_opening_changed() {
     for (field, edit) in edits.into_iter().enumerate() {
         let mut call = good.clone();
         edit(&mut call.blob);
-        assert!(!chain.call(registry, &call), "field {field}");
+        refused(&chain, registry, &call, &format!("field {field}"));
     }
     for id in [B256::ZERO, B256::repeat_byte(1)] {
-        assert!(!chain.call(registry, &Registry::openPayloadCall { blobId: id, ..good.clone() }));
+        refused(&chain, registry, &Registry::openPayloadCall { blobId: id, ..good.clone() }, "another id");
     }
 }
 
@@ -103,19 +108,19 @@ fn a_leaf_or_path_of_another_length() {
     let encoded = blob(2, 5, 20_000, Dispersal::ByPayload);
     for (shard, leaf) in [(0, 0), (1, 2)] {
         let good = opening(&encoded, shard, leaf);
-        assert!(chain.call(registry, &good));
+        assert!(!chain.call(registry, &good).is_zero());
         let length = good.leaf.len();
         for other in [0, 1, 31, 32, 64, length - 1, length + 1, length + 32, 4096, 4097, 10_112] {
             if other != length {
                 let mut call = good.clone();
                 call.leaf = edit(&good.leaf, |leaf| leaf.resize(other, 0));
-                assert!(!chain.call(registry, &call), "{other} bytes");
+                refused(&chain, registry, &call, &format!("{other} bytes"));
             }
         }
         for steps in (0..good.path.len()).chain([good.path.len() + 1, good.path.len() + 40]) {
             let mut call = good.clone();
             call.path.resize(steps, B256::ZERO);
-            assert!(!chain.call(registry, &call), "{steps} steps");
+            refused(&chain, registry, &call, &format!("{steps} steps"));
         }
     }
 }
@@ -126,12 +131,12 @@ fn a_node_in_the_place_of_a_leaf() {
     // Shards of one leaf of 128 bytes: their root is the leaf's hash, never 64 bytes of two roots.
     let encoded = blob(2, 4, 200, Dispersal::ByPayload);
     let good = opening(&encoded, 0, 0);
-    assert!(chain.call(registry, &good));
+    assert!(!chain.call(registry, &good).is_zero());
     let mut call = good.clone();
     let roots = encoded.commitment().shard_roots();
     call.leaf = [roots[0].as_bytes(), roots[1].as_bytes()].map(|root| &root[..]).concat().into();
     call.path = good.path[1..].to_vec();
-    assert!(!chain.call(registry, &call));
+    refused(&chain, registry, &call, "");
 }
 
 #[test]
@@ -157,7 +162,7 @@ fn offsets_that_no_leaf_begins_at() {
     ];
     for offset in wrong {
         let call = Registry::openPayloadCall { offset, ..good.clone() };
-        assert!(!chain.call(registry, &call), "offset {offset}");
+        refused(&chain, registry, &call, &format!("offset {offset}"));
     }
 }
 
@@ -168,13 +173,26 @@ fn a_blob_that_is_none_opens_nothing() {
     for (k, n, length) in [(0, 5, 20_000), (5, 5, 20_000), (6, 5, 1), (0, 0, 0), (2, 5, 0), (u16::MAX, 0, u32::MAX)] {
         let blob = abi::Blob { originalShards: k, totalShards: n, payloadLength: length, ..good.blob.clone() };
         let call = Registry::openPayloadCall { blobId: id_of(&blob), blob, ..good.clone() };
-        assert!(!chain.call(registry, &call), "{k} {n} {length}");
+        refused(&chain, registry, &call, &format!("{k} {n} {length}"));
     }
     // The largest there could be: nothing overflows.
     let largest =
         abi::Blob { originalShards: 65_534, totalShards: u16::MAX, payloadLength: u32::MAX, ..good.blob.clone() };
     let call = Registry::openPayloadCall { blobId: id_of(&largest), blob: largest, ..good };
-    assert!(!chain.call(registry, &call));
+    refused(&chain, registry, &call, "");
+}
+
+/// Neither payload nor committed there.
+#[track_caller]
+fn refused(chain: &Chain, registry: Address, call: &Registry::openPayloadCall, what: &str) {
+    assert!(chain.call(registry, call).is_zero(), "{what}");
+    assert!(chain.call(registry, &committed(call)).is_zero(), "{what}: committed");
+}
+
+/// The same question about what was committed.
+fn committed(call: &Registry::openPayloadCall) -> Registry::openCommittedLeafCall {
+    let Registry::openPayloadCall { blobId, blob, offset, leaf, path } = call.clone();
+    Registry::openCommittedLeafCall { blobId, blob, offset, leaf, path }
 }
 
 /// A blob of this size, of bytes that differ everywhere.

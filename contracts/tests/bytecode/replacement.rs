@@ -6,7 +6,7 @@ use holdfast_registry::Status;
 
 use crate::{
     abi::Registry,
-    fixture::{DELAY, Fixture, GOVERNANCE, OPERATOR, SEVEN, key_ids, propose, register, secret_keys},
+    fixture::{DELAY, Fixture, GOVERNANCE, Key, OPERATOR, SEVEN, id_of, keys_of, propose, register, secret_keys},
 };
 
 const REPLACED: usize = 3;
@@ -15,18 +15,18 @@ const REPLACED: usize = 3;
 fn a_replaced_key_changes_no_other_slot_and_no_certificate() {
     let mut fixture = Fixture::new(SEVEN);
     let registry = fixture.registry;
-    let mut ids = key_ids(&fixture.chain, registry, 1);
-    for (slot, &id) in ids.iter().enumerate() {
-        set_endpoint(&mut fixture, id, slot);
+    let mut keys = keys_of(&fixture.chain, registry, 1);
+    for (slot, key) in keys.iter().enumerate() {
+        set_endpoint(&mut fixture, key, slot);
     }
     let old = fixture.statement();
     let certificate = fixture.certificate();
     let last_of_first = fixture.chain.time + DELAY - 1;
 
     let newcomer = secret_keys(300, 1).remove(0);
-    ids[REPLACED] = register(&mut fixture.chain, registry, &newcomer);
-    set_endpoint(&mut fixture, ids[REPLACED], 99);
-    let epoch = fixture.chain.must(GOVERNANCE, registry, &propose(ids.clone(), SEVEN));
+    keys[REPLACED] = register(&mut fixture.chain, registry, &newcomer);
+    set_endpoint(&mut fixture, &keys[REPLACED], 99);
+    let epoch = fixture.chain.must(GOVERNANCE, registry, &propose(keys.clone(), SEVEN));
     fixture.chain.time += DELAY;
 
     let [before, after] = [1, epoch].map(|epoch| fixture.chain.call(registry, &Registry::slotsOfCall { epoch }));
@@ -55,9 +55,9 @@ fn a_replaced_key_changes_no_other_slot_and_no_certificate() {
     assert_eq!(fixture.verdict(&fixture.certify(&statement, &fixture.all())), Status::Ok);
 }
 
-fn set_endpoint(fixture: &mut Fixture, key_id: B256, number: usize) {
+fn set_endpoint(fixture: &mut Fixture, key: &Key, number: usize) {
     let tls_pin = B256::with_last_byte(u8::try_from(number + 1).unwrap());
-    let call = Registry::setEndpointCall { keyId: key_id, endpoint: endpoint(number), tlsPin: tls_pin };
+    let call = Registry::setEndpointCall { keyId: id_of(key), endpoint: endpoint(number), tlsPin: tls_pin };
     fixture.chain.must(OPERATOR, fixture.registry, &call);
 }
 

@@ -7,27 +7,29 @@ use revm::primitives::hardfork::SpecId;
 
 use crate::{
     abi::Registry,
+    chain::Outcome,
     fixture::{DELAY, FIVE, Fixture, MIN_RETENTION, OWNER, STRANGER},
 };
 
 const TEN_YEARS: u64 = 3650 * 24 * HOUR;
 
 #[test]
-fn a_raise_holds_from_the_next_second_and_a_lowering_after_the_delay() {
+fn a_raise_holds_after_an_hour_and_a_lowering_after_the_delay() {
     let mut fixture = Fixture::new(FIVE);
     let start = fixture.chain.time;
     let event = set(&mut fixture, MIN_RETENTION + HOUR);
-    assert_eq!((event.minRetention, event.from), (MIN_RETENTION + HOUR, start + 1));
-    assert_eq!(read(&fixture), (MIN_RETENTION, MIN_RETENTION + HOUR, start + 1));
-    assert_eq!(least(&fixture, start), MIN_RETENTION);
-    assert_eq!(least(&fixture, start + 1), MIN_RETENTION + HOUR);
+    let raised = start + HOUR;
+    assert_eq!((event.minRetention, event.from), (MIN_RETENTION + HOUR, raised));
+    assert_eq!(read(&fixture), (MIN_RETENTION, MIN_RETENTION + HOUR, raised));
+    assert_eq!(least(&fixture, raised - 1), MIN_RETENTION);
+    assert_eq!(least(&fixture, raised), MIN_RETENTION + HOUR);
 
-    fixture.chain.time += 1;
+    fixture.chain.time = raised;
     assert_eq!(read(&fixture), (MIN_RETENTION + HOUR, 0, 0));
-    assert_eq!(set(&mut fixture, HOUR).from, start + 1 + DELAY);
-    assert_eq!(read(&fixture), (MIN_RETENTION + HOUR, HOUR, start + 1 + DELAY));
-    assert_eq!(least(&fixture, start + DELAY), MIN_RETENTION + HOUR);
-    assert_eq!(least(&fixture, start + DELAY + 1), HOUR);
+    assert_eq!(set(&mut fixture, HOUR).from, raised + DELAY);
+    assert_eq!(read(&fixture), (MIN_RETENTION + HOUR, HOUR, raised + DELAY));
+    assert_eq!(least(&fixture, raised + DELAY - 1), MIN_RETENTION + HOUR);
+    assert_eq!(least(&fixture, raised + DELAY), HOUR);
 }
 
 #[test]
@@ -42,14 +44,17 @@ fn the_next_call_takes_the_place_of_a_change_that_is_pending() {
     assert_eq!(least(&fixture, start + DELAY), MIN_RETENTION);
     assert_eq!(least(&fixture, from), 2 * HOUR);
     // The value in force takes it back.
-    set(&mut fixture, MIN_RETENTION);
+    let withdrawn: Registry::MinRetentionWithdrawn = send(&mut fixture, MIN_RETENTION).event();
+    assert_eq!(withdrawn.minRetention, MIN_RETENTION);
     assert_eq!(read(&fixture), (MIN_RETENTION, 0, 0));
+    // Once more there is nothing to withdraw.
+    assert!(send(&mut fixture, MIN_RETENTION).logs.is_empty());
     assert_eq!(least(&fixture, u64::from(u32::MAX)), MIN_RETENTION);
     // A raise while a lowering is pending leaves nothing of the lowering.
     set(&mut fixture, 0);
     set(&mut fixture, MIN_RETENTION + HOUR);
     assert_eq!(least(&fixture, fixture.chain.time), MIN_RETENTION);
-    assert_eq!(least(&fixture, fixture.chain.time + 1), MIN_RETENTION + HOUR);
+    assert_eq!(least(&fixture, fixture.chain.time + HOUR), MIN_RETENTION + HOUR);
     assert_eq!(least(&fixture, fixture.chain.time + 2 * DELAY), MIN_RETENTION + HOUR);
 }
 
@@ -63,7 +68,7 @@ fn answers_for_times_that_passed_never_change() {
     for change in 1..=60 {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // Raises, lowerings that come to hold, and lowerings that are replaced before they do.
-        set(&mut fixture, (seed >> 40) % 40 * HOUR);
+        assert!(send(&mut fixture, (seed >> 40) % 40 * HOUR).success);
         let steps = [1, 2, DELAY / 2, DELAY - 1, DELAY, DELAY + 1, 3 * DELAY];
         let until = fixture.chain.time + steps[usize::try_from((seed >> 33) % 7).unwrap()];
         passed.push((fixture.chain.time, least(&fixture, fixture.chain.time)));
@@ -90,18 +95,23 @@ fn a_change_in_the_second_of_creation() {
     let lower = set(&mut fixture, HOUR);
     assert_eq!(lower.from, now + DELAY);
     let raise = set(&mut fixture, 20 * HOUR);
-    assert_eq!(raise.from, now + 1);
+    assert_eq!(raise.from, now + HOUR);
     let less = set(&mut fixture, 15 * HOUR);
-    assert_eq!(less.from, now + 1);
+    assert_eq!(less.from, now + HOUR);
     assert_eq!(status(&fixture, now, u64::MAX / HOUR * HOUR), Status::UnknownNamespace);
-    assert_eq!(least(&fixture, now + 1), 15 * HOUR);
+    assert_eq!(least(&fixture, now + 1), 10 * HOUR);
+    assert_eq!(least(&fixture, now + HOUR), 15 * HOUR);
 }
 
 #[test]
 fn without_a_delay_a_lowering_takes_a_second() {
     let mut chain = crate::chain::Chain::new(SpecId::OSAKA);
-    let arguments =
-        alloy::sol_types::SolValue::abi_encode_params(&(crate::fixture::GOVERNANCE, crate::fixture::GUARDIAN, 0u64));
+    let arguments = alloy::sol_types::SolValue::abi_encode_params(&(
+        crate::fixture::GOVERNANCE,
+        crate::fixture::GUARDIAN,
+        0u64,
+        0u64,
+    ));
     let registry = chain.deploy("CommitteeRegistry", &arguments);
     let create = Registry::createNamespaceCall { salt: B256::ZERO, minRetention: 10, dispersers: vec![] };
     let namespace = chain.must(OWNER, registry, &create);
@@ -125,16 +135,20 @@ fn only_the_owner_sets_it_and_no_longer_than_ten_years() {
         outcome.reverted_with(&Registry::RetentionTooLong { minRetention: too_long });
     }
     set(&mut fixture, TEN_YEARS);
-    let next = fixture.chain.time + 1;
+    let next = fixture.chain.time + HOUR;
     assert_eq!(status(&fixture, next, u64::MAX / HOUR * HOUR), Status::Ok);
     assert_eq!(least(&fixture, next), TEN_YEARS);
 }
 
 /// Sets it as the owner.
 fn set(fixture: &mut Fixture, retention: u64) -> Registry::MinRetentionSet {
+    send(fixture, retention).event()
+}
+
+fn send(fixture: &mut Fixture, retention: u64) -> Outcome {
     let namespace = B256::from(fixture.namespace.to_bytes());
     let call = Registry::setMinRetentionCall { namespace, minRetention: retention };
-    fixture.chain.send(OWNER, fixture.registry, &call).event()
+    fixture.chain.send(OWNER, fixture.registry, &call)
 }
 
 /// What is in force, what is pending, and from when.

@@ -9,14 +9,14 @@ use revm::primitives::hardfork::SpecId;
 use crate::{
     abi::Registry,
     chain::Chain,
-    fixture::{DELAY, FIVE, GOVERNANCE, OWNER, STRANGER, propose, register, secret_keys},
+    fixture::{DELAY, FIVE, GOVERNANCE, OVERLAP, OWNER, STRANGER, propose, register, secret_keys},
 };
 
 #[test]
 fn without_a_guardian_nobody_revokes_or_holds_and_governance_cancels() {
     let Roles { mut chain, registry, namespace } = Roles::new(Address::ZERO);
-    let cancel = Registry::cancelEpochCall { epoch: 2 };
-    chain.send(STRANGER, registry, &cancel).reverted_with(&Registry::NotGuardian { sender: STRANGER });
+    let cancel = Registry::cancelFromCall { epoch: 2 };
+    chain.send(STRANGER, registry, &cancel).reverted_with(&Registry::NotGuardianOrGovernance { sender: STRANGER });
     chain.must(GOVERNANCE, registry, &cancel);
     for sender in [GOVERNANCE, OWNER, STRANGER] {
         let refused = Registry::NotGuardian { sender };
@@ -30,7 +30,7 @@ fn without_a_guardian_nobody_revokes_or_holds_and_governance_cancels() {
 #[test]
 fn a_guardian_that_governs_has_both_powers_and_no_more() {
     let Roles { mut chain, registry, namespace } = Roles::new(GOVERNANCE);
-    chain.must(GOVERNANCE, registry, &Registry::cancelEpochCall { epoch: 2 });
+    chain.must(GOVERNANCE, registry, &Registry::cancelFromCall { epoch: 2 });
     chain.must(GOVERNANCE, registry, &Registry::holdNamespaceCall { namespace, until: chain.time + 1000 });
     let lower = Registry::setMinRetentionCall { namespace, minRetention: 0 };
     chain.send(GOVERNANCE, registry, &lower).reverted_with(&Registry::NotNamespaceOwner { owner: OWNER });
@@ -49,8 +49,8 @@ struct Roles {
 impl Roles {
     fn new(guardian: Address) -> Self {
         let mut chain = Chain::new(SpecId::OSAKA);
-        let registry = chain.deploy("CommitteeRegistry", &(GOVERNANCE, guardian, DELAY).abi_encode_params());
-        let ids: Vec<B256> = secret_keys(0, 5).iter().map(|key| register(&mut chain, registry, key)).collect();
+        let registry = chain.deploy("CommitteeRegistry", &(GOVERNANCE, guardian, DELAY, OVERLAP).abi_encode_params());
+        let ids: Vec<_> = secret_keys(0, 5).iter().map(|key| register(&mut chain, registry, key)).collect();
         chain.must(GOVERNANCE, registry, &propose(ids.clone(), FIVE));
         let create = Registry::createNamespaceCall { salt: B256::ZERO, minRetention: 1, dispersers: Vec::new() };
         let namespace = chain.must(OWNER, registry, &create);

@@ -6,8 +6,8 @@ use alloy::{
     primitives::{Bytes, U256},
     sol_types::SolCall,
 };
-use holdfast_certificate::Namespace;
-use holdfast_erasure::Dispersal;
+use holdfast_certificate::{Namespace, Statement};
+use holdfast_erasure::{Digest, Dispersal};
 use revm::primitives::hardfork::SpecId;
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
     chain::Chain,
     checkpoint::{Checkpoint, blob_ids},
     fixture::{
-        DELAY, FIVE, Fixture, GOVERNANCE, LARGEST, OPERATOR, OWNER, SEVEN, STRANGER, Size, TWENTY, bitmap, encode_l1,
-        key_ids, propose, registration, secret_keys,
+        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, OPERATOR, OWNER, SEVEN, STRANGER, Size, TWENTY, bitmap,
+        encode_l1, keys_of, propose, registration, secret_keys,
     },
     gas::{change_retention, dearest_bad_certificate, least_for},
     openings::{blob, opening},
@@ -77,21 +77,66 @@ fn committee(lines: &mut Vec<(String, u64)>, size: Size) {
         cases.insert(1, ("1 missing".to_owned(), one));
     }
     for (who, certificate) in cases {
+        let call = Registry::judgeCall { certificate: certificate.clone().into() };
+        lines.push((format!("judge n={n}, {who}"), cost(&fixture.chain, &fixture, &call)));
         let call = Registry::verifyCall { certificate: certificate.clone().into(), atTime: fixture.chain.time };
         lines.push((format!("verify n={n}, {who}"), cost(&fixture.chain, &fixture, &call)));
         let call = Registry::publishCall { certificate: certificate.into() };
         lines.push((format!("publish n={n}, {who}"), cost(&fixture.chain, &fixture, &call)));
     }
-    let ids = key_ids(&fixture.chain, fixture.registry, 1);
+    let by_payload = fixture.certify(&by_payload(&fixture), &fixture.all());
+    let call = Registry::judgeCall { certificate: by_payload.clone().into() };
+    lines.push((format!("judge n={n}, by payload, all signed"), cost(&fixture.chain, &fixture, &call)));
+    let call = Registry::publishCall { certificate: by_payload.into() };
+    lines.push((format!("publish n={n}, by payload, all signed"), cost(&fixture.chain, &fixture, &call)));
+    let call = Registry::publishCall { certificate: fixture.certificate().into() };
+    lines.push((format!("publish n={n}, all signed, the gas limit it needs"), limit(&fixture, &call)));
+    let ids = keys_of(&fixture.chain, fixture.registry, 1);
     let outcome = fixture.chain.send(GOVERNANCE, fixture.registry, &propose(ids, size));
     assert!(outcome.success);
     lines.push((format!("proposeEpoch n={n}"), outcome.gas_used));
+    if n == FIVE.n {
+        // A successor that is not active yet is taken back, alone and as the first of as many as there can be.
+        let epoch = fixture.epoch + 1;
+        let call = Registry::cancelFromCall { epoch };
+        lines.push((
+            "cancelFrom, one proposal".to_owned(),
+            fixture.chain.clone().send(GUARDIAN, fixture.registry, &call).gas_used,
+        ));
+        for _ in 1..8 {
+            let keys = keys_of(&fixture.chain, fixture.registry, 1);
+            fixture.chain.must(GOVERNANCE, fixture.registry, &propose(keys, size));
+        }
+        lines.push((
+            "cancelFrom, eight proposals".to_owned(),
+            fixture.chain.send(GUARDIAN, fixture.registry, &call).gas_used,
+        ));
+    }
+}
+
+/// The usual statement, dispersed by payload: hardly a byte more of it is zero.
+fn by_payload(fixture: &Fixture) -> Statement {
+    let mut statement = fixture.statement();
+    statement.blob.payload_digest = Digest::from([0xd1; 32]);
+    statement.whole_until = statement.retain_until;
+    statement
+}
+
+/// The least gas limit with which the transaction succeeds.
+fn limit<C: SolCall>(fixture: &Fixture, call: &C) -> u64 {
+    let succeeds = |gas| fixture.chain.clone().send_with_gas(STRANGER, fixture.registry, call, gas).success;
+    let (mut low, mut high) = (0, 1_000_000);
+    while low + 1 < high {
+        let middle = u64::midpoint(low, high);
+        if middle > 100_000 && succeeds(middle) { high = middle } else { low = middle }
+    }
+    high
 }
 
 /// What does not depend on the committee's size.
 fn registry(lines: &mut Vec<(String, u64)>) {
     let mut fixture = Fixture::new(FIVE);
-    let call = registration(&secret_keys(500, 1)[0]);
+    let call = registration(&fixture.chain, fixture.registry, &secret_keys(500, 1)[0]);
     let outcome = fixture.chain.send(OPERATOR, fixture.registry, &call);
     assert!(outcome.success);
     lines.push(("registerKey".to_owned(), outcome.gas_used));
@@ -110,7 +155,7 @@ fn registry(lines: &mut Vec<(String, u64)>) {
     lines.push((format!("{name}, 40 retentions ago"), cost(&largest.chain, &largest, &call)));
     lines.push((format!("{name}, 40 retentions ago, what a contract must give"), least_for(&largest, &call)));
     // After a successor was proposed, and after the retention was changed often.
-    let ids = key_ids(&fixture.chain, fixture.registry, 1);
+    let ids = keys_of(&fixture.chain, fixture.registry, 1);
     fixture.chain.must(GOVERNANCE, fixture.registry, &propose(ids, FIVE));
     let call = verify(&fixture, fixture.certificate());
     lines.push(("verify n=5, all signed, successor proposed".to_owned(), cost(&fixture.chain, &fixture, &call)));
@@ -151,7 +196,7 @@ fn openings(lines: &mut Vec<(String, u64)>) {
     let mut fixture = Fixture::new(FIVE);
     let consumer = fixture.chain.deploy("test/RecordingConsumer", &[]);
     let call = opening(&blob(2, 5, 1_000_000, Dispersal::ByPayload), 1, 100);
-    assert!(fixture.chain.call(fixture.registry, &call));
+    assert_eq!(fixture.chain.call(fixture.registry, &call), U256::from(4096));
     let gas = cost(&fixture.chain, &fixture, &call);
     lines.push(("openPayload of 1 MB, k=2 n=5 (the floor of EIP-7623 for its calldata)".to_owned(), gas));
     // What a contract must give it that has the leaf already.

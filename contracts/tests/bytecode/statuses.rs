@@ -12,8 +12,8 @@ use crate::{
     abi::Registry,
     chain::START,
     fixture::{
-        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, MIN_RETENTION, OWNER, SEVEN, TWENTY, bitmap,
-        encode_l1, key_ids, propose, secret_keys,
+        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, MIN_RETENTION, OWNER, SEVEN, STRANGER,
+        TWENTY, bitmap, encode_l1, keys_of, propose, secret_keys,
     },
 };
 
@@ -76,6 +76,12 @@ fn the_contract_and_the_library_agree_on_every_byte() {
     assert_eq!(event.namespace.as_slice(), statement.namespace.as_bytes());
     assert_eq!(event.payloadDigest, B256::repeat_byte(0xd1));
     assert_eq!((event.epoch, event.retainUntil), (1, statement.retain_until));
+    assert_eq!((event.publisher, event.statementDigest.as_slice()), (STRANGER, &digest.as_bytes()[..]));
+
+    let call = Registry::judgeCall { certificate: Bytes::from(encoded) };
+    let judged = fixture.chain.call(fixture.registry, &call);
+    assert_eq!((judged.status, judged.blobId, judged.namespace), (Status::Ok as u8, event.blobId, event.namespace));
+    assert_eq!(judged.payloadDigest, event.payloadDigest);
 }
 
 #[test]
@@ -168,20 +174,25 @@ fn an_epoch_is_good_from_its_first_second_until_its_successors() {
     assert_eq!(fixture.verdict_at(&certificate, first - 1), Status::NotYet);
     assert_eq!(fixture.verdict_at(&certificate, first), Status::Ok);
 
-    let ids = key_ids(&fixture.chain, fixture.registry, 1);
+    let ids = keys_of(&fixture.chain, fixture.registry, 1);
     fixture.chain.must(GOVERNANCE, fixture.registry, &propose(ids, FIVE));
     let second = first + DELAY;
     assert_eq!(fixture.verdict_at(&certificate, second - 1), Status::Ok);
     assert_eq!(fixture.verdict_at(&certificate, second), Status::EpochClosed);
     assert_eq!(fixture.genuine(&certificate), Status::Ok);
 
-    // A proposal that is taken back closes nothing, and is itself never active.
+    // A proposal says nothing before it is active, and of a time to come nothing is said.
     let of_second = fixture.certify(&Statement { epoch: 2, ..fixture.statement() }, &fixture.all());
+    assert_eq!(fixture.genuine(&of_second), Status::NotYet);
+    let to_come = Registry::verifyCall { certificate: of_second.clone().into(), atTime: second };
+    assert_eq!(fixture.chain.call(fixture.registry, &to_come), Status::NotYet as u8);
+
+    // A proposal that is taken back closes nothing, and is itself never active.
     assert_eq!(fixture.verdict_at(&of_second, second), Status::Ok);
-    fixture.chain.must(GUARDIAN, fixture.registry, &Registry::cancelEpochCall { epoch: 2 });
+    fixture.chain.must(GUARDIAN, fixture.registry, &Registry::cancelFromCall { epoch: 2 });
     assert_eq!(fixture.verdict_at(&certificate, second), Status::Ok);
-    assert_eq!(fixture.verdict_at(&of_second, second), Status::NotYet);
-    assert_eq!(fixture.genuine(&of_second), Status::Ok);
+    assert_eq!(fixture.verdict_at(&of_second, second), Status::EpochCancelled);
+    assert_eq!(fixture.genuine(&of_second), Status::EpochCancelled);
 }
 
 #[test]

@@ -24,7 +24,9 @@ use crate::{
 /// Of the world's epochs the first closes, the second is revoked and then closes, the third is the last, since the fourth
 /// was cancelled.
 const REVOKED: u64 = 2;
-pub(crate) const CANCELLED: u64 = 4;
+const CANCELLED: u64 = 4;
+/// For which the certificates of the first and second are good after their end.
+const OVERLAP: u64 = HOUR / 2;
 
 /// A registry with epochs and namespaces in every state, and the same told to [`verdict`].
 pub(crate) struct World {
@@ -57,13 +59,13 @@ impl History {
 
 impl World {
     pub(crate) fn new(spec: SpecId) -> Self {
-        let mut fixture = Fixture::on(spec, SEVEN);
+        let mut fixture = Fixture::with_overlap(spec, SEVEN, OVERLAP);
         let from = fixture.chain.time;
         let sizes = [SEVEN, Size { n: 9, t: 5, k: 3 }, Size { n: 4, t: 3, k: 1 }, FIVE];
         let [changed, pending] = [2, 3].map(|salt| create_namespace(&mut fixture, salt));
         let mut keys = vec![secret_keys(0, SEVEN.n)];
         let mut times = vec![from];
-        let mut revoked_at = 0;
+        let (mut revoked_at, mut raised_from) = (0, 0);
         for (epoch, size) in (2u64..).zip(&sizes[1..]) {
             let members = secret_keys(100 * epoch as u16, size.n);
             let ids = members.iter().map(|key| register(&mut fixture.chain, fixture.registry, key)).collect();
@@ -75,19 +77,22 @@ impl World {
                 fixture.chain.must(GUARDIAN, fixture.registry, &Registry::revokeEpochCall { epoch });
                 revoked_at = fixture.chain.time + 1;
                 set_min_retention(&mut fixture, changed, 2 * MIN_RETENTION);
+                raised_from = fixture.chain.time + HOUR;
             } else {
                 fixture.chain.time += DELAY / 2;
             }
         }
-        fixture.chain.must(GUARDIAN, fixture.registry, &Registry::cancelEpochCall { epoch: CANCELLED });
+        fixture.chain.must(GUARDIAN, fixture.registry, &Registry::cancelFromCall { epoch: CANCELLED });
         set_min_retention(&mut fixture, changed, MIN_RETENTION / 2);
         set_min_retention(&mut fixture, pending, 0);
         let lowered = fixture.chain.time + DELAY;
 
+        let until = |index: usize| times.get(index + 1).copied().filter(|_| index as u64 + 2 != CANCELLED);
         let record = |index: usize| EpochRecord {
             committee: Arc::new(committee(&fixture, index as u64 + 1, sizes[index], &keys[index])),
             active_from: times[index],
-            active_until: times.get(index + 1).copied().filter(|_| index as u64 + 2 != CANCELLED),
+            active_until: until(index),
+            accepted_until: until(index).map(|until| until + OVERLAP),
             revoked_at: (index as u64 + 1 == REVOKED).then_some(revoked_at),
             endpoints: Vec::new(),
         };
@@ -97,7 +102,7 @@ impl World {
             History { namespace: fixture.namespace, known: vec![(0, namespace_record(MIN_RETENTION, None))] },
             History {
                 namespace: changed,
-                known: vec![(from + 1, namespace_record(MIN_RETENTION, None)), (revoked_at, raised)],
+                known: vec![(from + 1, namespace_record(MIN_RETENTION, None)), (raised_from, raised)],
             },
             History {
                 namespace: pending,
@@ -119,11 +124,6 @@ impl World {
         let named = |history: &&History| certificate.get(1..33) == Some(history.namespace.as_bytes());
         let namespace = self.namespaces.iter().find(named).and_then(|history| history.at(at));
         verdict(certificate, at, epoch, namespace)
-    }
-
-    /// When the epoch was to begin.
-    pub(crate) fn active_from(&self, epoch: u64) -> u64 {
-        self.epochs[epoch as usize - 1].active_from
     }
 
     /// A certificate and a time to judge it at: good but for at most a few things.
@@ -152,7 +152,7 @@ impl World {
 
     /// At, just before and just after every time that a rule knows.
     fn time(&self, record: &EpochRecord, history: &History, random: &mut Random) -> u64 {
-        let ends = [record.active_until, record.revoked_at].into_iter().flatten();
+        let ends = [record.active_until, record.accepted_until, record.revoked_at].into_iter().flatten();
         let marks: Vec<u64> = std::iter::once(record.active_from).chain(ends).chain(history.marks()).collect();
         match random.below(12) {
             0 => random.next(),

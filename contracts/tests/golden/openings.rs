@@ -1,4 +1,4 @@
-//! The vectors of `openPayload`.
+//! The vectors of `openPayload` and `openCommittedLeaf`.
 
 use alloy::{
     primitives::{B256, U256},
@@ -33,10 +33,14 @@ impl Golden {
                     path,
                 };
                 // The last is a recovery shard's, which lies past the payload and is none.
-                let is_payload = offset < number("payloadLength");
-                self.check("an opening", &call, is_payload.abi_encode());
+                let left = number("payloadLength").saturating_sub(offset);
+                let expected = U256::from(left).min(U256::from(call.leaf.len()));
+                self.check("an opening", &call, expected.abi_encode());
+                let Registry::openPayloadCall { blobId, blob, offset, leaf, path } = call.clone();
+                let committed = Registry::openCommittedLeafCall { blobId, blob, offset, leaf, path };
+                self.check("a committed leaf", &committed, expected.abi_encode());
                 call.blobId.0[0] ^= 1;
-                self.check("of another blob", &call, false.abi_encode());
+                self.check("of another blob", &call, U256::ZERO.abi_encode());
             }
         }
     }

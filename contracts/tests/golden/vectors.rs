@@ -14,7 +14,8 @@ use alloy::{
     sol_types::{SolCall, SolValue as _},
 };
 use holdfast_certificate::{
-    Attestation, Committee, CommitteeParameters, Domain, ProofOfPossession, ProvenKey, PublicKey, Signature,
+    Attestation, Committee, CommitteeParameters, Domain, ProofOfPossession, ProvenKey, PublicKey, Registration,
+    Signature,
 };
 use holdfast_erasure::Parameters;
 use holdfast_registry::Status;
@@ -26,13 +27,16 @@ use crate::abi::Registry;
 pub(crate) const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 pub(crate) const REGISTRY: Address = address!("5fbdb2315678afecb367f032d93f642f64180aa3");
 const GOVERNANCE: Address = Address::repeat_byte(0x60);
-const OPERATOR: Address = Address::repeat_byte(0x0a);
+/// The account that the proofs are for.
+const OPERATOR: Address = address!("70997970C51812dc3A010C7d01b50e0d17dc79C8");
 const STRANGER: Address = Address::repeat_byte(0x66);
 const MIN_RETENTION: u64 = 24 * 3600;
 
 /// When the registry is deployed, some days before the vectors' statements end.
 pub(crate) const START: u64 = 1_999_000_000;
 const DELAY: u64 = 2 * 3600;
+/// Epochs end when their successors begin.
+const OVERLAP: u64 = 0;
 /// How long each of the committees is active.
 const TERM: u64 = 24 * 3600;
 
@@ -60,7 +64,7 @@ pub(crate) struct Golden {
 
 /// Arguments of the registry's constructor.
 pub(crate) fn constructor_arguments() -> Vec<u8> {
-    (GOVERNANCE, Address::ZERO, DELAY).abi_encode_params()
+    (GOVERNANCE, Address::ZERO, DELAY, OVERLAP).abi_encode_params()
 }
 
 impl Golden {
@@ -74,32 +78,35 @@ impl Golden {
         golden.statements(&signed, &committees);
         golden.checkpoints(&signed, &parsed("checkpoint.json"), &committees);
         golden.openings(&signed);
+        golden.time_passes(&signed);
         golden
     }
 
     /// Registers and proposes a committee; its keys must read back.
     fn committee(&mut self, vector: &Value) -> Committee {
         let members = list(&vector["members"]);
-        let (mut ids, mut keys, mut in_order) = (Vec::new(), Vec::new(), Vec::new());
+        let registry = holdfast_certificate::Address::from_bytes(REGISTRY.as_slice()).unwrap();
+        let domain = Domain { chain_id: 31_337, registry };
+        let (mut keys, mut in_order) = (Vec::new(), Vec::new());
         for member in members {
-            let [pk, pop] = ["publicKeyEip2537", "proofOfPossessionEip2537"].map(|name| unhex(&member[name]));
-            let compressed = unhex(&member["publicKey"]);
-            let id = keccak256(&compressed);
-            let key = PublicKey::from_bytes(&compressed).unwrap();
-            assert_eq!(key.to_eip2537()[..], pk[..], "the library's form of the key");
-            let proven = ProvenKey::check(key, ProofOfPossession::from_eip2537(&pop).unwrap()).unwrap();
-            in_order.extend_from_slice(&pk);
-            self.step(START, OPERATOR, &Registry::registerKeyCall { pk: pk.into(), pop: pop.into() });
-            self.check("keyAccount", &Registry::keyAccountCall { keyId: id }, OPERATOR.abi_encode());
-            ids.push(id);
-            keys.push(proven);
+            let [key, proof] = ["publicKeyEip2537", "proofOfPossessionEip2537"].map(|name| unhex(&member[name]));
+            let public = PublicKey::from_bytes(&unhex(&member["publicKey"])).unwrap();
+            assert_eq!(public.to_eip2537()[..], key[..], "the library's form of the key");
+            let account = holdfast_certificate::Address::from(OPERATOR.into_array());
+            let registration = Registration { domain, account };
+            let proof_here = ProofOfPossession::from_eip2537(&proof).unwrap();
+            keys.push(ProvenKey::check(public, proof_here, &registration).unwrap());
+            in_order.extend_from_slice(&key);
+            self.check("keyAccount", &Registry::keyAccountCall { keyId: keccak256(&key) }, OPERATOR.abi_encode());
+            self.step(START, OPERATOR, &Registry::registerKeyCall { key: key.into(), proof: proof.into() });
         }
         let number = |name: &str| vector[name].as_u64().unwrap();
         let [epoch, k, n, threshold, max_payload] =
             ["epoch", "originalShards", "totalShards", "threshold", "maxPayload"].map(number);
         let code = Parameters::new(k.try_into().unwrap(), n.try_into().unwrap()).unwrap();
         let propose = Registry::proposeEpochCall {
-            keyIds: ids,
+            keys: in_order.clone().into(),
+            accounts: vec![OPERATOR; members.len()],
             originalShards: code.original_shards(),
             threshold: threshold.try_into().unwrap(),
             maxPayload: max_payload.try_into().unwrap(),
@@ -108,8 +115,7 @@ impl Golden {
         self.step(START, GOVERNANCE, &propose);
         self.check("slotKeys", &Registry::slotKeysCall { epoch }, Bytes::from(in_order).abi_encode());
         let parameters = CommitteeParameters::new(code, propose.threshold, propose.maxPayload).unwrap();
-        let registry = holdfast_certificate::Address::from_bytes(REGISTRY.as_slice()).unwrap();
-        Committee::new(Domain { chain_id: 31_337, registry }, epoch, parameters, keys).unwrap()
+        Committee::new(domain, epoch, parameters, keys).unwrap()
     }
 
     /// Creates the namespace of foundry.json.
@@ -120,6 +126,13 @@ impl Golden {
             dispersers: Vec::new(),
         };
         self.step(START, signed["owner"].as_str().unwrap().parse().unwrap(), &create);
+    }
+
+    /// Nothing is said of a time to come, so something must happen when the statements have ended.
+    fn time_passes(&mut self, signed: &Value) {
+        let end = signed["retainUntil"].as_u64().unwrap() + 1;
+        let create = Registry::createNamespaceCall { salt: B256::ZERO, minRetention: 0, dispersers: Vec::new() };
+        self.step(end, STRANGER, &create);
     }
 
     fn step<C: SolCall>(&mut self, time: u64, from: Address, call: &C) {

@@ -78,6 +78,7 @@ impl Record for u64 {
             committee,
             active_from: found.activeFrom,
             active_until: (found.activeUntil != 0).then_some(found.activeUntil),
+            accepted_until: (found.acceptedUntil != 0).then_some(found.acceptedUntil),
             revoked_at: (found.revokedAt != 0).then_some(found.revokedAt),
             endpoints: slots.into_iter().map(|slot| endpoint(slot.endpoint, slot.tlsPin)).collect(),
         })))

@@ -111,17 +111,25 @@ fn a_card_holds_what_was_said_and_nothing_secret() {
     let key = desk.quick_key("m0");
     let pin = "5a".repeat(32);
     let account = format!("0x{}", "22".repeat(20));
-    let card = desk.card("m0", &key, "https://m0.example:7400", &["--tls-pin", &pin, "--account", &account]);
+    let registry = format!("0x{}", "33".repeat(20));
+    let registered = ["--account", &account, "--chain-id", "5", "--registry", &registry];
+    let card = desk.card("m0", &key, "https://m0.example:7400", &[&["--tls-pin", &pin], &registered[..]].concat());
     let text = fs::read_to_string(&card).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let fields: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
-    let known = ["account", "endpoint", "operator", "proofOfPossession", "publicKey", "tlsPin", "version"];
+    let known = ["endpoint", "operator", "proofOfPossession", "publicKey", "registration", "tlsPin", "version"];
     assert!(fields.len() == known.len() && known.iter().all(|field| fields.contains(field)), "{fields:?}");
     assert_eq!(json["tlsPin"], format!("0x{pin}"));
-    assert_eq!(json["account"], account);
+    assert_eq!(json["registration"], serde_json::json!({ "chainId": 5, "registry": registry, "account": account }));
     // The pin has no place in a committee file, and that is said.
-    let other = desk.card("m1", &desk.quick_key("m1"), "https://m1.example:7400", &[]);
-    let ran = assemble(&[card, other], &["-t", "2", "-k", "1"]).ok();
+    let other = desk.card("m1", &desk.quick_key("m1"), "https://m1.example:7400", &registered);
+    let cards = [card, other];
+    let ran = assemble(&cards, &["-t", "2", "-k", "1", "--chain-id", "5", "--registry", &registry]).ok();
+    // The proofs on them are for that registry, and for no other committee.
+    for elsewhere in [&[][..], &["--chain-id", "6", "--registry", &registry]] {
+        let options = [&["-t", "2", "-k", "1"], elsewhere].concat();
+        assemble(&cards, &options).fails(2, &["the card of Operator of m0 is for registry", "on chain 5"]);
+    }
     assert!(ran.stderr.contains("m0 (Operator of m0) has a TLS pin"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("m1 ("), "{}", ran.stderr);
 
@@ -141,6 +149,8 @@ fn a_card_holds_what_was_said_and_nothing_secret() {
     bad("https://m0.example", &"x".repeat(65), &[], "operator's name");
     bad("https://m0.example", "A", &["--tls-pin", "abcd"], "no pin");
     bad("https://m0.example", "A", &["--account", "0x12"], "--account");
+    bad("https://m0.example", "A", &["--account", &account], "--chain-id");
+    bad("https://m0.example", "A", &["--chain-id", "5"], "--account");
 }
 
 #[test]

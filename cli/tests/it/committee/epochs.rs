@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     committee::{
-        Desk, GOVERNANCE, NEWCOMER, address, arguments, l1, public_key,
+        Desk, GOVERNANCE, NEWCOMER, address, arguments, l1, public_key, registered,
         safe::{Call, block_on, word},
     },
     support::{Devnet, run, wait_until},
@@ -26,9 +26,9 @@ fn show(l1: &[String], epoch: &[&str]) -> Value {
 fn register(l1: &[String], card: &str, account: &[u8; 32], endpoint: &str) {
     let json: Value = serde_json::from_slice(&std::fs::read(card).unwrap()).unwrap();
     let (key, proof) = (public_key(card), json["proofOfPossession"].as_str().unwrap().parse().unwrap());
-    ProvenKey::check(key, proof).unwrap();
     block_on(async {
         let publisher = Publisher::connect(&l1[1], l1[3].parse().unwrap(), account).await.unwrap();
+        ProvenKey::check(key, proof, &publisher.registration()).unwrap();
         publisher.register_key(&key, &proof).await.unwrap();
         publisher.set_endpoint(&key, endpoint, Some(PIN)).await.unwrap();
     });
@@ -44,7 +44,7 @@ fn a_proposed_epoch_is_sent_shown_succeeded_and_revoked() {
         "newcomer",
         &desk.quick_key("newcomer"),
         "https://new.example:7400",
-        &["--account", &named, "--tls-pin", &other],
+        &[registered(&devnet, &named).each_ref().map(String::as_str).as_slice(), &["--tls-pin", &other]].concat(),
     );
     register(&l1, &cards[3], &NEWCOMER, NOWHERE);
     run(&arguments(&[&["committee", "check"]], &l1)).ok();
@@ -100,8 +100,8 @@ fn a_proposed_epoch_is_sent_shown_succeeded_and_revoked() {
         (ran, Call::read(&file, &governance, &devnet))
     };
     let (ran, call) = guard("cancel", "3");
-    assert_eq!((call.function(), call.words()), ("cancelEpoch", vec![word(3)]));
-    assert!(ran.text().contains("cancelEpoch of epoch 3") && ran.text().contains("proposed: from"), "{}", ran.text());
+    assert_eq!((call.function(), call.words()), ("cancelFrom", vec![word(3)]));
+    assert!(ran.text().contains("cancelFrom of epoch 3") && ran.text().contains("proposed: from"), "{}", ran.text());
     call.execute(&devnet, &GOVERNANCE);
     assert_eq!(show(&l1, &["--epoch", "3"])["state"], "cancelled");
     assert_eq!(show(&l1, &[])["activeUntil"], Value::Null);

@@ -15,9 +15,23 @@ use crate::{
 
 /// The words of a `proposeEpoch` call.
 fn proposal(cards: &[String], k: u64, t: u64, max_payload: u64, active_from: u64) -> Vec<String> {
-    let head = [0xa0, k, t, max_payload, active_from, cards.len() as u64].map(word);
-    let ids = cards.iter().map(|card| hex::encode(public_key(card).id().as_bytes()));
-    head.into_iter().chain(ids).collect()
+    let n = cards.len() as u64;
+    let head = [0xc0, 0xc0 + 32 + 256 * n, k, t, max_payload, active_from, 256 * n].map(word);
+    let keys = keys_of(cards);
+    let keys = keys.chunks(32).map(hex::encode);
+    let accounts = cards.iter().map(|card| format!("{}{}", "0".repeat(24), &account_of(card)[2..]));
+    head.into_iter().chain(keys).chain([word(n)]).chain(accounts).collect()
+}
+
+/// The cards' keys in EIP-2537 layout, one after the other.
+fn keys_of(cards: &[String]) -> Vec<u8> {
+    cards.iter().flat_map(|card| public_key(card).to_eip2537()).collect()
+}
+
+/// The account that a card names.
+fn account_of(card: &str) -> String {
+    let json: Value = serde_json::from_slice(&fs::read(card).unwrap()).unwrap();
+    json["registration"]["account"].as_str().unwrap().to_lowercase()
 }
 
 #[test]
@@ -46,10 +60,11 @@ fn a_proposal_is_the_call_that_was_asked_for() {
         assert_eq!(call.function(), "proposeEpoch");
         assert_eq!(call.words(), expected, "{more:?}");
         // What the wallet shows and encodes anew is the same.
-        let ids: Vec<_> = cards.iter().map(|card| public_key(card).id().to_string()).collect();
-        assert_eq!(call.shown("keyIds"), format!("[{}]", ids.join(",")));
+        assert_eq!(call.shown("keys"), format!("0x{}", hex::encode(keys_of(&cards))));
+        let accounts: Vec<_> = cards.iter().map(|card| account_of(card)).collect();
+        assert_eq!(call.shown("accounts").to_lowercase(), format!("[{}]", accounts.join(",")));
         for (position, argument) in ["originalShards", "threshold", "maxPayload", "activeFrom"].iter().enumerate() {
-            assert_eq!(word(call.shown(argument).parse().unwrap()), expected[1 + position], "{argument}");
+            assert_eq!(word(call.shown(argument).parse().unwrap()), expected[2 + position], "{argument}");
         }
         assert_eq!((&ran.json()["epoch"], &ran.json()["succeeds"]), (&2.into(), &1.into()));
         // What the signers read does not grow stale while they gather.

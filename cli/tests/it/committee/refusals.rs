@@ -2,11 +2,11 @@
 
 use std::{fs, path::Path};
 
-use holdfast_certificate::{CommitteeFile, FileMember, SecretKey};
+use holdfast_certificate::{CommitteeFile, FileMember, Registration, SecretKey};
 use holdfast_devchain::DEV_KEYS;
 
 use crate::{
-    committee::{Desk, GOVERNANCE, address, arguments, endpoint_of, key_of, l1, public_key},
+    committee::{Desk, GOVERNANCE, address, arguments, endpoint_of, key_of, l1, public_key, registered},
     support::{Devnet, Ran, edit_json, run},
 };
 
@@ -17,7 +17,9 @@ fn an_unsafe_proposal_writes_no_file() {
     let cards = desk.cards_of(&devnet);
     let stranger = desk.card("stranger", &desk.quick_key("stranger"), "https://s.example:7400", &[]);
     let foreign = address(&DEV_KEYS[9]);
-    let other = desk.card("other", &key_of(&devnet, 3), &endpoint_of(&devnet, 3), &["--account", &foreign]);
+    let foreign_options = registered(&devnet, &foreign);
+    let foreign_options = foreign_options.each_ref().map(String::as_str);
+    let other = desk.card("other", &key_of(&devnet, 3), &endpoint_of(&devnet, 3), &foreign_options);
     let with = |card: &String| [&cards[..3], std::slice::from_ref(card), &cards[4..]].concat();
     let propose = |cards: &[String], more: &[&str]| {
         let file = desk.path("epoch.json");
@@ -65,7 +67,8 @@ fn more_members_than_a_registry_takes_are_refused_before_l1_is_asked() {
             FileMember {
                 slot,
                 public_key: key.public_key(),
-                proof_of_possession: key.prove_possession(),
+                proof_of_possession: key.prove_possession(&Registration::WITHOUT_L1),
+                account: None,
                 endpoint: "http://127.0.0.1:9".to_owned(),
             }
         };

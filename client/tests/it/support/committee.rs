@@ -4,7 +4,9 @@ use std::{
     time::Duration,
 };
 
-use holdfast_certificate::{Committee, CommitteeParameters, DisperserKey, Namespace, ProvenKey, SecretKey};
+use holdfast_certificate::{
+    Committee, CommitteeParameters, DisperserKey, Namespace, ProvenKey, Registration, SecretKey,
+};
 use holdfast_client::{Builder, Client, Config};
 use holdfast_erasure::Parameters;
 use holdfast_proto::v1::{
@@ -43,7 +45,10 @@ impl TestCommittee {
         let keys: Vec<SecretKey> = (0..n).map(|_| SecretKey::generate()).collect();
         let proven = keys
             .iter()
-            .map(|key| ProvenKey::check(key.public_key(), key.prove_possession()).expect("its own proof"))
+            .map(|key| {
+                let proof = key.prove_possession(&Registration::WITHOUT_L1);
+                ProvenKey::check(key.public_key(), proof, &Registration::WITHOUT_L1).expect("its own proof")
+            })
             .collect();
         let parameters = CommitteeParameters::new(Parameters::new(k, n).unwrap(), t, MAX_PAYLOAD).unwrap();
         let committee = Arc::new(Committee::new(domain(), epoch, parameters, proven).expect("a valid committee"));
@@ -59,6 +64,7 @@ impl TestCommittee {
             committee,
             active_from: 0,
             active_until: None,
+            accepted_until: None,
             revoked_at: None,
             endpoints: addresses.iter().map(|address| Endpoint::unpinned(format!("http://{address}"))).collect(),
         });
