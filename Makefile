@@ -10,7 +10,7 @@ HOLDFAST := $(TARGET)/release/holdfast
 CARGO := cargo --locked
 FILE ?= testdata/op-channel.bin
 
-.PHONY: help deps first-build node build demo test test-rust test-contracts test-foundry test-reader lint bench contracts golden
+.PHONY: help deps first-build node build demo test test-rust test-contracts test-foundry test-reader lint bench contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -62,6 +62,9 @@ bench: deps ## criterion benches: code and commitment, then storing on five memb
 
 contracts: node ## compile the contracts and write their artifacts
 	cd contracts && node build/compile.js
+
+mutants: node ## mutate each condition of the contracts: every mutant must fail a test (hours; not part of test)
+	scripts/mutants.js
 
 golden: ## regenerate the golden vectors (needs Python with py_ecc)
 	python3 testdata/golden/generate.py
