@@ -36,6 +36,9 @@ use crate::{error::Error, node::BlockPoint};
 /// How many records are read at once: those that have the same number of these take turns.
 const TURNS: usize = 8;
 
+/// The most epochs, counted back from the last proposed one, that are looked at for one that has begun.
+const NEWEST_LOOKED_AT: usize = 32;
+
 /// The shortest time between two questions at the start.
 const SOON: Duration = Duration::from_millis(100);
 
@@ -168,6 +171,27 @@ impl ChainRegistry {
         };
         drop(turn);
         if epoch == 0 { Err(registry::Error::NoActiveEpoch { at }.into()) } else { self.record(epoch).await }
+    }
+
+    /// The epoch that is active at unix time `at`, or else the newest that has begun by then, closed or revoked.
+    ///
+    /// # Errors
+    /// [`Error::Registry`] if none has begun; otherwise an L1 error.
+    pub async fn newest_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, Error> {
+        match self.active_epoch(at).await {
+            Err(Error::Registry(registry::Error::NoActiveEpoch { .. })) => {}
+            found => return found,
+        }
+        let count = records::epoch_count(&self.source, self.look().await?.block).await?;
+        for epoch in (1..=count).rev().take(NEWEST_LOOKED_AT) {
+            match self.record(epoch).await {
+                Ok(record) if record.active_from <= at => return Ok(record),
+                // Proposed and not begun, or cancelled.
+                Ok(_) | Err(Error::Registry(registry::Error::UnknownEpoch { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(registry::Error::NoActiveEpoch { at }.into())
     }
 
     /// The rules of one namespace.
@@ -329,6 +353,10 @@ impl Registry for ChainRegistry {
 
     async fn active_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, registry::Error> {
         Ok(self.active_epoch(at).await?)
+    }
+
+    async fn newest_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, registry::Error> {
+        Ok(self.newest_epoch(at).await?)
     }
 
     async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, registry::Error> {

@@ -30,6 +30,15 @@ pub trait Registry: Send + Sync + Debug {
     /// [`Error::NoActiveEpoch`] if there is none; otherwise see [`Error::fault`].
     async fn active_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, Error>;
 
+    /// The epoch that is active at unix time `at`, or else the newest that has begun by then: what its members hold can be
+    /// read, closed or revoked.
+    ///
+    /// # Errors
+    /// [`Error::NoActiveEpoch`] if none has begun; otherwise see [`Error::fault`].
+    async fn newest_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, Error> {
+        self.active_epoch(at).await
+    }
+
     /// The rules of one namespace.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ pub(crate) fn namespace_record(found: NamespaceInfo) -> Option<NamespaceRecord> 
 }
 
 /// The number of epochs at the block. With it, epochs that are made up cost no call.
-async fn epoch_count(source: &Source, block: BlockPoint) -> Result<u64, Error> {
+pub(super) async fn epoch_count(source: &Source, block: BlockPoint) -> Result<u64, Error> {
     if let Some(count) = source.cache().epoch_count_at(block) {
         return Ok(count);
     }

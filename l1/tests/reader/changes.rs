@@ -151,5 +151,10 @@ async fn a_revocation_is_seen_by_the_first_look_after_its_finality_also_when_ask
     world.node.finalize().await;
     let none = registry.active_epoch(revoked).await.unwrap_err();
     assert!(matches!(none, Error::Registry(registry::Error::NoActiveEpoch { .. })), "{none}");
+    assert_eq!(
+        registry.newest_epoch(revoked).await.unwrap().committee.epoch(),
+        world.epoch,
+        "what it holds can be read"
+    );
     assert_eq!(registry.epoch(world.epoch).await.unwrap().revoked_at, Some(revoked));
 }

@@ -74,6 +74,8 @@ async fn committee_and_namespace_are_read_at_finality(
     assert_eq!(active.committee.epoch(), epoch);
     let before = registry.active_epoch(record.active_from - 1).await.unwrap_err();
     assert!(matches!(before, Error::Registry(registry::Error::NoActiveEpoch { .. })), "{before}");
+    let before = registry.newest_epoch(record.active_from - 1).await.unwrap_err();
+    assert!(matches!(before, Error::Registry(registry::Error::NoActiveEpoch { .. })), "none has begun: {before}");
     for unknown in [0, 2, u64::MAX] {
         let error = registry.epoch(unknown).await.unwrap_err();
         assert!(
