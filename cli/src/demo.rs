@@ -121,8 +121,7 @@ async fn disperse(
     report
         .step(step, async {
             let started = Instant::now();
-            let dispersed =
-                client.disperse(payload.clone(), DisperseOptions { dispersal, ..DisperseOptions::default() }).await?;
+            let dispersed = client.disperse(payload.clone(), DisperseOptions::by(dispersal)).await?;
             let certificate = dispersed.certificate;
             let encoded = certificate.encode();
             let outcome = Outcome::new(format!(
@@ -301,10 +300,7 @@ async fn repair(
 ) -> anyhow::Result<()> {
     report
         .step("put the same payload again: repairs both copies", async {
-            let options = DisperseOptions {
-                retain_until: Some(certificate.statement.retain_until),
-                ..DisperseOptions::by_shard()
-            };
+            let options = DisperseOptions::by_shard().retain_until(certificate.statement.retain_until);
             let again = client.disperse(payload.clone(), options).await?.certificate;
             ensure!(again.statement == certificate.statement, "the same payload gave another statement");
             client.drain().await;
@@ -324,7 +320,7 @@ async fn read(client: &Client, certificate: &VerifiedCertificate, payload: &Byte
 
 /// Asks every member for its shard of a blob; those whose shard was not accepted, with the reason.
 async fn audit(client: &Client, certificate: &VerifiedCertificate) -> anyhow::Result<Vec<MemberFailure>> {
-    let options = RetrieveOptions { audit: true, ..RetrieveOptions::default() };
+    let options = RetrieveOptions::default().audit();
     Ok(client.retrieve(certificate, options).await?.failures)
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
 pub(crate) fn explain(error: &anyhow::Error) -> String {
     let mut text = format!("{error:#}");
     let failures = error.chain().find_map(|cause| cause.downcast_ref::<client::Error>()).map(client::Error::failures);
-    for failure in failures.unwrap_or_default() {
+    for failure in client::folded(failures.unwrap_or_default()) {
         text = text.replacen(&format!("; {failure}"), &format!("\n  {failure}"), 1);
     }
     text
@@ -123,12 +123,19 @@ fn of_client(error: &client::Error) -> Exit {
         | client::Error::PayloadTooLarge { .. }
         | client::Error::NotConfigured { .. }
         | client::Error::Invalid { .. }
+        | client::Error::UnknownNamespace { .. }
+        | client::Error::NotADisperser { .. }
+        | client::Error::TooSoon { .. }
         | client::Error::Statement(_) => Exit::Usage,
+        // What was asked for is what the members refuse.
+        client::Error::QuorumNotReached { .. } if error.blame() == client::Blame::Caller => Exit::Usage,
         client::Error::QuorumNotReached { .. }
         | client::Error::NotRetrievable { .. }
         | client::Error::Unknown { .. } => Exit::Unreachable,
         client::Error::Registry(error) => of_registry(error),
-        client::Error::Certificate(_) | client::Error::Inconsistent { .. } => Exit::Verification,
+        client::Error::Certificate(_) | client::Error::PromiseBroken { .. } | client::Error::Inconsistent { .. } => {
+            Exit::Verification
+        }
         client::Error::NotFound { .. } => Exit::NotFound,
         client::Error::Expired { .. } => Exit::Expired,
         _ => Exit::Other,

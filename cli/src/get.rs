@@ -59,8 +59,7 @@ pub(crate) async fn run(args: &GetArgs, config: Option<&Path>, output: Output) -
     let config = Config::load(config)?;
     check_members(&args.from, &reference, &config).await?;
     let client = config.reader().await?;
-    let options =
-        RetrieveOptions { deadline: Some(args.deadline), only: args.from.clone(), ..RetrieveOptions::default() };
+    let options = RetrieveOptions::default().deadline(args.deadline).only(args.from.iter().copied());
     let started = std::time::Instant::now();
     let retrieved = client.retrieve(reference, options).await?;
     let got = Got {

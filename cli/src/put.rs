@@ -86,12 +86,7 @@ pub(crate) async fn run(args: &PutArgs, config: Option<&std::path::Path>, output
     let length = payload.len() as u64;
     progress(format!("dispersing {} ({})", args.file.display(), human_bytes(length)));
     let retain_until = hour_at_or_after(now().saturating_add(args.retain.as_secs()));
-    let options = DisperseOptions {
-        dispersal: args.by.into(),
-        retain_until: Some(retain_until),
-        deadline: Some(args.deadline),
-        ..DisperseOptions::default()
-    };
+    let options = DisperseOptions::by(args.by.into()).retain_until(retain_until).deadline(args.deadline);
     let started = std::time::Instant::now();
     let dispersed = client.disperse(payload, options).await?;
     let elapsed = started.elapsed();

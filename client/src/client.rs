@@ -8,7 +8,8 @@ use crate::{
     context::Context,
     disperse::{
         checkpoint::{self, Checkpointed},
-        disperser::{self, DisperseOptions, Dispersed},
+        disperser::{self, Dispersed},
+        options::DisperseOptions,
     },
     error::Error,
     retrieve::{
@@ -40,13 +41,18 @@ impl Client {
 
     /// Disperses a payload and returns its certificate as soon as the epoch's threshold of members has attested.
     ///
-    /// Slow members are fed on in the background, and every member is given the certificate. Dispersing the same payload
-    /// with the same times again makes the same statement; members answer it from what they hold.
+    /// Slow members are fed on in the background, and every member is given the certificate:
+    /// [`Dispersed::feeding`] tells how that goes. Dispersing the same payload with the same times again makes the same
+    /// statement; members answer it from what they hold.
+    ///
+    /// A member that is busy, or for which another epoch is still active, is asked again until the deadline; where the
+    /// registry says that the epoch has changed, all are asked anew in the new one.
     ///
     /// # Errors
-    /// [`Error::QuorumNotReached`], within the deadline, with a reason for every member that did not attest;
-    /// [`Error::EmptyPayload`], [`Error::PayloadTooLarge`], [`Error::Statement`], [`Error::NotConfigured`];
+    /// Before anything is sent: [`Error::EmptyPayload`], [`Error::PayloadTooLarge`], [`Error::UnknownNamespace`],
+    /// [`Error::NotADisperser`], [`Error::TooSoon`], [`Error::Statement`], [`Error::Invalid`], [`Error::NotConfigured`];
     /// [`Error::Registry`] when the active epoch cannot be read; [`Error::Closed`].
+    /// [`Error::QuorumNotReached`], within the deadline, with a reason for every member that did not attest.
     pub async fn disperse(&self, payload: impl Into<Bytes>, options: DisperseOptions) -> Result<Dispersed, Error> {
         disperser::disperse(&self.context, payload.into(), options).await
     }
@@ -61,7 +67,8 @@ impl Client {
     /// # Errors
     /// [`Error::Invalid`] for no ids, more than 4096, or one that is there twice; [`Error::QuorumNotReached`], with a reason for
     /// every member that did not attest, which names the first blob that it does not hold as asked;
-    /// [`Error::Statement`], [`Error::NotConfigured`], [`Error::Registry`], [`Error::Closed`].
+    /// [`Error::UnknownNamespace`], [`Error::NotADisperser`], [`Error::TooSoon`], [`Error::Statement`],
+    /// [`Error::NotConfigured`], [`Error::Registry`], [`Error::Closed`].
     pub async fn checkpoint(
         &self,
         namespace: Option<Namespace>,
@@ -71,11 +78,13 @@ impl Client {
         checkpoint::checkpoint(&self.context, namespace, ids, retain_until).await
     }
 
-    /// Reads a blob's payload, believing no member.
+    /// Reads a blob's payload, believing no member. By id alone it is looked for in the active epoch, or else in the newest that
+    /// was active, and in those before it. A member that is busy is asked again until the deadline.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when so many members deny the blob that it is certain; [`Error::Unknown`] when fewer do;
-    /// [`Error::Expired`]; [`Error::NotRetrievable`] when fewer than `k` shards were accepted within the deadline;
+    /// [`Error::NotFound`] when so many members deny the blob that it is certain; [`Error::PromiseBroken`] when those that
+    /// signed the certificate given are among them; [`Error::Unknown`] when fewer do; [`Error::Expired`];
+    /// [`Error::NotRetrievable`] when fewer than `k` shards were accepted within the deadline;
     /// [`Error::Certificate`] when the certificate given is not genuine; [`Error::Registry`], [`Error::Closed`].
     pub async fn retrieve(
         &self,
@@ -95,7 +104,7 @@ impl Client {
         find::find(&self.context, payload_digest).await
     }
 
-    /// What every member of the active epoch says of itself.
+    /// What every member of the active epoch says of itself, or of the newest that was active where none is.
     ///
     /// # Errors
     /// [`Error::Registry`], [`Error::Closed`]; a member that does not answer is a value, not an error.

@@ -7,11 +7,19 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The longest a deadline, delay or limit may be.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3600);
 
-/// The longest retention that can be asked for by default, 10 years; members have their own policy.
-const MAX_RETENTION: Duration = Duration::from_secs(3650 * 24 * 3600);
+/// The longest retention that can be asked for as a span, 10 years; members have their own policy.
+pub(crate) const MAX_RETENTION: Duration = Duration::from_secs(3650 * 24 * 3600);
 
 /// How a client behaves where a call says nothing else.
+///
+/// ```
+/// use std::time::Duration;
+/// use holdfast_client::Config;
+///
+/// let config = Config::default().disperse_deadline(Duration::from_secs(5)).hedge_delay(Duration::from_millis(80));
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// How long members hold a blob: `retainUntil` is now plus this, rounded up to the hour. 28 days.
     pub retention: Duration,
@@ -20,7 +28,7 @@ pub struct Config {
     pub whole_retention: Duration,
     /// How long a dispersal may take. 10 s.
     pub disperse_deadline: Duration,
-    /// How long slow members are still fed after the certificate was returned. 30 s.
+    /// How long slow members are still fed after the certificate was returned; each has 5 s more to take the certificate. 30 s.
     pub background_limit: Duration,
     /// How long a retrieval, a search or a status may take. 30 s.
     pub read_deadline: Duration,
@@ -46,6 +54,48 @@ impl Default for Config {
 }
 
 impl Config {
+    /// With another `retention`.
+    #[must_use]
+    pub fn retention(self, retention: Duration) -> Self {
+        Self { retention, ..self }
+    }
+
+    /// With another `whole_retention`.
+    #[must_use]
+    pub fn whole_retention(self, whole_retention: Duration) -> Self {
+        Self { whole_retention, ..self }
+    }
+
+    /// With another `disperse_deadline`.
+    #[must_use]
+    pub fn disperse_deadline(self, disperse_deadline: Duration) -> Self {
+        Self { disperse_deadline, ..self }
+    }
+
+    /// With another `background_limit`.
+    #[must_use]
+    pub fn background_limit(self, background_limit: Duration) -> Self {
+        Self { background_limit, ..self }
+    }
+
+    /// With another `read_deadline`.
+    #[must_use]
+    pub fn read_deadline(self, read_deadline: Duration) -> Self {
+        Self { read_deadline, ..self }
+    }
+
+    /// With another `hedge_delay`.
+    #[must_use]
+    pub fn hedge_delay(self, hedge_delay: Duration) -> Self {
+        Self { hedge_delay, ..self }
+    }
+
+    /// With another `connect_timeout`.
+    #[must_use]
+    pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self }
+    }
+
     /// Every wait is above zero and within its bound.
     pub(crate) fn check(&self) -> Result<(), Error> {
         for (what, value, max) in [

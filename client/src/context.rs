@@ -9,7 +9,7 @@ use std::{
 };
 
 use holdfast_certificate::{DisperserKey, Namespace};
-use holdfast_registry::{EpochRecord, Registry};
+use holdfast_registry::{EpochRecord, Fault, NamespaceRecord, Registry};
 use tokio::time::Instant;
 
 use crate::{
@@ -20,6 +20,9 @@ use crate::{
     members::{Member, members_of},
     peer::Peers,
 };
+
+/// How long a dispersal waits for its namespace's rules; without them the members decide.
+const RULES_WAIT: Duration = Duration::from_secs(2);
 
 /// The registry, the connections and the bounds that all clones of a client share; every call takes it.
 #[derive(Debug)]
@@ -80,6 +83,32 @@ impl Context {
     pub(crate) async fn active_epoch(&self, deadline: Instant) -> Result<Arc<EpochRecord>, Error> {
         let now = unix_now();
         within(deadline, "reading the active epoch", self.registry.active_epoch(now)).await
+    }
+
+    /// The active epoch, or else the newest that was: what was dispersed in it can still be read, revoked or not.
+    pub(crate) async fn newest_epoch(&self, deadline: Instant) -> Result<Arc<EpochRecord>, Error> {
+        let now = unix_now();
+        within(deadline, "reading the newest epoch", self.registry.newest_epoch(now)).await
+    }
+
+    /// A namespace's rules; none where the registry cannot be read now, so that L1 need not answer for every dispersal.
+    pub(crate) async fn rules(
+        &self,
+        namespace: &Namespace,
+        deadline: Instant,
+    ) -> Result<Option<NamespaceRecord>, Error> {
+        let until = deadline.min(Instant::now() + RULES_WAIT);
+        match within(until, "reading a namespace", self.registry.namespace(namespace)).await {
+            Ok(rules) => Ok(Some(rules)),
+            Err(Error::Registry(holdfast_registry::Error::UnknownNamespace { namespace })) => {
+                Err(Error::UnknownNamespace { namespace })
+            }
+            Err(Error::Registry(error)) if error.fault() == Fault::L1 => {
+                tracing::debug!(%error, "a namespace's rules are not known; the members decide");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) async fn epoch(&self, epoch: u64, deadline: Instant) -> Result<Arc<EpochRecord>, Error> {

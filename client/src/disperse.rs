@@ -2,10 +2,14 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod disperser;
+pub(crate) mod options;
+
+mod asking;
+pub(crate) mod feeding;
+mod round;
 
 mod delivery;
-mod feeding;
-mod round;
+mod rules;
 mod statement;
 
 pub mod quorum;

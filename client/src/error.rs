@@ -1,6 +1,7 @@
+use holdfast_certificate::{Address, Namespace};
 use holdfast_erasure::{BlobId, Digest};
 
-use crate::failure::MemberFailure;
+use crate::failure::{MemberFailure, folded};
 
 /// Why a dispersal or a retrieval did not succeed.
 ///
@@ -32,6 +33,30 @@ pub enum Error {
         what: &'static str,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The registry knows no such namespace, so no member would sign.
+    #[error("unknown namespace {namespace}")]
+    UnknownNamespace {
+        /// The namespace asked for.
+        namespace: Namespace,
+    },
+    /// The client's key may not disperse for the namespace, so no member would sign.
+    #[error("{disperser} is not a disperser of namespace {namespace}")]
+    NotADisperser {
+        /// The account of the client's key.
+        disperser: Address,
+        /// The namespace asked for.
+        namespace: Namespace,
+    },
+    /// A time that is over, or sooner than the namespace's minimum retention, so that no member would sign.
+    #[error("{field} must be at least {least}, got {got} (unix seconds)")]
+    TooSoon {
+        /// `retain_until` or `whole_until`.
+        field: &'static str,
+        /// The earliest time that is taken now.
+        least: u64,
+        /// The time asked for.
+        got: u64,
     },
     /// The statement asked for breaks the protocol's format (times off the hourly grid, `wholeUntil` past
     /// `retainUntil`, ...).
@@ -95,6 +120,22 @@ pub enum Error {
         /// What the members said.
         failures: Vec<MemberFailure>,
     },
+    /// So many of the members that signed the certificate in hand deny the blob, with those that never stored it, that it
+    /// cannot be read: it is not missing, its signers have lost it or lie.
+    #[error(
+        "blob {blob} is certified, and its signers deny it: {said} members do not hold it, {needed} are too many{}",
+        listed(failures)
+    )]
+    PromiseBroken {
+        /// The blob asked for.
+        blob: BlobId,
+        /// Members that say that they do not hold it.
+        said: u16,
+        /// As many of them make it unreadable, `n - k + 1`.
+        needed: u16,
+        /// What each member said; the signers among them with [`Fault::BrokenPromise`](crate::fault::Fault::BrokenPromise).
+        failures: Vec<MemberFailure>,
+    },
     /// The certificate to read by is not genuine.
     #[error("the certificate is not genuine: {0}")]
     Certificate(#[source] holdfast_certificate::Error),
@@ -123,15 +164,22 @@ impl Error {
             | Self::PayloadTooLarge { .. }
             | Self::NotConfigured { .. }
             | Self::Invalid { .. }
+            | Self::UnknownNamespace { .. }
+            | Self::NotADisperser { .. }
+            | Self::TooSoon { .. }
             | Self::Statement(_)
             | Self::Code(_)
             | Self::NotFound { .. }
             | Self::Expired { .. }
             | Self::Certificate(_)
             | Self::Closed => Blame::Caller,
-            Self::QuorumNotReached { .. }
-            | Self::NotRetrievable { .. }
+            Self::QuorumNotReached { needed, attested, failures } => {
+                let willing = failures.iter().filter(|failure| !failure.reason.is_callers()).count();
+                if willing + usize::from(*attested) < usize::from(*needed) { Blame::Caller } else { Blame::Committee }
+            }
+            Self::NotRetrievable { .. }
             | Self::Unknown { .. }
+            | Self::PromiseBroken { .. }
             | Self::Inconsistent { .. } => Blame::Committee,
             Self::Registry(error) => match error.fault() {
                 holdfast_registry::Fault::Caller | holdfast_registry::Fault::Config => Blame::Caller,
@@ -144,18 +192,26 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::QuorumNotReached { failures, .. }
-            | Self::NotRetrievable { failures, .. }
-            | Self::Unknown { failures, .. } => failures.iter().any(|failure| failure.reason.is_retryable()),
+            Self::QuorumNotReached { needed, attested, failures } => {
+                let later = failures.iter().filter(|failure| failure.reason.is_retryable()).count();
+                later + usize::from(*attested) >= usize::from(*needed)
+            }
+            Self::NotRetrievable { failures, .. } | Self::Unknown { failures, .. } => {
+                failures.iter().any(|failure| failure.reason.is_retryable())
+            }
             Self::Registry(error) => error.is_retryable(),
             Self::EmptyPayload
             | Self::PayloadTooLarge { .. }
             | Self::NotConfigured { .. }
             | Self::Invalid { .. }
+            | Self::UnknownNamespace { .. }
+            | Self::NotADisperser { .. }
+            | Self::TooSoon { .. }
             | Self::Statement(_)
             | Self::Code(_)
             | Self::NotFound { .. }
             | Self::Expired { .. }
+            | Self::PromiseBroken { .. }
             | Self::Certificate(_)
             | Self::Inconsistent { .. }
             | Self::Closed => false,
@@ -169,8 +225,22 @@ impl Error {
             Self::QuorumNotReached { failures, .. }
             | Self::NotRetrievable { failures, .. }
             | Self::Unknown { failures, .. }
+            | Self::PromiseBroken { failures, .. }
             | Self::Expired { failures, .. } => failures,
-            _ => &[],
+            Self::EmptyPayload
+            | Self::PayloadTooLarge { .. }
+            | Self::NotConfigured { .. }
+            | Self::Invalid { .. }
+            | Self::UnknownNamespace { .. }
+            | Self::NotADisperser { .. }
+            | Self::TooSoon { .. }
+            | Self::Statement(_)
+            | Self::Code(_)
+            | Self::Registry(_)
+            | Self::NotFound { .. }
+            | Self::Certificate(_)
+            | Self::Inconsistent { .. }
+            | Self::Closed => &[],
         }
     }
 }
@@ -205,5 +275,54 @@ impl std::fmt::Display for Wanted {
 }
 
 fn listed(failures: &[MemberFailure]) -> String {
-    failures.iter().map(|failure| format!("; {failure}")).collect()
+    folded(failures).iter().map(|line| format!("; {line}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{code::Code, failure::FailureReason};
+
+    fn failure(slot: u16, reason: FailureReason) -> MemberFailure {
+        MemberFailure { slot, endpoint: format!("http://m{slot}"), reason }
+    }
+
+    fn refused(code: Code, message: &str) -> FailureReason {
+        FailureReason::Refused { code, message: message.into(), retry_after: None }
+    }
+
+    fn unreachable() -> FailureReason {
+        FailureReason::Unreachable { detail: "connection refused".into() }
+    }
+
+    #[test]
+    fn a_quorum_that_no_willing_member_could_save_is_the_callers_mistake() {
+        let too_long = || refused(Code::InvalidArgument, "retain_until must be at most 5");
+        let quorum = |attested, reasons: Vec<FailureReason>| Error::QuorumNotReached {
+            needed: 3,
+            attested,
+            failures: (0..).zip(reasons).map(|(slot, reason)| failure(slot, reason)).collect(),
+        };
+        let all = quorum(0, vec![too_long(), too_long(), too_long(), too_long()]);
+        assert_eq!((all.blame(), all.is_retryable()), (Blame::Caller, false));
+        // One that is down could not have changed it, and coming back changes nothing.
+        let one_down = quorum(0, vec![too_long(), unreachable(), too_long(), too_long()]);
+        assert_eq!((one_down.blame(), one_down.is_retryable()), (Blame::Caller, false));
+        // One member's word does not make it the caller's.
+        let one_says_so = quorum(1, vec![too_long(), unreachable(), unreachable()]);
+        assert_eq!((one_says_so.blame(), one_says_so.is_retryable()), (Blame::Committee, true));
+    }
+
+    #[test]
+    fn members_with_the_same_reason_share_a_line() {
+        let reasons = [refused(Code::NotFound, "unknown namespace"), unreachable()];
+        let failures: Vec<_> =
+            [0, 1, 0, 0].iter().zip(0..).map(|(i, slot)| failure(slot, reasons[*i].clone())).collect();
+        let error = Error::QuorumNotReached { needed: 3, attested: 0, failures };
+        assert_eq!(
+            error.to_string(),
+            "quorum not reached: 0 of 3 attestations; members 0, 2 and 3: refused with NOT_FOUND: unknown namespace; \
+             member 1 at http://m1: unreachable: connection refused"
+        );
+    }
 }

@@ -1,8 +1,21 @@
 use std::{error::Error as _, fmt, time::Duration};
 
-use tonic::{Code, Status};
+use tonic::{Code as Wire, Status};
 
-use crate::{fault::Fault, words::peer_text};
+use crate::{
+    code::{self, Code},
+    fault::Fault,
+    words::peer_text,
+};
+
+/// The trailer in which a member says after how many milliseconds to ask it again (gRPC retry design, A6).
+const RETRY_AFTER: &str = "grpc-retry-pushback-ms";
+
+/// A member is not asked again sooner than this, whatever it says.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+
+/// When a member is asked again for which another epoch is active: clocks and views of L1 are seconds apart.
+const WRONG_EPOCH_PAUSE: Duration = Duration::from_millis(500);
 
 /// One member that did not do its part, and why.
 #[derive(Clone, Debug)]
@@ -18,6 +31,33 @@ pub struct MemberFailure {
 impl fmt::Display for MemberFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "member {} at {}: {}", self.slot, self.endpoint, self.reason)
+    }
+}
+
+/// Failures as lines of text, in the order of the members: those with the same reason share one. A slot that failed in the
+/// same way in several epochs is named once.
+#[must_use]
+pub fn folded(failures: &[MemberFailure]) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&MemberFailure>)> = Vec::new();
+    for failure in failures {
+        let reason = failure.reason.to_string();
+        match groups.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, group)) if group.iter().any(|known| known.slot == failure.slot) => {}
+            Some((_, group)) => group.push(failure),
+            None => groups.push((reason, vec![failure])),
+        }
+    }
+    groups.iter().map(|(reason, group)| line(reason, group)).collect()
+}
+
+fn line(reason: &str, group: &[&MemberFailure]) -> String {
+    match group {
+        [one] => one.to_string(),
+        [others @ .., last] => {
+            let others: Vec<String> = others.iter().map(|failure| failure.slot.to_string()).collect();
+            format!("members {} and {}: {reason}", others.join(", "), last.slot)
+        }
+        [] => reason.to_owned(),
     }
 }
 
@@ -59,10 +99,18 @@ pub enum FailureReason {
     #[error("expired here")]
     Expired,
     /// The member answered with an error.
-    #[error("refused with {}: {message}", code_name(*.code))]
+    #[error("refused with {code}: {message}")]
     Refused {
-        /// The gRPC status code.
+        /// The code of its refusal.
         code: Code,
+        /// The member's words, cut to 256 bytes.
+        message: String,
+        /// When to ask it again, where it says that this helps.
+        retry_after: Option<Duration>,
+    },
+    /// The member stores nothing for the statement's epoch, which is not the active one by its clock and view of L1.
+    #[error("refused with {}: {message}", Code::FailedPrecondition)]
+    WrongEpoch {
         /// The member's words, cut to 256 bytes.
         message: String,
     },
@@ -76,11 +124,48 @@ impl FailureReason {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::NoAnswer { .. } | Self::NotAwaited { .. } | Self::NotAsked | Self::Unreachable { .. } => true,
+            Self::NoAnswer { .. }
+            | Self::NotAwaited { .. }
+            | Self::NotAsked
+            | Self::Unreachable { .. }
+            | Self::WrongEpoch { .. } => true,
             Self::BadEndpoint { .. } | Self::NotStored | Self::Expired | Self::Fault(_) => false,
-            Self::Refused { code, .. } => {
-                matches!(code, Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::Internal)
+            Self::Refused { code, retry_after, .. } => {
+                retry_after.is_some()
+                    || matches!(code, Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::Internal)
             }
+        }
+    }
+
+    /// Whether it is the caller's: the member is well, and refuses what was asked for.
+    #[must_use]
+    pub fn is_callers(&self) -> bool {
+        match self {
+            Self::Refused { code, retry_after, .. } => {
+                retry_after.is_none()
+                    && matches!(
+                        code,
+                        Code::InvalidArgument | Code::NotFound | Code::PermissionDenied | Code::Unauthenticated
+                    )
+            }
+            Self::NoAnswer { .. }
+            | Self::NotAwaited { .. }
+            | Self::NotAsked
+            | Self::Unreachable { .. }
+            | Self::BadEndpoint { .. }
+            | Self::NotStored
+            | Self::Expired
+            | Self::WrongEpoch { .. }
+            | Self::Fault(_) => false,
+        }
+    }
+
+    /// How long to wait before the member is asked again within the same call, where that helps.
+    pub(crate) fn again_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => retry_after.map(|after| after.max(LEAST_PAUSE)),
+            Self::WrongEpoch { .. } => Some(WRONG_EPOCH_PAUSE),
+            _ => None,
         }
     }
 
@@ -98,7 +183,15 @@ impl FailureReason {
         if let Some(detail) = transport_detail(status) {
             return Self::Unreachable { detail };
         }
-        Self::Refused { code: status.code(), message: peer_text(status.message()) }
+        Self::refused(status)
+    }
+
+    /// The same when it came from storing data, to which members of another epoch than the statement's say so.
+    pub(crate) fn of_store(self) -> Self {
+        match self {
+            Self::Refused { code: Code::FailedPrecondition, message, .. } => Self::WrongEpoch { message },
+            other => other,
+        }
     }
 
     /// What a status means when it came from a read (`retrieval.proto` says which code means what).
@@ -107,10 +200,19 @@ impl FailureReason {
             return Self::Unreachable { detail };
         }
         match status.code() {
-            Code::NotFound => Self::NotStored,
-            Code::FailedPrecondition => Self::Expired,
-            Code::DataLoss => Fault::Damaged { message: peer_text(status.message()) }.into(),
-            code => Self::Refused { code, message: peer_text(status.message()) },
+            Wire::NotFound => Self::NotStored,
+            Wire::FailedPrecondition => Self::Expired,
+            Wire::DataLoss => Fault::Damaged { message: peer_text(status.message()) }.into(),
+            _ => Self::refused(status),
+        }
+    }
+
+    fn refused(status: &Status) -> Self {
+        let retry_after = status.metadata().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        Self::Refused {
+            code: code::of_wire(status.code()),
+            message: peer_text(status.message()),
+            retry_after: retry_after.map(Duration::from_millis),
         }
     }
 }
@@ -122,28 +224,6 @@ fn transport_detail(status: &Status) -> Option<String> {
         cause = inner;
     }
     Some(peer_text(&cause.to_string()))
-}
-
-fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }
 
 fn seconds(duration: Duration) -> String {
@@ -163,6 +243,35 @@ mod tests {
         let broken = FailureReason::of_read(&broken);
         assert!(matches!(broken, FailureReason::Unreachable { .. }), "{broken}");
         assert!(broken.is_retryable());
+    }
+
+    #[test]
+    fn who_says_when_to_come_back_is_asked_again_and_who_does_not_is_not() {
+        let mut busy = Status::resource_exhausted("busy");
+        assert_eq!(FailureReason::of_read(&busy).again_after(), None);
+        for (says, after) in [("1000", Some(1000)), ("0", Some(100)), ("-1", None), ("soon", None)] {
+            busy.metadata_mut().insert(RETRY_AFTER, says.parse().expect("ascii"));
+            let reason = FailureReason::of_read(&busy);
+            assert_eq!(reason.again_after(), after.map(Duration::from_millis), "{says}");
+            assert!(reason.is_retryable() && !reason.is_callers());
+        }
+        let other_epoch = FailureReason::of_write(&Status::failed_precondition("epoch 2 is not active")).of_store();
+        assert_eq!(other_epoch.to_string(), "refused with FAILED_PRECONDITION: epoch 2 is not active");
+        assert!(other_epoch.again_after().is_some() && other_epoch.is_retryable());
+    }
+
+    #[test]
+    fn a_refusal_of_what_was_asked_for_is_the_callers() {
+        for (status, callers) in [
+            (Status::permission_denied("x"), true),
+            (Status::invalid_argument("x"), true),
+            (Status::not_found("x"), true),
+            (Status::failed_precondition("x"), false),
+            (Status::unavailable("x"), false),
+            (Status::internal("x"), false),
+        ] {
+            assert_eq!(FailureReason::of_write(&status).is_callers(), callers, "{status}");
+        }
     }
 
     #[test]

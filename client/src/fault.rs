@@ -80,6 +80,14 @@ pub enum Fault {
         /// The member's words, cut to 256 bytes.
         message: String,
     },
+    /// The certificate that was read by names it as a signer, and it denies what it signed for.
+    #[error("it signed to hold this blob until {until} and says that {said}")]
+    BrokenPromise {
+        /// Until when it signed to hold what it was asked for, unix seconds.
+        until: u64,
+        /// What it says.
+        said: Denial,
+    },
     /// Whoever answers at the member's endpoint has another key.
     #[error("it answers with key {got}, expected {expected}")]
     WrongKey {
@@ -88,4 +96,22 @@ pub enum Fault {
         /// The key it gave.
         got: Box<PublicKey>,
     },
+}
+
+/// How a signer denies what it signed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// That it never stored it.
+    NeverStored,
+    /// That it has expired there, long before the time.
+    Expired,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NeverStored => "it was never stored there",
+            Self::Expired => "it has expired there",
+        })
+    }
 }

@@ -10,22 +10,19 @@
 //!   is bounded before it is kept.
 //! * **Dropping a future cancels it.** No task is left behind; see [`Client`].
 //!
-//! Reading needs a registry only: no key, no namespace, nobody's consent. It is a committee file, or L1 (`ChainRegistry`, with
-//! the feature `l1`, which is on by default and brings an Ethereum stack), or anything else that implements
-//! [`Registry`](holdfast_registry::Registry).
+//! Reading needs a registry only: no key, no namespace, nobody's consent.
 //!
 //! ```no_run
-//! use std::sync::Arc;
-//! use holdfast_certificate::{DisperserKey, Namespace};
-//! use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
-//! use holdfast_registry::Registry;
+//! use std::{sync::Arc, time::Duration};
+//! use holdfast_client::{Client, DisperseOptions, DisperserKey, Namespace, Registry, RetrieveOptions};
 //!
 //! # async fn put_and_get(
 //! #     registry: Arc<dyn Registry>, namespace: Namespace, key: DisperserKey,
 //! # ) -> Result<(), holdfast_client::Error> {
 //! let client = Client::builder().registry(registry).namespace(namespace).disperser(key).build()?;
 //!
-//! let put = client.disperse("a batch of transactions", DisperseOptions::by_shard()).await?;
+//! let options = DisperseOptions::by_shard().retain_for(Duration::from_secs(14 * 24 * 3600));
+//! let put = client.disperse("a batch of transactions", options).await?;
 //! println!("blob {} is held by {:?}", put.certificate.statement.blob.id(), put.attested);
 //!
 //! let got = client.retrieve(&put.certificate, RetrieveOptions::default()).await?;
@@ -38,10 +35,14 @@
 //! # }
 //! ```
 //!
+//! One crate is enough: what the signatures here name is exported here. The registry is a committee file ([`FileRegistry`]),
+//! L1 (`ChainRegistry`, with the feature `l1`, which is on by default and brings an Ethereum stack), or anything else that
+//! implements [`Registry`].
+//!
 //! # Reading order
 //!
-//! [`Client`] is the face. Two wings do its work: `disperse/` (`disperser`, `statement`, `delivery`, `round`, [`quorum`],
-//! `feeding`, `checkpoint`) and `retrieve/` (`retriever`, `epochs`, `locate`, `whole`, `shards`, `race`, [`plan`], `find`).
+//! [`Client`] is the face. Two wings do its work: `disperse/` (`disperser`, `rules`, `statement`, `delivery`, `round`,
+//! `asking`, [`quorum`], `feeding`, `checkpoint`) and `retrieve/` (`retriever`, `epochs`, `locate`, `whole`, `shards`, `race`, [`plan`], `find`).
 //! `context`, what the calls of a client share, is the ground that both stand on, with `peer` and what a member can do wrong
 //! (`failure`, `fault`) under it. [`quorum`] and [`plan`] decide, without I/O or clock; the rest carries out.
 
@@ -60,6 +61,7 @@ mod cpu;
 mod members;
 mod peer;
 
+mod code;
 mod error;
 mod failure;
 mod fault;
@@ -70,15 +72,11 @@ pub use client::Client;
 pub use config::Config;
 pub use disperse::{
     checkpoint::Checkpointed,
-    disperser::{DisperseOptions, Dispersed},
+    disperser::Dispersed,
+    feeding::{Fed, Feeding},
+    options::DisperseOptions,
     quorum,
 };
-pub use error::{Blame, Error, Wanted};
-pub use failure::{FailureReason, MemberFailure};
-pub use fault::{Fault, MemberFault};
-pub use holdfast_erasure::Dispersal;
-#[cfg(feature = "l1")]
-pub use holdfast_l1::ChainRegistry;
 pub use retrieve::{
     options::RetrieveOptions,
     plan,
@@ -86,3 +84,22 @@ pub use retrieve::{
     retriever::{Retrieved, Way},
 };
 pub use status::{MemberInfo, MemberStatus};
+
+pub use code::Code;
+pub use error::{Blame, Error, Wanted};
+pub use failure::{FailureReason, MemberFailure, folded};
+pub use fault::{Denial, Fault, MemberFault};
+
+// What the signatures name.
+pub use bytes::Bytes;
+pub use holdfast_certificate::{
+    Address, Certificate, CheckpointCertificate, Committee, CommitteeFile, DisperserKey, Error as CertificateError,
+    Namespace, PublicKey, Statement, VerifiedCertificate, VerifiedCheckpoint,
+};
+pub use holdfast_erasure::{Blob, BlobId, Digest, Dispersal, Error as CodeError};
+#[cfg(feature = "l1")]
+pub use holdfast_l1::ChainRegistry;
+pub use holdfast_proto::Error as WireError;
+pub use holdfast_registry::{
+    Endpoint, EpochRecord, Error as RegistryError, Fault as RegistryFault, FileRegistry, NamespaceRecord, Registry,
+};

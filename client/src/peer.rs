@@ -12,11 +12,11 @@ use holdfast_proto::{
 };
 use holdfast_transport::{Body, Misfit, chunks_of, settings};
 use tonic::{
-    Code, Status, Streaming,
+    Status, Streaming,
     transport::{Channel, Endpoint},
 };
 
-use crate::{failure::FailureReason, fault::Fault};
+use crate::{code::Code, failure::FailureReason, fault::Fault};
 
 /// Bytes of a body in one message. Small enough to stay in a core's cache while it is framed, large enough that framing
 /// costs nothing.
@@ -94,6 +94,7 @@ impl Peer {
             async move { Ok(client.store_shard(tokio_stream::iter(parts)).await?.into_inner().attestation) }
         })
         .await
+        .map_err(FailureReason::of_store)
         .and_then(attestation)
     }
 
@@ -111,6 +112,7 @@ impl Peer {
             async move { Ok(client.store_payload(tokio_stream::iter(parts)).await?.into_inner().attestation) }
         })
         .await
+        .map_err(FailureReason::of_store)
         .and_then(attestation)
     }
 
@@ -124,7 +126,7 @@ impl Peer {
         )
         .await
         .map_err(|reason| match reason {
-            FailureReason::Refused { code: Code::DataLoss, message } => Fault::Damaged { message }.into(),
+            FailureReason::Refused { code: Code::DataLoss, message, .. } => Fault::Damaged { message }.into(),
             reason => reason,
         })
         .and_then(attestation)

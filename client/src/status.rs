@@ -16,8 +16,9 @@ use crate::{
 /// How long a status waits for a member.
 const STATUS_WAIT: Duration = Duration::from_secs(5);
 
-/// One slot of the active epoch, and what its member says of itself.
+/// One slot of the newest epoch, and what its member says of itself.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct MemberStatus {
     /// The epoch.
     pub epoch: u64,
@@ -33,6 +34,7 @@ pub struct MemberStatus {
 
 /// What a member says of itself, texts cut to 256 bytes without control characters. Only its key's form and its being the slot's were checked.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct MemberInfo {
     /// Its software's version.
     pub version: String,
@@ -59,7 +61,7 @@ pub struct MemberInfo {
 pub(crate) async fn status(context: &Context) -> Result<Vec<MemberStatus>, Error> {
     context.check_open()?;
     let now = Instant::now();
-    let record = context.active_epoch(now + context.config.read_deadline).await?;
+    let record = context.newest_epoch(now + context.config.read_deadline).await?;
     let wait = STATUS_WAIT.min(context.config.read_deadline);
     let answers = join_all(context.members(&record).into_iter().map(|member| {
         let record = &record;

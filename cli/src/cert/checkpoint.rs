@@ -119,7 +119,7 @@ pub(super) async fn make(args: &CheckpointArgs, config: Option<&Path>, output: O
     let client = config.disperser_of(registry, blobs.namespace)?;
     let count = blobs.ids.len();
     progress(format!("asking the committee to sign for {count} blobs until {}", human_time(blobs.retain_until)));
-    let Checkpointed { certificate, ids, attested, failures } =
+    let Checkpointed { certificate, ids, attested, failures, .. } =
         client.checkpoint(None, &blobs.ids, blobs.retain_until).await?;
     client.close().await;
     let encoded = certificate.encode();

@@ -117,7 +117,7 @@ async fn revoke(
             becomes(chain, certificate, Status::Revoked).await?;
             stays(chain, certificate, before, Status::Ok).await?;
             let refusal = eventually("members still sign", async || {
-                let options = DisperseOptions { retain_until: Some(retain_until), ..DisperseOptions::by_shard() };
+                let options = DisperseOptions::by_shard().retain_until(retain_until);
                 Ok(client.disperse(marker(), options).await.err())
             });
             let refusal = refusal.await?;
@@ -130,7 +130,7 @@ async fn revoke(
 /// Stores something in the epoch, as soon as client and members have seen it.
 async fn put_in(client: &Client, epoch: u64, retain_until: u64) -> anyhow::Result<VerifiedCertificate> {
     let stored = eventually("nothing is stored in the next epoch", async || {
-        let options = DisperseOptions { retain_until: Some(retain_until), ..DisperseOptions::by_shard() };
+        let options = DisperseOptions::by_shard().retain_until(retain_until);
         let dispersed = client.disperse(marker(), options).await;
         Ok(dispersed.ok().map(|Dispersed { certificate, .. }| certificate).filter(|it| it.statement.epoch == epoch))
     });

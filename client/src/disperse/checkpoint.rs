@@ -8,11 +8,21 @@ use holdfast_erasure::BlobId;
 use holdfast_proto::{blob_ids_to_bytes, v1};
 use tokio::time::Instant;
 
-use super::round::Round;
-use crate::{config::MAX_WAIT, context::Context, error::Error, failure::MemberFailure};
+use super::{
+    round::{Ended, Round},
+    rules,
+    statement::Times,
+};
+use crate::{
+    config::MAX_WAIT,
+    context::{Context, unix_now},
+    error::Error,
+    failure::MemberFailure,
+};
 
 /// A checkpoint that reached its quorum.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Checkpointed {
     /// The certificate, verified.
     pub certificate: VerifiedCheckpoint,
@@ -34,34 +44,50 @@ pub(crate) async fn checkpoint(
     context.check_open()?;
     let started = Instant::now();
     let allowed = context.config.disperse_deadline.min(MAX_WAIT);
-    let namespace = context.namespace(namespace)?;
-    let key = context.disperser()?;
-    let ids = in_order(ids)?;
-    let record = context.active_epoch(started + allowed).await?;
-    let (epoch, domain) = (record.committee.epoch(), *record.committee.domain());
-    let (checkpoint, request, ids) = context
-        .cpu
-        .run(move || {
-            let checkpoint = Checkpoint::over(namespace, epoch, &ids, retain_until).map_err(Error::Statement)?;
-            let signature = key.sign(&checkpoint.digest(&domain));
-            let request = v1::SignCheckpointRequest {
-                namespace: Bytes::copy_from_slice(namespace.as_bytes()),
-                epoch,
-                blob_ids: blob_ids_to_bytes(&ids),
-                retain_until,
-                disperser_signature: Bytes::copy_from_slice(&signature.to_bytes()),
-            };
-            Ok((checkpoint, Arc::new(request), ids))
-        })
-        .await?;
-    let mut round = Round::ask(context, &record, started, allowed, |member| {
-        let request = Arc::clone(&request);
-        async move { member.peer.sign_checkpoint(&request).await }
-    });
-    let certificate = round
-        .certified(move |committee, attestations| CheckpointCertificate::aggregate(committee, checkpoint, attestations))
-        .await?;
-    Ok(Checkpointed { attested: certificate.signer_slots(), failures: round.failures(), certificate, ids })
+    let deadline = started + allowed;
+    let (namespace, key, ids) = (context.namespace(namespace)?, context.disperser()?, in_order(ids)?);
+    let (active, rules) = tokio::join!(context.active_epoch(deadline), context.rules(&namespace, deadline));
+    let mut record = active?;
+    let times = Times { whole_until: 0, retain_until };
+    rules::check(rules?.as_ref(), namespace, key.address(), &times, unix_now())?;
+    let ids = Arc::new(ids);
+    loop {
+        let (epoch, domain) = (record.committee.epoch(), *record.committee.domain());
+        let (key, over) = (Arc::clone(&key), Arc::clone(&ids));
+        let (checkpoint, request) = context
+            .cpu
+            .run(move || {
+                let checkpoint = Checkpoint::over(namespace, epoch, &over, retain_until).map_err(Error::Statement)?;
+                let signature = key.sign(&checkpoint.digest(&domain));
+                let request = v1::SignCheckpointRequest {
+                    namespace: Bytes::copy_from_slice(namespace.as_bytes()),
+                    epoch,
+                    blob_ids: blob_ids_to_bytes(&over),
+                    retain_until,
+                    disperser_signature: Bytes::copy_from_slice(&signature.to_bytes()),
+                };
+                Ok((checkpoint, Arc::new(request)))
+            })
+            .await?;
+        let mut round = Round::ask(context, &record, started, allowed, move |member| {
+            let request = Arc::clone(&request);
+            async move { member.peer.sign_checkpoint(&request).await }
+        });
+        let certified = round.certified(move |committee, attestations| {
+            CheckpointCertificate::aggregate(committee, checkpoint, attestations)
+        });
+        match certified.await? {
+            Ended::Certified(certificate) => {
+                let (attested, failures) = (certificate.signer_slots(), round.failures());
+                let ids = Arc::unwrap_or_clone(ids);
+                return Ok(Checkpointed { certificate, ids, attested, failures });
+            }
+            Ended::Switched(active) => {
+                drop(round);
+                record = active;
+            }
+        }
+    }
 }
 
 /// The ids as a checkpoint takes them. One that is there twice is the caller's mistake, not to be mended silently.

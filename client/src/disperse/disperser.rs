@@ -1,56 +1,29 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use holdfast_certificate::{Certificate, Namespace, Statement, VerifiedCertificate};
+use holdfast_certificate::{Certificate, DisperserKey, Namespace, Statement, VerifiedCertificate};
 use holdfast_erasure::{Dispersal, encode};
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 
-use super::{delivery::Delivery, feeding::settle, round::Round, statement};
+use super::{
+    delivery::Delivery,
+    feeding::{Feeding, feeding, settle},
+    options::DisperseOptions,
+    round::{Ended, Round},
+    rules,
+    statement::{self, Times},
+};
 use crate::{
-    config::MAX_WAIT,
+    config::{MAX_RETENTION, MAX_WAIT},
     context::{Context, unix_now},
     error::Error,
     failure::MemberFailure,
 };
 
-/// How a payload is dispersed. The default is by shard, with the client's retention and deadline.
-#[derive(Clone, Copy, Debug)]
-pub struct DisperseOptions {
-    /// What each member receives: its shard, or the whole payload.
-    pub dispersal: Dispersal,
-    /// The namespace, where not the client's.
-    pub namespace: Option<Namespace>,
-    /// Until when members hold their shard: unix seconds, a whole hour. Default: now plus the client's retention.
-    pub retain_until: Option<u64>,
-    /// By payload: until when members keep it whole, a whole hour and not past `retain_until`.
-    pub whole_until: Option<u64>,
-    /// How long the call may take, an hour at most. Default: the client's.
-    pub deadline: Option<Duration>,
-}
-
-impl DisperseOptions {
-    /// By shard: `n/k` of the payload is sent and stored.
-    #[must_use]
-    pub fn by_shard() -> Self {
-        Self { dispersal: Dispersal::ByShard, namespace: None, retain_until: None, whole_until: None, deadline: None }
-    }
-
-    /// By payload: every member receives and hashes the whole payload, and the certificate carries its keccak256.
-    #[must_use]
-    pub fn by_payload() -> Self {
-        Self { dispersal: Dispersal::ByPayload, ..Self::by_shard() }
-    }
-}
-
-impl Default for DisperseOptions {
-    fn default() -> Self {
-        Self::by_shard()
-    }
-}
-
 /// A dispersal that reached its quorum.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Dispersed {
     /// The certificate, verified.
     pub certificate: VerifiedCertificate,
@@ -59,6 +32,17 @@ pub struct Dispersed {
     /// Members that had failed when the quorum was reached, those with bad attestations among them. Slow members are in
     /// neither list.
     pub failures: Vec<MemberFailure>,
+    /// What goes on with the slow members; nobody need wait for it.
+    pub feeding: Feeding,
+}
+
+/// What is dispersed, but for the epoch: it stays the same if the epoch changes on the way.
+struct Asked {
+    payload: Bytes,
+    dispersal: Dispersal,
+    namespace: Namespace,
+    key: Arc<DisperserKey>,
+    times: Times,
 }
 
 pub(crate) async fn disperse(context: &Context, payload: Bytes, options: DisperseOptions) -> Result<Dispersed, Error> {
@@ -66,48 +50,69 @@ pub(crate) async fn disperse(context: &Context, payload: Bytes, options: Dispers
     let started = Instant::now();
     let allowed = options.deadline.unwrap_or(context.config.disperse_deadline).min(MAX_WAIT);
     let deadline = started + allowed;
-    let record = context.active_epoch(deadline).await?;
-    let delivery = Arc::new(prepare(context, &record, payload, &options).await?);
-    let mut round = Round::ask(context, &record, started, allowed, |member| {
-        let delivery = Arc::clone(&delivery);
-        async move { delivery.to(&member).await }
-    });
-    let statement = *delivery.statement();
-    let certificate = round
-        .certified(move |committee, attestations| Certificate::aggregate(committee, statement, attestations))
-        .await?;
-    let dispersed = Dispersed { attested: certificate.signer_slots(), failures: round.failures(), certificate };
-    let (members, sending, attested) = round.into_rest();
-    let encoded = Bytes::from(dispersed.certificate.encode());
-    let rest = settle(members, encoded, sending, attested, context.config.background_limit);
+    let (now, asked) = (unix_now(), asked(context, payload, &options)?);
+    let (active, rules) = tokio::join!(context.active_epoch(deadline), context.rules(&asked.namespace, deadline));
+    let mut record = active?;
+    rules::check(rules?.as_ref(), asked.namespace, asked.key.address(), &asked.times, now)?;
+    loop {
+        let delivery = Arc::new(prepare(context, &record, &asked).await?);
+        let statement = *delivery.statement();
+        let mut round = Round::ask(context, &record, started, allowed, move |member| {
+            let delivery = Arc::clone(&delivery);
+            async move { delivery.to(&member).await }
+        });
+        let certified =
+            round.certified(move |committee, attestations| Certificate::aggregate(committee, statement, attestations));
+        match certified.await? {
+            Ended::Certified(certificate) => return Ok(stands(context, certificate, round)),
+            Ended::Switched(active) => {
+                drop(round);
+                record = active;
+            }
+        }
+    }
+}
+
+/// Returns at once, and goes on with the slow members in the background.
+fn stands(context: &Context, certificate: VerifiedCertificate, round: Round<'_>) -> Dispersed {
+    let (asking, attested, failures) = round.into_rest();
+    let (tell, feeding) = feeding(failures.clone());
+    let encoded = Bytes::from(certificate.encode());
+    let rest = settle(asking, attested, encoded, context.config.background_limit, tell);
     if !context.background.spawn(rest) {
         tracing::debug!("too many dispersals are fed in the background: slow members are left to repair");
     }
-    Ok(dispersed)
+    Dispersed { attested: certificate.signer_slots(), certificate, failures, feeding }
 }
 
-/// Encodes the payload, makes the statement and signs it.
-async fn prepare(
-    context: &Context,
-    record: &Arc<EpochRecord>,
-    payload: Bytes,
-    options: &DisperseOptions,
-) -> Result<Delivery, Error> {
-    let namespace = context.namespace(options.namespace)?;
-    let key = context.disperser()?;
-    let parameters = *record.committee.parameters();
+/// What the caller asks for, with the client's defaults.
+fn asked(context: &Context, payload: Bytes, options: &DisperseOptions) -> Result<Asked, Error> {
+    let (namespace, key) = (context.namespace(options.namespace)?, context.disperser()?);
     if payload.is_empty() {
         return Err(Error::EmptyPayload);
     }
+    if let Some(asked) = options.retain_for.filter(|asked| asked.is_zero() || *asked > MAX_RETENTION) {
+        let reason = format!("{asked:?}, expected above zero and at most {MAX_RETENTION:?}");
+        return Err(Error::Invalid { what: "retain_for", reason });
+    }
+    let (config, dispersal) = (&context.config, options.dispersal);
+    let retention = options.retain_for.unwrap_or(config.retention);
+    let (retain_until, whole_until) = (options.retain_until, options.whole_until);
+    let times = statement::times(unix_now(), dispersal, retain_until, whole_until, retention, config.whole_retention);
+    Ok(Asked { payload, dispersal, namespace, key, times })
+}
+
+/// Encodes the payload, makes the statement and signs it.
+async fn prepare(context: &Context, record: &Arc<EpochRecord>, asked: &Asked) -> Result<Delivery, Error> {
+    let parameters = *record.committee.parameters();
     let max = u64::from(parameters.max_payload());
-    match u64::try_from(payload.len()) {
+    match u64::try_from(asked.payload.len()) {
         Ok(got) if got <= max => {}
         got => return Err(Error::PayloadTooLarge { max, got: got.unwrap_or(u64::MAX) }),
     }
-    let (retention, whole_retention) = (context.config.retention, context.config.whole_retention);
-    let dispersal = options.dispersal;
-    let times =
-        statement::times(unix_now(), dispersal, options.retain_until, options.whole_until, retention, whole_retention);
+    let Asked { payload, dispersal, namespace, key, times } = asked;
+    let (payload, dispersal, namespace, key, times) =
+        (payload.clone(), *dispersal, *namespace, Arc::clone(key), *times);
     let (epoch, domain) = (record.committee.epoch(), *record.committee.domain());
     context
         .cpu

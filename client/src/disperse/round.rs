@@ -1,13 +1,13 @@
 use std::{sync::Arc, time::Duration};
 
 use holdfast_certificate::{Attestation, Committee};
-use holdfast_registry::EpochRecord;
-use tokio::{
-    task::JoinSet,
-    time::{Instant, timeout_at},
-};
+use holdfast_registry::{self as registry, EpochRecord};
+use tokio::time::Instant;
 
-use super::quorum::{Quorum, Verdict};
+use super::{
+    asking::{Asking, Heard},
+    quorum::{Quorum, Verdict},
+};
 use crate::{
     context::Context,
     error::Error,
@@ -19,19 +19,29 @@ use crate::{
 /// How long members are still heard after the quorum has become impossible, so that the error can say what each said.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
-/// The requests in flight, each with the slot it was sent to.
-pub(crate) type Sending = JoinSet<(u16, Result<Attestation, FailureReason>)>;
+/// How often the active epoch is looked at while members say that it is another one.
+const EPOCH_PAUSE: Duration = Duration::from_millis(250);
 
 /// Every member of an epoch asked at once to attest the same thing. Dropping it cuts the requests in flight.
 #[derive(Debug)]
 pub(crate) struct Round<'a> {
     context: &'a Context,
     record: &'a Arc<EpochRecord>,
-    members: Vec<Member>,
-    sending: Sending,
+    asking: Asking,
     quorum: Quorum<Attestation, FailureReason>,
     started: Instant,
     allowed: Duration,
+    /// When the active epoch was last looked at.
+    looked: Option<Instant>,
+}
+
+/// How a round ended.
+#[derive(Debug)]
+pub(crate) enum Ended<T> {
+    /// With a certificate, verified.
+    Certified(T),
+    /// Members said that another epoch is active, and now the registry says so too.
+    Switched(Arc<EpochRecord>),
 }
 
 impl<'a> Round<'a> {
@@ -41,20 +51,15 @@ impl<'a> Round<'a> {
         record: &'a Arc<EpochRecord>,
         started: Instant,
         allowed: Duration,
-        ask: impl Fn(Member) -> F,
+        ask: impl Fn(Member) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Result<Attestation, FailureReason>> + Send + 'static,
     {
-        let members = context.members(record);
-        let mut sending = Sending::new();
-        for member in &members {
-            let (slot, answer) = (member.slot, ask(member.clone()));
-            sending.spawn(async move { (slot, answer.await.and_then(|it| of_slot(slot, it))) });
-        }
+        let asking = Asking::all(context.members(record), started + allowed, ask);
         let parameters = record.committee.parameters();
         let quorum = Quorum::new(parameters.total_shards(), parameters.threshold());
-        Self { context, record, members, sending, quorum, started, allowed }
+        Self { context, record, asking, quorum, started, allowed, looked: None }
     }
 
     /// Hears members until `aggregate` makes a certificate of a threshold of attestations. It verifies the sum, and names
@@ -62,21 +67,21 @@ impl<'a> Round<'a> {
     pub(crate) async fn certified<T: Send + 'static>(
         &mut self,
         aggregate: impl Fn(&Committee, &[Attestation]) -> Result<T, holdfast_certificate::Error> + Copy + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Result<Ended<T>, Error> {
         let deadline = self.started + self.allowed;
         let mut hearing_until = None;
         loop {
             match self.quorum.verdict() {
                 Verdict::Reached => {
                     if let Some(certificate) = self.certify(aggregate).await? {
-                        return Ok(certificate);
+                        return Ok(Ended::Certified(certificate));
                     }
                 }
                 Verdict::Impossible if !self.quorum.waiting().is_empty() => {
                     let until = *hearing_until.get_or_insert_with(|| deadline.min(Instant::now() + LAST_WORDS));
-                    if !self.hear(until).await {
+                    if self.hear(until).await.is_none() {
                         let after = self.started.elapsed();
-                        self.quorum.fail_waiting(|_| FailureReason::NotAwaited { after });
+                        self.fail_waiting(FailureReason::NotAwaited { after });
                     }
                 }
                 Verdict::Impossible => {
@@ -87,12 +92,15 @@ impl<'a> Round<'a> {
                         failures: self.failures(),
                     });
                 }
-                Verdict::Wait => {
-                    if !self.hear(deadline).await {
-                        let within = self.allowed;
-                        self.quorum.fail_waiting(|_| FailureReason::NoAnswer { within });
+                Verdict::Wait => match self.hear(deadline).await {
+                    Some(Some(slot)) => {
+                        if let Some(record) = self.switched(slot, deadline).await? {
+                            return Ok(Ended::Switched(record));
+                        }
                     }
-                }
+                    Some(None) => {}
+                    None => self.fail_waiting(FailureReason::NoAnswer { within: self.allowed }),
+                },
             }
         }
     }
@@ -100,28 +108,47 @@ impl<'a> Round<'a> {
     /// The members that have failed so far, in slot order.
     pub(crate) fn failures(&self) -> Vec<MemberFailure> {
         let failed = self.quorum.failed();
-        failed.map(|(slot, reason)| self.members[usize::from(slot)].failure(reason.clone())).collect()
+        failed.map(|(slot, reason)| self.asking.member(slot).failure(reason.clone())).collect()
     }
 
-    /// The members, the requests still in flight, and the slots that attested.
-    pub(crate) fn into_rest(self) -> (Vec<Member>, Sending, Vec<u16>) {
+    /// The requests still in flight, the slots that attested, and those that failed.
+    pub(crate) fn into_rest(self) -> (Asking, Vec<u16>, Vec<MemberFailure>) {
         let attested = self.quorum.attested().map(|(slot, _)| slot).collect();
-        (self.members, self.sending, attested)
+        let failures = self.failures();
+        (self.asking, attested, failures)
     }
 
-    /// Takes the next member's answer. False when there is none until then.
-    async fn hear(&mut self, until: Instant) -> bool {
-        match timeout_at(until, self.sending.join_next()).await {
-            Ok(Some(Ok((slot, Ok(attestation))))) => self.quorum.attest(slot, attestation),
-            Ok(Some(Ok((slot, Err(reason))))) => self.quorum.fail(slot, reason),
-            Ok(Some(Err(error))) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is being stopped.
-                Err(_) => return false,
-            },
-            Ok(None) | Err(_) => return false,
+    /// Takes the next member's answer; the slot of one that is asked again. None when there is none until then.
+    async fn hear(&mut self, until: Instant) -> Option<Option<u16>> {
+        match self.asking.next(until).await? {
+            Heard::Attested(slot, attestation) => self.quorum.attest(slot, attestation),
+            Heard::Failed(slot, reason) => self.quorum.fail(slot, reason),
+            Heard::Later(slot) => return Some(Some(slot)),
         }
-        true
+        Some(None)
+    }
+
+    /// The epoch that is active now, where a member said that it is another one and the registry says so too. An error where
+    /// it says that none is: then there is nothing to wait for.
+    async fn switched(&mut self, slot: u16, deadline: Instant) -> Result<Option<Arc<EpochRecord>>, Error> {
+        if !matches!(self.asking.said(slot), Some(FailureReason::WrongEpoch { .. }))
+            || self.looked.is_some_and(|looked| looked.elapsed() < EPOCH_PAUSE)
+        {
+            return Ok(None);
+        }
+        self.looked = Some(Instant::now());
+        match self.context.active_epoch(deadline).await {
+            Ok(active) => Ok(Some(active).filter(|it| it.committee.epoch() != self.record.committee.epoch())),
+            Err(error @ Error::Registry(registry::Error::NoActiveEpoch { .. })) => Err(error),
+            // What cannot be read now says nothing.
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Fails who is still waited for, with its last word where it had one.
+    fn fail_waiting(&mut self, reason: FailureReason) {
+        let asking = &self.asking;
+        self.quorum.fail_waiting(|slot| asking.said(slot).cloned().unwrap_or_else(|| reason.clone()));
     }
 
     /// Aggregates the attestations and verifies them with one pairing check. None when some were bad: their members have
@@ -142,13 +169,5 @@ impl<'a> Round<'a> {
             }
             Err(error) => Err(Error::Statement(error)),
         }
-    }
-}
-
-fn of_slot(slot: u16, attestation: Attestation) -> Result<Attestation, FailureReason> {
-    if attestation.slot == slot {
-        Ok(attestation)
-    } else {
-        Err(Fault::WrongSlot { expected: slot, got: attestation.slot }.into())
     }
 }

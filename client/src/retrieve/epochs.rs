@@ -10,14 +10,14 @@ use super::{
 };
 use crate::error::Error;
 
-/// The most epochs, counted back from the active one, that are searched for a blob by its id alone.
+/// The most epochs, counted back from the active one (the last that was, where none is), that are searched for a blob by its id alone.
 const MAX_EPOCHS_SEARCHED: u64 = 8;
 
-/// Finds the blob by its id: in the epoch asked for, or in the active one and those before it.
+/// Finds the blob by its id: in the epoch asked for, or in the newest one and those before it.
 pub(crate) async fn search(read: &mut Read<'_>) -> Result<(Arc<EpochRecord>, Located), Error> {
     let first = match read.options.epoch {
         Some(epoch) => read.context.epoch(epoch, read.deadline).await?,
-        None => read.context.active_epoch(read.deadline).await?,
+        None => read.context.newest_epoch(read.deadline).await?,
     };
     let newest = first.committee.epoch();
     let oldest = if read.options.epoch.is_some() { newest } else { newest.saturating_sub(MAX_EPOCHS_SEARCHED - 1) };
@@ -42,9 +42,9 @@ pub(crate) async fn search(read: &mut Read<'_>) -> Result<(Arc<EpochRecord>, Loc
 pub(crate) async fn others(read: &Read<'_>, known: &[Arc<EpochRecord>]) -> Vec<Arc<EpochRecord>> {
     let mut others = Vec::new();
     if read.options.epoch.is_none()
-        && let Ok(active) = read.context.active_epoch(read.deadline).await
+        && let Ok(newest) = read.context.newest_epoch(read.deadline).await
     {
-        let newest = active.committee.epoch();
+        let newest = newest.committee.epoch();
         for epoch in (newest.saturating_sub(MAX_EPOCHS_SEARCHED - 1)..=newest).rev() {
             let is_known = known.iter().any(|record| record.committee.epoch() == epoch);
             if !is_known && let Ok(record) = read.context.epoch(epoch, read.deadline).await {

@@ -31,7 +31,7 @@ pub(crate) async fn find(context: &Context, payload_digest: Digest) -> Result<Ve
     context.check_open()?;
     let namespace = context.namespace(None)?;
     let deadline = Instant::now() + context.config.read_deadline;
-    let record = context.active_epoch(deadline).await?;
+    let record = context.newest_epoch(deadline).await?;
     let members = context.members(&record);
     let request = v1::FindBlobsRequest {
         namespace: Bytes::copy_from_slice(namespace.as_bytes()),

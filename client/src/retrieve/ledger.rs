@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     failure::{FailureReason, MemberFailure},
-    fault::MemberFault,
+    fault::{Fault, MemberFault},
     members::Member,
 };
 
@@ -59,6 +59,13 @@ impl Ledger {
         expired > faults && expired + said >= needed
     }
 
+    /// How many members of an epoch do not hold a blob, where signers that deny it are among them and those are so many that
+    /// the others are too few to read it from.
+    pub(crate) fn denied(&self, epoch: u64, needed: u16) -> Option<u16> {
+        let gone = self.count(epoch, is_gone);
+        (gone >= needed && self.count(epoch, is_broken_promise) > 0).then_some(gone)
+    }
+
     pub(crate) fn faults(&self) -> Vec<MemberFault> {
         self.faults.clone()
     }
@@ -75,4 +82,13 @@ impl Ledger {
             self.faults.push(fault);
         }
     }
+}
+
+/// The member does not hold what it was asked for, by its own word.
+pub(crate) fn is_gone(reason: &FailureReason) -> bool {
+    matches!(reason, FailureReason::NotStored | FailureReason::Expired) || is_broken_promise(reason)
+}
+
+fn is_broken_promise(reason: &FailureReason) -> bool {
+    matches!(reason, FailureReason::Fault(Fault::BrokenPromise { .. }))
 }

@@ -6,6 +6,7 @@ use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 
 use super::{
+    ledger::is_gone,
     plan::ReadPlan,
     race::{Event, Race, turned},
     read::Read,
@@ -38,14 +39,12 @@ pub(crate) async fn locate(
     members: &[Member],
     deadline: Instant,
 ) -> Result<Located, Error> {
-    let (context, id, ledger) = (read.context, read.id, &mut read.ledger);
+    let (context, id) = (read.context, read.id);
     let members = turned(members, context.turn());
     let epoch = record.committee.epoch();
     let needed = record.committee.parameters().code().recovery_shards() + 1;
     let plan = ReadPlan::new(1, 1, context.config.hedge_delay, 0..u16::try_from(members.len()).unwrap_or(u16::MAX));
     let mut race = Race::new(plan, deadline);
-    let not_stored = |reason: &FailureReason| matches!(reason, FailureReason::NotStored);
-    let gone = |reason: &FailureReason| matches!(reason, FailureReason::NotStored | FailureReason::Expired);
     loop {
         let event = race
             .next(|number| {
@@ -55,17 +54,17 @@ pub(crate) async fn locate(
             .await;
         match event {
             Event::Answer(number, Ok(located)) => {
-                ledger.succeed(&members[number]);
+                read.ledger.succeed(&members[number]);
                 return Ok::<Located, Error>(located);
             }
             Event::Answer(number, Err(reason)) => {
-                race.plan.fail(number);
-                if gone(&reason) {
+                race.failed(number, &reason);
+                if is_gone(&reason) {
                     // It is likely that all will say so: find out in one round trip.
                     race.plan.ask_all();
                 }
-                ledger.fail(&members[number], reason);
-                if ledger.count(epoch, gone) >= needed {
+                read.fail(&members[number], reason, read.promised());
+                if read.ledger.count(epoch, is_gone) >= needed {
                     break;
                 }
             }
@@ -74,20 +73,29 @@ pub(crate) async fn locate(
     }
     let outstanding: Vec<_> = race.plan.outstanding().collect();
     for (number, asked) in outstanding {
-        ledger.give_up(&members[number], FailureReason::NoAnswer { within: race.waited(asked) });
+        read.ledger.give_up(&members[number], FailureReason::NoAnswer { within: race.waited(asked) });
     }
     for number in race.plan.unasked() {
-        ledger.give_up(&members[number], FailureReason::NotAsked);
+        read.ledger.give_up(&members[number], FailureReason::NotAsked);
     }
-    let said = ledger.count(epoch, not_stored);
+    Err(nowhere(read, record, needed))
+}
+
+/// What it means that no member gave the commitment.
+fn nowhere(read: &Read<'_>, record: &EpochRecord, needed: u16) -> Error {
+    let (blob, ledger, epoch) = (read.id, &read.ledger, record.committee.epoch());
     if ledger.is_expired(epoch, record.committee.parameters().faults(), needed) {
-        return Err(Error::Expired { blob: id, failures: ledger.failures() });
+        return Error::Expired { blob, failures: ledger.failures() };
     }
-    let what = Wanted::Blob(id);
+    if let Some(said) = ledger.denied(epoch, needed) {
+        return Error::PromiseBroken { blob, said, needed, failures: ledger.failures() };
+    }
+    let what = Wanted::Blob(blob);
+    let said = ledger.count(epoch, |reason| matches!(reason, FailureReason::NotStored));
     if said >= needed {
-        return Err(Error::NotFound { what, said, needed });
+        return Error::NotFound { what, said, needed };
     }
-    Err(Error::Unknown { what, said, needed, failures: ledger.failures() })
+    Error::Unknown { what, said, needed, failures: ledger.failures() }
 }
 
 async fn checked(id: BlobId, answer: v1::GetBlobResponse, cpu: &Cpu) -> Result<Located, Fault> {

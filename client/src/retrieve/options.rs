@@ -2,6 +2,7 @@ use std::time::Duration;
 
 /// How a blob is read.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct RetrieveOptions {
     /// How long the call may take, an hour at most. Default: the client's.
     pub deadline: Option<Duration>,
@@ -11,4 +12,34 @@ pub struct RetrieveOptions {
     pub only: Vec<u16>,
     /// Asks every member for its shard, even when enough are accepted, so that every faulty one is named.
     pub audit: bool,
+}
+
+impl RetrieveOptions {
+    /// How long the call may take, an hour at most.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// By blob id: asks the members of this epoch alone.
+    #[must_use]
+    pub fn epoch(mut self, epoch: u64) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
+    /// Asks these slots alone.
+    #[must_use]
+    pub fn only(mut self, slots: impl IntoIterator<Item = u16>) -> Self {
+        self.only = slots.into_iter().collect();
+        self
+    }
+
+    /// Asks every member for its shard, so that every faulty one is named.
+    #[must_use]
+    pub fn audit(mut self) -> Self {
+        self.audit = true;
+        self
+    }
 }

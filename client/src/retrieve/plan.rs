@@ -14,6 +14,11 @@ use std::{collections::BTreeSet, time::Duration};
 /// When the read has become impossible, whoever was not asked is asked all the same, and has as long to answer, so that
 /// the failure can say what each member said.
 ///
+/// # Who asks for patience is asked again
+///
+/// A candidate that is busy for now counts as reachable, and is asked again when its time has come; others that have not
+/// been asked go before it.
+///
 /// # Positions, never members
 ///
 /// Two answers at one position count once.
@@ -38,6 +43,8 @@ struct Candidate {
 enum State {
     Unasked,
     Asked(Duration),
+    /// Not to be asked again before that time.
+    Later(Duration),
     Accepted,
     Failed,
 }
@@ -85,6 +92,11 @@ impl ReadPlan {
         self.settle(candidate, State::Failed);
     }
 
+    /// The candidate wants to be asked again, not before `until`.
+    pub fn postpone(&mut self, candidate: usize, until: Duration) {
+        self.settle(candidate, State::Later(until));
+    }
+
     /// What to do at `now`.
     pub fn next(&mut self, now: Duration) -> Step {
         let accepted = self.accepted();
@@ -98,18 +110,26 @@ impl ReadPlan {
         awaited.retain(|position| !accepted.contains(position));
         let wanted = if self.ask_all { usize::MAX } else { self.needed + self.spare - accepted.len() };
         let mut ask = Vec::new();
-        for (number, candidate) in self.candidates.iter_mut().enumerate() {
-            if awaited.len() >= wanted {
-                break;
-            }
-            let useful = self.ask_all || !awaited.contains(&candidate.position);
-            if candidate.state == State::Unasked && useful && !accepted.contains(&candidate.position) {
-                candidate.state = State::Asked(now);
-                awaited.insert(candidate.position);
-                ask.push(number);
+        // Those that were busy come last: they have shown that they have much to do.
+        for again in [false, true] {
+            for (number, candidate) in self.candidates.iter_mut().enumerate() {
+                if awaited.len() >= wanted {
+                    break;
+                }
+                let due = match candidate.state {
+                    State::Unasked => !again,
+                    State::Later(at) => again && at <= now,
+                    State::Asked(_) | State::Accepted | State::Failed => false,
+                };
+                let useful = self.ask_all || !awaited.contains(&candidate.position);
+                if due && useful && !accepted.contains(&candidate.position) {
+                    candidate.state = State::Asked(now);
+                    awaited.insert(candidate.position);
+                    ask.push(number);
+                }
             }
         }
-        if ask.is_empty() { Step::Wait(self.next_hedge(now)) } else { Step::Ask(ask) }
+        if ask.is_empty() { Step::Wait(self.next_look(now)) } else { Step::Ask(ask) }
     }
 
     /// Distinct positions accepted so far.
@@ -122,7 +142,7 @@ impl ReadPlan {
     pub fn outstanding(&self) -> impl Iterator<Item = (usize, Duration)> {
         self.candidates.iter().enumerate().filter_map(|(number, candidate)| match candidate.state {
             State::Asked(at) => Some((number, at)),
-            State::Unasked | State::Accepted | State::Failed => None,
+            State::Unasked | State::Later(_) | State::Accepted | State::Failed => None,
         })
     }
 
@@ -167,10 +187,17 @@ impl ReadPlan {
         })
     }
 
-    /// When the next outstanding request becomes overdue, where there is still somebody else to ask.
-    fn next_hedge(&self, now: Duration) -> Option<Duration> {
-        self.unasked().next()?;
-        self.in_time(now).map(|(_, overdue)| overdue).min()
+    /// When there may be something to do that no answer brings: an outstanding request becomes overdue while there is still
+    /// somebody else to ask, or a busy candidate may be asked again.
+    fn next_look(&self, now: Duration) -> Option<Duration> {
+        let mut idle = self.candidates.iter().filter(|it| matches!(it.state, State::Unasked | State::Later(_)));
+        idle.next()?;
+        let overdue = self.in_time(now).map(|(_, overdue)| overdue);
+        let again = self.candidates.iter().filter_map(|candidate| match candidate.state {
+            State::Later(at) if at > now => Some(at),
+            _ => None,
+        });
+        overdue.chain(again).min()
     }
 }
 
@@ -232,11 +259,30 @@ mod tests {
         assert_eq!(plan.next(Duration::ZERO), Step::Ask(vec![1]));
     }
 
-    /// How one simulated member behaves: answers after so many milliseconds, rightly or not, or never.
+    #[test]
+    fn a_busy_member_is_asked_again_when_its_time_has_come_and_not_before() {
+        let mut plan = ReadPlan::new(2, 0, HEDGE, 0..3);
+        assert_eq!(plan.next(Duration::ZERO), Step::Ask(vec![0, 1]));
+        let (soon, later) = (Duration::from_millis(100), Duration::from_millis(1100));
+        plan.postpone(0, later);
+        assert_eq!(plan.next(soon), Step::Ask(vec![2]), "whoever was not asked goes before");
+        plan.postpone(2, later);
+        plan.accept(1);
+        assert_eq!(plan.next(soon), Step::Wait(Some(later)), "the read is not given up");
+        assert_eq!(plan.next(later), Step::Ask(vec![0]));
+        plan.fail(0);
+        assert_eq!(plan.next(later), Step::Ask(vec![2]));
+        plan.accept(2);
+        assert_eq!(plan.next(later), Step::Done);
+    }
+
+    /// How one simulated member behaves: answers after so many milliseconds, rightly or not, or never, or is busy for so long
+    /// before it answers rightly.
     #[derive(Clone, Copy, Debug)]
     enum Behaviour {
         Good(u64),
         Bad(u64),
+        Busy(u64),
         Silent,
     }
 
@@ -244,6 +290,7 @@ mod tests {
         prop_oneof![
             (0u64..1000).prop_map(Behaviour::Good),
             (0u64..1000).prop_map(Behaviour::Bad),
+            (0u64..1000).prop_map(Behaviour::Busy),
             Just(Behaviour::Silent)
         ]
     }
@@ -255,19 +302,25 @@ mod tests {
         ) {
             let mut plan = ReadPlan::new(needed, spare, HEDGE, members.iter().map(|(position, _)| *position));
             let mut asked_at = vec![None; members.len()];
+            let mut been_busy = vec![false; members.len()];
             let mut now = Duration::ZERO;
             let mut done = false;
             // Bounded: every turn settles a candidate, asks one, or moves the clock to the next event.
-            for _ in 0..members.len() * 6 + 6 {
+            for _ in 0..members.len() * 12 + 12 {
                 match plan.next(now) {
                     Step::Ask(numbers) => for number in numbers {
-                        prop_assert!(asked_at[number].replace(now).is_none(), "asked twice");
+                        match (asked_at[number].replace(now), members[number].1) {
+                            (None, _) => {}
+                            (Some(at), Behaviour::Busy(ms)) => prop_assert!(now >= at + Duration::from_millis(ms), "too soon"),
+                            (Some(_), _) => prop_assert!(false, "asked twice"),
+                        }
                     },
                     Step::Done => { done = true; break; }
                     Step::Impossible => break,
                     Step::Wait(hedge) => {
                         let answer = plan.outstanding().filter_map(|(number, at)| match members[number].1 {
                             Behaviour::Good(ms) | Behaviour::Bad(ms) => Some((at + Duration::from_millis(ms), number)),
+                            Behaviour::Busy(_) => Some((at, number)),
                             Behaviour::Silent => None,
                         }).min();
                         match (answer, hedge) {
@@ -275,6 +328,11 @@ mod tests {
                                 now = now.max(at);
                                 match members[number].1 {
                                     Behaviour::Good(_) => plan.accept(number),
+                                    Behaviour::Busy(ms) if !been_busy[number] => {
+                                        been_busy[number] = true;
+                                        plan.postpone(number, now + Duration::from_millis(ms));
+                                    }
+                                    Behaviour::Busy(_) => plan.accept(number),
                                     _ => plan.fail(number),
                                 }
                             }
@@ -286,7 +344,7 @@ mod tests {
                     }
                 }
             }
-            let good: BTreeSet<u16> = members.iter().filter(|(_, b)| matches!(b, Behaviour::Good(_))).map(|(p, _)| *p).collect();
+            let good: BTreeSet<u16> = members.iter().filter(|(_, b)| matches!(b, Behaviour::Good(_) | Behaviour::Busy(_))).map(|(p, _)| *p).collect();
             prop_assert_eq!(done, good.len() >= needed);
         }
     }

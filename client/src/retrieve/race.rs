@@ -64,6 +64,16 @@ impl<T: Send + 'static> Race<T> {
         }
     }
 
+    /// The candidate failed, or is to be asked again where it says that this helps and there is time.
+    pub(crate) fn failed(&mut self, candidate: usize, reason: &FailureReason) {
+        match reason.again_after() {
+            Some(pause) if Instant::now() + pause < self.deadline => {
+                self.plan.postpone(candidate, self.started.elapsed() + pause);
+            }
+            _ => self.plan.fail(candidate),
+        }
+    }
+
     /// The next answer of a request in flight, without asking anybody else; none when there is none before `until`.
     pub(crate) async fn late(&mut self, until: Instant) -> Option<Event<T>> {
         let answer = tokio::time::timeout_at(until.min(self.deadline), self.requests.join_next()).await.ok()??;

@@ -27,6 +27,7 @@ use crate::{
 
 /// A payload that was read, and what it took.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Retrieved {
     /// The payload.
     pub payload: Bytes,
@@ -62,16 +63,18 @@ pub(crate) async fn retrieve(
         Reference::BlobId(id) => *id,
         Reference::Certificate(certificate) => certificate.statement.blob.id(),
     };
-    let mut read = Read::new(context, id, deadline, options);
+    let read = Read::new(context, id, deadline, options);
     let now = unix_now();
     match reference {
         Reference::Certificate(certificate) => {
             let record = context.epoch(certificate.statement.epoch, deadline).await?;
             let committee = Arc::clone(&record.committee);
             let verified = context.cpu.run(move || certificate.verify(&committee)).await.map_err(Error::Certificate)?;
+            let mut read = read.promised_by(&verified, now);
             by_statement(&mut read, &verified.statement, record, now).await
         }
         Reference::BlobId(_) => {
+            let mut read = read;
             let (record, located) = epochs::search(&mut read).await?;
             let records = epochs::hinted(&read, &located, record).await?;
             let blob = *located.commitment.blob();

@@ -58,6 +58,7 @@ pub(crate) async fn fetch(
     loop {
         match race.next(|number| ask(read, &promised, length, &holders[number])).await {
             Event::Answer(number, answer) => {
+                let answer = answer.map_err(|reason| judged(read, &blob, &holders[number], reason));
                 if let Err(reason) = &answer {
                     said.fail(&holders[number].member, reason.clone());
                 }
@@ -73,19 +74,14 @@ pub(crate) async fn fetch(
             }
             Event::Impossible | Event::Deadline => {
                 let error = failed(read, &race, &holders, needed);
-                let enough_shards_gone = parameters.recovery_shards() + 1;
-                let expired = holders.iter().all(|it| said.is_expired(it.member.epoch, faults, enough_shards_gone));
-                return Err(if expired && !holders.is_empty() {
-                    Error::Expired { blob: read.id, failures: read.ledger.failures() }
-                } else {
-                    error
-                });
+                return Err(gone(read, &said, &holders, parameters, faults).unwrap_or(error));
             }
         }
     }
     if read.options.audit {
         let until = Instant::now() + AUDIT_WAIT;
         while let Some(Event::Answer(number, answer)) = race.late(until).await {
+            let answer = answer.map_err(|reason| judged(read, &blob, &holders[number], reason));
             settle(read, &mut race, &holders[number], number, answer, &mut accepted, needed.into());
         }
         give_up(read, &race, &holders, |waited| FailureReason::NoAnswer { within: waited });
@@ -93,6 +89,29 @@ pub(crate) async fn fetch(
     drop(race);
     let commitment = promised.borrow().clone().expect("no shard is accepted without it");
     joined(read, commitment, accepted).await
+}
+
+/// A signer has promised its own shard; a copy of another one nobody has.
+fn judged(read: &Read<'_>, blob: &Blob, holder: &Holder, reason: FailureReason) -> FailureReason {
+    let own = blob.parameters().is_ok_and(|it| it.shard_of_slot(holder.member.slot, &blob.shards_root) == holder.index);
+    read.judged(&holder.member, reason, if own { read.promised() } else { 0 })
+}
+
+/// Why the shards cannot come any more, where so many members say that they have none that it is certain: expired, or
+/// denied by those that have signed for them.
+fn gone(read: &Read<'_>, said: &Ledger, holders: &[Holder], parameters: Parameters, faults: u16) -> Option<Error> {
+    let needed = parameters.recovery_shards() + 1;
+    let epochs: BTreeSet<u64> = holders.iter().map(|holder| holder.member.epoch).collect();
+    let (blob, failures) = (read.id, || read.ledger.failures());
+    if epochs.is_empty() {
+        return None;
+    }
+    if epochs.iter().all(|epoch| said.is_expired(*epoch, faults, needed)) {
+        return Some(Error::Expired { blob, failures: failures() });
+    }
+    // With a certificate in hand there is one epoch.
+    let said = epochs.iter().find_map(|epoch| said.denied(*epoch, needed))?;
+    Some(Error::PromiseBroken { blob, said, needed, failures: failures() })
 }
 
 /// Original shards before recovery shards, so that nothing need be decoded; members that have already failed last; the
@@ -152,7 +171,7 @@ fn settle(
             }
         }
         Err(reason) => {
-            race.plan.fail(number);
+            race.failed(number, &reason);
             read.ledger.fail(&holder.member, reason);
         }
     }

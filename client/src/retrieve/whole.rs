@@ -49,8 +49,8 @@ pub(crate) async fn fetch(
                 return Some((payload, members[number].slot));
             }
             Event::Answer(number, Err(reason)) => {
-                race.plan.fail(number);
-                read.ledger.fail(&members[number], reason);
+                race.failed(number, &reason);
+                read.fail(&members[number], reason, read.promised_whole());
             }
             Event::Done | Event::Impossible | Event::Deadline => break,
         }

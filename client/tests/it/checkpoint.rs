@@ -1,14 +1,12 @@
 //! Checkpoints against members that lie, hang, refuse or do not hold what they are asked to sign for.
 
-use std::time::Duration;
-
-use holdfast_certificate::{CheckpointProof, DisperserKey, HOUR, Namespace};
-use holdfast_client::{Blame, Client, Config, DisperseOptions, Error, FailureReason, Fault};
-use holdfast_erasure::BlobId;
-use holdfast_registry::Registry as _;
-use tonic::Code;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use crate::support::{self, Lie, TestCommittee, eventually, payload};
+use holdfast_certificate::{CheckpointProof, DisperserKey, HOUR, Namespace};
+use holdfast_client::{Blame, Client, Code, DisperseOptions, Error, FailureReason, Fault};
+use holdfast_erasure::BlobId;
+use holdfast_registry::Registry as _;
 
 /// Disperses blobs to every member; their ids, and until when they are held.
 async fn put(committee: &TestCommittee, client: &Client, count: usize) -> (Vec<BlobId>, u64) {
@@ -97,7 +95,7 @@ async fn a_silent_member_does_not_delay_the_quorum_and_is_left_when_it_stands() 
     let signed = client.checkpoint(Some(committee.namespace), &ids, retain_until).await.unwrap();
     assert_eq!(signed.attested, [0, 1, 2, 3, 5, 6]);
     let hanging = &committee.members[4].hanging;
-    eventually("the request in flight is cut", || hanging.load(std::sync::atomic::Ordering::SeqCst) == 0).await;
+    eventually("the request in flight is cut", || hanging.load(Ordering::SeqCst) == 0).await;
 }
 
 #[tokio::test]
@@ -124,7 +122,7 @@ async fn below_the_threshold_the_error_has_the_reason_of_every_member() {
 async fn silent_members_end_at_the_deadline_with_their_names() {
     let committee = TestCommittee::start(4, 3, 2);
     let (ids, retain_until) = put(&committee, &committee.client(), 1).await;
-    let short = Config { disperse_deadline: Duration::from_secs(1), ..support::quick() };
+    let short = support::quick().disperse_deadline(Duration::from_secs(1));
     let client = committee.client_with(|builder| builder.config(short));
     committee.lie(1, Lie::Silent);
     committee.lie(3, Lie::Silent);
@@ -148,7 +146,7 @@ async fn a_blob_that_a_member_does_not_hold_as_asked_is_named() {
     let Error::QuorumNotReached { failures, .. } = &error else { panic!("{error}") };
     assert_eq!(failures.len(), 4);
     for failure in failures {
-        let FailureReason::Refused { code: Code::NotFound, message } = &failure.reason else { panic!("{failure}") };
+        let FailureReason::Refused { code: Code::NotFound, message, .. } = &failure.reason else { panic!("{failure}") };
         assert!(message.contains(&absent.to_string()), "{message}");
     }
 }
@@ -167,7 +165,7 @@ async fn what_cannot_be_a_checkpoint_is_refused_before_anybody_is_asked() {
         let error = client.checkpoint(None, &ids, HOUR).await.unwrap_err();
         assert!(matches!(&error, Error::Invalid { reason, .. } if reason.contains("1 to 4096")), "{error}");
     }
-    let error = client.checkpoint(None, &[id], HOUR + 1).await.unwrap_err();
+    let error = client.checkpoint(None, &[id], HOUR * 1_000_000 + 1).await.unwrap_err();
     assert!(matches!(error, Error::Statement(_)), "{error}");
 }
 
@@ -176,10 +174,18 @@ async fn a_checkpoint_of_a_foreign_disperser_or_namespace_is_refused_by_all() {
     let committee = TestCommittee::start(4, 3, 2);
     let (ids, retain_until) = put(&committee, &committee.client(), 1).await;
     let foreign = committee.client_with(|builder| builder.disperser(DisperserKey::generate()));
+    let other = Namespace::from([9; 32]);
+    // The registry knows that no member would sign.
+    let error = foreign.checkpoint(None, &ids, retain_until).await.unwrap_err();
+    assert!(matches!(error, Error::NotADisperser { .. }), "{error}");
+    let error = committee.client().checkpoint(Some(other), &ids, retain_until).await.unwrap_err();
+    assert!(matches!(error, Error::UnknownNamespace { namespace } if namespace == other), "{error}");
+    // With L1 out of reach the members say so.
+    committee.registry.rules_unreadable.store(true, Ordering::SeqCst);
     let error = foreign.checkpoint(None, &ids, retain_until).await.unwrap_err();
     assert!(failures(&error).iter().all(|(_, said)| said.contains("PERMISSION_DENIED")), "{error}");
-    let other = Some(Namespace::from([9; 32]));
-    let error = committee.client().checkpoint(other, &ids, retain_until).await.unwrap_err();
+    assert_eq!(error.blame(), Blame::Caller);
+    let error = committee.client().checkpoint(Some(other), &ids, retain_until).await.unwrap_err();
     assert!(failures(&error).iter().all(|(_, said)| said.contains(&ids[0].to_string())), "{error}");
 }
 

@@ -5,19 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use holdfast_certificate::{DisperserKey, HOUR};
-use holdfast_client::{
-    Blame, Config, Dispersal, DisperseOptions, Error, FailureReason, Fault, MemberFailure, RetrieveOptions,
-};
-use tonic::Code;
-
 use crate::support::{self, Lie, TestCommittee, eventually, payload};
+use holdfast_certificate::HOUR;
+use holdfast_client::{Blame, Dispersal, DisperseOptions, Error, FailureReason, Fault, MemberFailure, RetrieveOptions};
+
+/// A whole hour in the year 2084.
+const FAR: u64 = HOUR * 1_000_000;
 
 /// Both ways of dispersing.
 const BOTH: [Dispersal; 2] = [Dispersal::ByShard, Dispersal::ByPayload];
 
 fn options(dispersal: Dispersal) -> DisperseOptions {
-    DisperseOptions { dispersal, ..DisperseOptions::default() }
+    DisperseOptions::by(dispersal)
 }
 
 fn reason_of(failures: &[MemberFailure], slot: u16) -> &FailureReason {
@@ -129,7 +128,7 @@ async fn below_quorum_every_member_has_one_reason_within_the_deadline() {
     committee.kill(0);
     committee.lie(2, Lie::Silent);
     let deadline = Duration::from_millis(1500);
-    let options = DisperseOptions { deadline: Some(deadline), ..options(Dispersal::ByShard) };
+    let options = options(Dispersal::ByShard).deadline(deadline);
     // One dead and one silent of seven: possible until the deadline, and then not.
     let started = Instant::now();
     let error = committee.client().disperse(payload(10_000), options).await.unwrap_err();
@@ -162,25 +161,6 @@ async fn an_impossible_quorum_fails_long_before_the_deadline() {
     assert_eq!(failures.iter().map(|failure| failure.slot).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
     let disabled = reason_of(failures, 5);
     assert_eq!(disabled.to_string(), "refused with UNAVAILABLE: writes disabled: sync failed");
-}
-
-#[tokio::test]
-async fn a_refusal_carries_the_members_words() {
-    let committee = TestCommittee::start(4, 3, 2);
-    let stranger = committee.client_with(|builder| builder.disperser(DisperserKey::generate()));
-    // The large one is refused by its header, while most of it has not been sent.
-    for length in [100, 6 << 20] {
-        let error = stranger.disperse(payload(length), options(Dispersal::ByPayload)).await.unwrap_err();
-        let (_, attested, failures) = quorum_not_reached(&error);
-        assert_eq!((attested, failures.len()), (0, 4));
-        for failure in failures {
-            let FailureReason::Refused { code: Code::PermissionDenied, message } = &failure.reason else {
-                panic!("{error}")
-            };
-            assert_eq!(message, "not a disperser of this namespace");
-        }
-        assert!(!error.is_retryable());
-    }
 }
 
 #[tokio::test]
@@ -224,7 +204,7 @@ async fn a_cancelled_dispersal_leaves_no_task_running() {
 async fn dropping_the_client_cuts_what_it_fed_in_the_background() {
     let committee = TestCommittee::start(4, 3, 2);
     committee.lie(1, Lie::Silent);
-    let config = Config { background_limit: Duration::from_secs(3000), ..support::quick() };
+    let config = support::quick().background_limit(Duration::from_secs(3000));
     let client = committee.client_with(|builder| builder.config(config));
     client.disperse(payload(1000), options(Dispersal::ByShard)).await.unwrap();
     assert_eq!(client.background_tasks(), 1);
@@ -254,18 +234,56 @@ async fn what_no_member_would_sign_is_refused_before_anything_is_sent() {
     let long = client.disperse(vec![0; max + 1], DisperseOptions::default()).await.unwrap_err();
     assert_eq!(long.to_string(), format!("the payload has {} bytes, expected at most {max}", max + 1));
     for bad in [
-        DisperseOptions { retain_until: Some(HOUR * 500_000 + 1), ..DisperseOptions::by_shard() },
-        DisperseOptions { whole_until: Some(HOUR), ..DisperseOptions::by_shard() },
-        DisperseOptions { retain_until: Some(HOUR), whole_until: Some(2 * HOUR), ..DisperseOptions::by_payload() },
+        DisperseOptions::by_shard().retain_until(FAR + 1),
+        DisperseOptions::by_shard().whole_until(FAR),
+        DisperseOptions::by_payload().retain_until(FAR).whole_until(FAR + HOUR),
     ] {
         let error = client.disperse(payload(10), bad).await.unwrap_err();
         assert!(matches!(error, Error::Statement(_)), "{error}");
         assert_eq!(error.blame(), Blame::Caller);
     }
     let reader = holdfast_client::Client::builder()
-        .registry(std::sync::Arc::clone(&committee.registry) as std::sync::Arc<dyn holdfast_registry::Registry>)
+        .registry(std::sync::Arc::clone(&committee.registry) as std::sync::Arc<dyn holdfast_client::Registry>)
         .build()
         .unwrap();
     let error = reader.disperse(payload(10), DisperseOptions::default()).await.unwrap_err();
     assert!(matches!(error, Error::NotConfigured { what: "namespace" }), "{error}");
+}
+
+#[tokio::test]
+async fn a_stopped_member_delays_no_certificate_and_its_feeding_ends_by_itself() {
+    let committee = TestCommittee::start(4, 3, 2);
+    let hurried =
+        || committee.client_with(|builder| builder.config(support::quick().background_limit(Duration::from_secs(1))));
+    let connected = hurried();
+    connected.disperse(payload(1000), options(Dispersal::ByShard)).await.unwrap().feeding.over().await;
+    committee.freeze(2);
+    for client in [connected, hurried()] {
+        let started = Instant::now();
+        let mut dispersed = client.disperse(payload(2000), options(Dispersal::ByShard)).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert_eq!(dispersed.attested, [0, 1, 3]);
+        assert!(dispersed.failures.is_empty() && !dispersed.feeding.is_over());
+        let fed = dispersed.feeding.over().await;
+        assert!(fed.stored.is_empty());
+        assert!(matches!(reason_of(&fed.failures, 2), FailureReason::NoAnswer { .. }), "{:?}", fed.failures);
+        assert!(dispersed.feeding.is_over());
+        client.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_feeding_tells_who_has_stored_since_and_who_has_not() {
+    let committee = TestCommittee::start(7, 4, 2);
+    committee.kill(0);
+    committee.lie(1, Lie::Slow(Duration::from_secs(1)));
+    committee.lie(2, Lie::Silent);
+    let client =
+        committee.client_with(|builder| builder.config(support::quick().background_limit(Duration::from_secs(3))));
+    let mut dispersed = client.disperse(payload(5000), options(Dispersal::ByShard)).await.unwrap();
+    let fed = dispersed.feeding.over().await;
+    assert_eq!(fed.stored, [1]);
+    assert_eq!(fed.failures.iter().map(|failure| failure.slot).collect::<Vec<_>>(), [0, 2]);
+    assert!(matches!(reason_of(&fed.failures, 0), FailureReason::Unreachable { .. }));
+    assert_eq!(client.background_tasks(), 0);
 }

@@ -1,8 +1,11 @@
 //! Reading what was dispersed in another epoch.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use holdfast_client::{Dispersal, DisperseOptions, Error, RetrieveOptions};
+use holdfast_client::{Dispersal, DisperseOptions, Error, RegistryError, RetrieveOptions};
 use holdfast_erasure::{BlobId, encode};
 
 use crate::support::{Lie, TestCommittee, TestRegistry, payload};
@@ -18,7 +21,7 @@ async fn a_blob_of_an_older_epoch_is_read_by_its_id() {
     let client = new.client();
     assert_eq!(client.retrieve(id, RetrieveOptions::default()).await.unwrap().payload, payload(5000));
     assert_eq!(client.retrieve(&put.certificate, RetrieveOptions::default()).await.unwrap().payload, payload(5000));
-    let only_new = RetrieveOptions { epoch: Some(5), ..RetrieveOptions::default() };
+    let only_new = RetrieveOptions::default().epoch(5);
     let error = client.retrieve(id, only_new).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "{error}");
 }
@@ -32,7 +35,7 @@ async fn silent_members_of_a_new_epoch_do_not_hide_an_old_epochs_blob() {
     for slot in 0..2 {
         new.lie(slot, Lie::Silent);
     }
-    let options = RetrieveOptions { deadline: Some(Duration::from_secs(6)), ..RetrieveOptions::default() };
+    let options = RetrieveOptions::default().deadline(Duration::from_secs(6));
     let read = new.client().retrieve(put.certificate.statement.blob.id(), options).await.unwrap();
     assert_eq!(read.payload, payload(5000));
 }
@@ -63,4 +66,35 @@ async fn an_epoch_that_cannot_be_read_is_not_one_without_the_blob() {
     registry.unreadable.lock().unwrap().insert(1);
     let error = new.client().retrieve(id, RetrieveOptions::default()).await.unwrap_err();
     assert!(matches!(error, Error::Registry(_)) && error.is_retryable(), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_revoked_epoch_holds_is_read_by_its_id_and_its_members_are_asked_how_they_are() {
+    let registry = Arc::new(TestRegistry::default());
+    let old = TestCommittee::start_epoch(1, 5, 4, 2, Arc::clone(&registry));
+    let first = old.client().disperse(payload(5000), DisperseOptions::by_payload()).await.unwrap();
+    let new = TestCommittee::start_epoch(2, 4, 3, 2, Arc::clone(&registry));
+    let client = new.client();
+    let second = client.disperse(payload(6000), DisperseOptions::by_payload()).await.unwrap();
+    client.drain().await;
+    registry.revoked.store(true, Ordering::SeqCst);
+    for (put, length) in [(&first, 5000), (&second, 6000)] {
+        let id = put.certificate.statement.blob.id();
+        assert_eq!(client.retrieve(id, RetrieveOptions::default()).await.unwrap().payload, payload(length));
+        let read = client.retrieve(&put.certificate, RetrieveOptions::default()).await.unwrap();
+        assert_eq!(read.payload, payload(length));
+    }
+    let digest = second.certificate.statement.blob.payload_digest;
+    assert_eq!(client.find(digest).await.unwrap(), [second.certificate.statement.blob.id()]);
+    let status = client.status().await.unwrap();
+    assert_eq!(
+        status.iter().map(|member| (member.epoch, member.slot)).collect::<Vec<_>>(),
+        [(2, 0), (2, 1), (2, 2), (2, 3)]
+    );
+    assert!(status.iter().all(|member| member.info.is_ok()));
+    // That nothing is there is as certain as before, and nothing is taken.
+    let error = client.retrieve(BlobId::from([9; 32]), RetrieveOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    let error = client.disperse(payload(10), DisperseOptions::by_shard()).await.unwrap_err();
+    assert!(matches!(error, Error::Registry(RegistryError::NoActiveEpoch { .. })), "{error}");
 }

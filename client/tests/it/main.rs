@@ -4,11 +4,14 @@
 
 mod support;
 
+mod callers;
 mod certainty;
 mod checkpoint;
 mod disperse;
 mod epochs;
 mod find;
 mod members;
+mod patience;
+mod promises;
 mod read;
 mod read_lies;

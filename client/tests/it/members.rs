@@ -122,7 +122,7 @@ async fn what_is_put_is_read_back_by_shard_and_by_payload_with_three_of_five_gon
         let id = certificate.statement.blob.id();
         let read = client.retrieve(id, RetrieveOptions::default()).await.unwrap();
         assert!(read.payload == payload(*length), "{length} by id");
-        let audited = RetrieveOptions { audit: true, ..RetrieveOptions::default() };
+        let audited = RetrieveOptions::default().audit();
         let read = client.retrieve(id, audited).await.unwrap();
         assert!(read.payload == payload(*length) && read.way == Way::Shards, "{length} audited");
         assert!(read.faults.is_empty());
@@ -137,7 +137,7 @@ async fn what_is_put_is_read_back_by_shard_and_by_payload_with_three_of_five_gon
     for slot in [0, 2, 3] {
         members.run(slot).await;
     }
-    let only = RetrieveOptions { only: vec![0, 2, 3], ..RetrieveOptions::default() };
+    let only = RetrieveOptions::default().only([0, 2, 3]);
     for (length, certificate) in &put {
         assert!(client.retrieve(certificate, only.clone()).await.unwrap().payload == payload(*length));
     }
@@ -158,7 +158,7 @@ async fn a_member_that_replaced_its_shard_and_one_with_a_flipped_bit_are_named()
     members.stop(4).await;
     fault::flip_bit(&members.data_dir(4), &id).await.unwrap();
     members.run(4).await;
-    let audited = RetrieveOptions { audit: true, ..RetrieveOptions::default() };
+    let audited = RetrieveOptions::default().audit();
     let read = client.retrieve(&put.certificate, audited).await.unwrap();
     assert!(read.payload == payload(300_000));
     let mut faults = read.faults;

@@ -94,10 +94,10 @@ async fn copies_under_other_positions_are_found_when_nothing_else_is_left() {
 #[tokio::test]
 async fn only_the_slots_that_the_caller_names_are_asked() {
     let stored = stored(Dispersal::ByShard).await;
-    let options = RetrieveOptions { only: vec![2, 6], ..RetrieveOptions::default() };
+    let options = RetrieveOptions::default().only([2, 6]);
     let read = stored.client.retrieve(stored.id, options).await.unwrap();
     assert_eq!((read.payload, read.from), (stored.payload.clone(), vec![2, 6]));
-    let too_few = RetrieveOptions { only: vec![2], ..RetrieveOptions::default() };
+    let too_few = RetrieveOptions::default().only([2]);
     let error = stored.client.retrieve(stored.id, too_few).await.unwrap_err();
     assert!(matches!(error, Error::NotRetrievable { needed: 2, accepted: 1, .. }), "{error}");
 }
@@ -127,7 +127,7 @@ async fn a_member_that_promises_the_whole_payload_and_never_sends_it_does_not_us
     for slot in 0..7 {
         stored.committee.lie(slot, Lie::KeepsWaiting);
     }
-    let options = RetrieveOptions { deadline: Some(Duration::from_secs(4)), ..RetrieveOptions::default() };
+    let options = RetrieveOptions::default().deadline(Duration::from_secs(4));
     for reference in [Reference::from(stored.id), Reference::from(&stored.certificate)] {
         let read = stored.client.retrieve(reference, options.clone()).await.unwrap();
         assert_eq!((read.payload, read.way), (stored.payload.clone(), Way::Shards));

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use holdfast_client::{Dispersal, DisperseOptions, Error, FailureReason, Fault, Reference, RetrieveOptions, Way};
+use holdfast_client::{Code, Dispersal, DisperseOptions, Error, FailureReason, Fault, Reference, RetrieveOptions, Way};
 
 use crate::support::{Lie, payload, stored, stored_for_the_patient};
 
@@ -41,7 +41,7 @@ async fn an_audit_names_every_faulty_member_even_those_not_needed() {
     stored.committee.lie(last, Lie::BitFlip);
     stored.committee.lie(before, Lie::Damaged);
     assert!(stored.read().await.unwrap().faults.is_empty(), "nobody asked them");
-    let options = RetrieveOptions { audit: true, ..RetrieveOptions::default() };
+    let options = RetrieveOptions::default().audit();
     let read = stored.client.retrieve(&stored.certificate, options).await.unwrap();
     assert_eq!(read.payload, stored.payload);
     let mut named: Vec<u16> = read.faults.iter().map(|fault| fault.slot).collect();
@@ -126,7 +126,7 @@ async fn a_certificate_with_one_bit_changed_reads_nothing() {
 
 #[tokio::test]
 async fn an_answer_of_many_empty_parts_is_refused_by_its_size() {
-    let stored = stored(Dispersal::ByShard).await;
+    let stored = stored_for_the_patient(Dispersal::ByShard).await;
     for slot in 0..6 {
         stored.committee.lie(slot, Lie::Bloated);
     }
@@ -134,7 +134,8 @@ async fn an_answer_of_many_empty_parts_is_refused_by_its_size() {
     for _ in 0..7 {
         let read = stored.read_by_id().await.unwrap();
         assert_eq!(read.payload, stored.payload);
-        let by_size = |reason: &FailureReason| matches!(reason, FailureReason::Refused { code, .. } if *code == tonic::Code::OutOfRange);
+        let by_size =
+            |reason: &FailureReason| matches!(reason, FailureReason::Refused { code, .. } if *code == Code::OutOfRange);
         refused += read.failures.iter().filter(|failure| by_size(&failure.reason)).count();
     }
     assert!(refused > 0, "no such answer was asked for");

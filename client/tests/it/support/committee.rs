@@ -1,14 +1,15 @@
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
 use holdfast_certificate::{
-    Committee, CommitteeParameters, DisperserKey, Namespace, ProvenKey, Registration, SecretKey,
+    Certificate, Committee, CommitteeParameters, DisperserKey, Namespace, ProvenKey, Registration, SecretKey, Statement,
+    VerifiedCertificate,
 };
 use holdfast_client::{Builder, Client, Config};
-use holdfast_erasure::Parameters;
+use holdfast_erasure::{EncodedBlob, Parameters};
 use holdfast_proto::v1::{
     dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer,
 };
@@ -30,8 +31,11 @@ pub(crate) struct TestCommittee {
     pub(crate) registry: Arc<TestRegistry>,
     pub(crate) namespace: Namespace,
     pub(crate) disperser: DisperserKey,
+    pub(crate) epoch: u64,
     servers: Mutex<Vec<Option<Runtime>>>,
     addresses: Vec<SocketAddr>,
+    /// Each keeps one member's only thread where it is.
+    frozen: Mutex<Vec<mpsc::Sender<()>>>,
 }
 
 impl TestCommittee {
@@ -42,6 +46,16 @@ impl TestCommittee {
 
     /// The same as an epoch of a registry that may have others; the newest started is the active one.
     pub(crate) fn start_epoch(epoch: u64, n: u16, t: u16, k: u16, registry: Arc<TestRegistry>) -> Self {
+        Self::start_epoch_for(epoch, (n, t, k), registry, DisperserKey::generate())
+    }
+
+    /// The same for a disperser that there is already.
+    pub(crate) fn start_epoch_for(
+        epoch: u64,
+        (n, t, k): (u16, u16, u16),
+        registry: Arc<TestRegistry>,
+        disperser: DisperserKey,
+    ) -> Self {
         let keys: Vec<SecretKey> = (0..n).map(|_| SecretKey::generate()).collect();
         let proven = keys
             .iter()
@@ -52,7 +66,6 @@ impl TestCommittee {
             .collect();
         let parameters = CommitteeParameters::new(Parameters::new(k, n).unwrap(), t, MAX_PAYLOAD).unwrap();
         let committee = Arc::new(Committee::new(domain(), epoch, parameters, proven).expect("a valid committee"));
-        let disperser = DisperserKey::generate();
         let namespace = Namespace::from([7; 32]);
         let members: Vec<Arc<Member>> = (0u16..)
             .zip(keys)
@@ -68,8 +81,9 @@ impl TestCommittee {
             revoked_at: None,
             endpoints: addresses.iter().map(|address| Endpoint::unpinned(format!("http://{address}"))).collect(),
         });
+        registry.allow(namespace, disperser.address());
         let servers = Mutex::new(servers.into_iter().map(Some).collect());
-        Self { members, registry, namespace, disperser, servers, addresses }
+        Self { members, registry, namespace, disperser, epoch, servers, addresses, frozen: Mutex::default() }
     }
 
     /// A client that can write, with short waits.
@@ -96,6 +110,32 @@ impl TestCommittee {
         runtime.expect("alive").shutdown_background();
     }
 
+    /// Stops a member as SIGSTOP would: its connections stay, and new ones are taken by the system, but nothing is answered.
+    pub(crate) fn freeze(&self, slot: u16) {
+        let (thaw, never) = mpsc::channel();
+        self.frozen.lock().unwrap().push(thaw);
+        let (stopped, has_stopped) = mpsc::channel();
+        let servers = self.servers.lock().unwrap();
+        servers[usize::from(slot)].as_ref().expect("alive").spawn(async move {
+            stopped.send(()).unwrap();
+            never.recv().unwrap_err();
+        });
+        has_stopped.recv().unwrap();
+    }
+
+    /// A certificate over a blob by all members, as if they held it until then.
+    pub(crate) fn certify(&self, encoded: &EncodedBlob, retain_until: u64) -> VerifiedCertificate {
+        let statement = Statement {
+            namespace: self.namespace,
+            epoch: self.epoch,
+            blob: *encoded.blob(),
+            whole_until: 0,
+            retain_until,
+        };
+        let attestations: Vec<_> = self.members.iter().map(|member| member.sign(&statement)).collect();
+        Certificate::aggregate(&self.members[0].committee, statement, &attestations).unwrap()
+    }
+
     /// Starts a killed member again, at its address and with its data.
     pub(crate) fn restart(&self, slot: u16) {
         let place = usize::from(slot);
@@ -114,12 +154,10 @@ impl Drop for TestCommittee {
 
 /// The defaults, but nobody waits long for what should not come.
 pub(crate) fn quick() -> Config {
-    Config {
-        disperse_deadline: Duration::from_secs(20),
-        background_limit: Duration::from_secs(4),
-        read_deadline: Duration::from_secs(20),
-        ..Config::default()
-    }
+    Config::default()
+        .disperse_deadline(Duration::from_secs(20))
+        .background_limit(Duration::from_secs(4))
+        .read_deadline(Duration::from_secs(20))
 }
 
 fn serve(member: Arc<Member>, address: SocketAddr) -> (Runtime, SocketAddr) {

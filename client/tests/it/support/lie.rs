@@ -9,6 +9,8 @@ pub(crate) enum Lie {
     Silent,
     /// Answers after a while.
     Slow(Duration),
+    /// Stores nothing, since another epoch is active by its clock.
+    OtherEpoch,
     /// Refuses every write, with the reason of a member whose disk failed.
     WritesDisabled,
     /// Signs with a key that is not its own.

@@ -2,8 +2,9 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -35,6 +36,12 @@ pub(crate) struct Member {
     pub(crate) hanging: Arc<AtomicUsize>,
     /// Shards and payloads that were asked for.
     pub(crate) reads: AtomicUsize,
+    /// Signatures that were asked for.
+    pub(crate) writes: AtomicUsize,
+    /// So many requests are still shed, each with the wish to be asked again.
+    shedding: AtomicUsize,
+    /// When those that are shed are to come back, in milliseconds.
+    come_back_after: AtomicU64,
     /// Bytes that an endless stream had sent when it was cut.
     pub(crate) poured: Arc<AtomicUsize>,
 }
@@ -50,12 +57,31 @@ impl Member {
             held: Mutex::default(),
             hanging: Arc::default(),
             reads: AtomicUsize::new(0),
+            writes: AtomicUsize::new(0),
+            shedding: AtomicUsize::new(0),
+            come_back_after: AtomicU64::new(0),
             poured: Arc::default(),
         }
     }
 
     pub(crate) fn lie(&self, lie: Lie) {
         *self.lie.lock().unwrap() = lie;
+    }
+
+    /// Sheds the next requests, as a member without free memory does.
+    pub(crate) fn shed(&self, requests: usize, come_back_after: Duration) {
+        self.come_back_after.store(u64::try_from(come_back_after.as_millis()).unwrap(), Ordering::SeqCst);
+        self.shedding.store(requests, Ordering::SeqCst);
+    }
+
+    /// Requests that are still to be shed.
+    pub(crate) fn still_sheds(&self) -> usize {
+        self.shedding.load(Ordering::SeqCst)
+    }
+
+    /// Loses all its data.
+    pub(crate) fn forget(&self) {
+        self.held.lock().unwrap().clear();
     }
 
     pub(crate) fn holds(&self, id: &BlobId) -> bool {
@@ -90,16 +116,28 @@ impl Member {
         std::future::pending::<()>().await;
     }
 
+    pub(super) fn sign(&self, statement: &Statement) -> Attestation {
+        Attestation::sign(self.slot, &self.key, &statement.digest(self.committee.domain()))
+    }
+
     pub(super) async fn answer(&self) -> Result<(), Status> {
         match self.now_lies() {
             Lie::Silent => self.hang().await,
             Lie::Slow(by) => tokio::time::sleep(by).await,
             _ => {}
         }
+        let shed = self.shedding.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if shed.is_ok() {
+            let mut busy = Status::resource_exhausted("busy: 7 bytes do not fit now");
+            let after = self.come_back_after.load(Ordering::SeqCst);
+            busy.metadata_mut().insert("grpc-retry-pushback-ms", after.into());
+            return Err(busy);
+        }
         Ok(())
     }
 
     pub(super) async fn answer_write(&self) -> Result<(), Status> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
         self.answer().await?;
         match self.now_lies() {
             Lie::WritesDisabled => Err(Status::unavailable("writes disabled: sync failed")),
@@ -135,7 +173,7 @@ impl Member {
         let bad = |error: &dyn std::error::Error| Status::invalid_argument(error.to_string());
         let statement = Statement::try_from(&wire.ok_or_else(|| Status::invalid_argument("statement is missing"))?)
             .map_err(|error| bad(&error))?;
-        if statement.epoch != self.committee.epoch() {
+        if statement.epoch != self.committee.epoch() || self.now_lies() == Lie::OtherEpoch {
             return Err(Status::failed_precondition("wrong epoch"));
         }
         statement.check(self.committee.parameters()).map_err(|error| bad(&error))?;

@@ -27,14 +27,14 @@ pub(crate) async fn stored(dispersal: Dispersal) -> Stored {
 
 /// The same, read by a client that hedges nobody.
 pub(crate) async fn stored_for_the_patient(dispersal: Dispersal) -> Stored {
-    let config = Config { hedge_delay: Duration::from_secs(20), ..quick() };
+    let config = quick().hedge_delay(Duration::from_secs(20));
     stored_by(TestCommittee::start(7, 6, 2), config, dispersal).await
 }
 
 async fn stored_by(committee: TestCommittee, config: Config, dispersal: Dispersal) -> Stored {
     let client = committee.client_with(|builder| builder.config(config));
     let payload = payload(LENGTH);
-    let options = DisperseOptions { dispersal, ..DisperseOptions::default() };
+    let options = DisperseOptions::by(dispersal);
     let certificate = client.disperse(payload.clone(), options).await.unwrap().certificate;
     client.drain().await;
     let id = certificate.statement.blob.id();
