@@ -60,7 +60,7 @@ fn a_proposal_is_the_call_that_was_asked_for() {
         assert_eq!(call.function(), "proposeEpoch");
         assert_eq!(call.words(), expected, "{more:?}");
         // What the wallet shows and encodes anew is the same.
-        assert_eq!(call.shown("keys"), format!("0x{}", hex::encode(keys_of(&cards))));
+        assert_eq!(call.shown("keys"), format!("0x{}", hex::encode(keys_of(cards))));
         let accounts: Vec<_> = cards.iter().map(|card| account_of(card)).collect();
         assert_eq!(call.shown("accounts").to_lowercase(), format!("[{}]", accounts.join(",")));
         for (position, argument) in ["originalShards", "threshold", "maxPayload", "activeFrom"].iter().enumerate() {

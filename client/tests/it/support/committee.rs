@@ -5,8 +5,8 @@ use std::{
 };
 
 use holdfast_certificate::{
-    Certificate, Committee, CommitteeParameters, DisperserKey, Namespace, ProvenKey, Registration, SecretKey, Statement,
-    VerifiedCertificate,
+    Certificate, Committee, CommitteeParameters, DisperserKey, Namespace, ProvenKey, Registration, SecretKey,
+    Statement, VerifiedCertificate,
 };
 use holdfast_client::{Builder, Client, Config};
 use holdfast_erasure::{EncodedBlob, Parameters};
