@@ -15,7 +15,7 @@ use crate::{
 const CERTIFICATE_BYTES: u16 = 209;
 /// Members of the largest committee with a row for every choice; larger ones get every second, third, ... choice.
 const EVERY_CHOICE: u16 = 20;
-/// Members of the largest committee that a registry takes: its keys are one contract's code.
+/// Members of the largest committee that a registry takes: its keys are one contract's code, as long as chains let one be.
 pub(super) const MAX_MEMBERS_ON_L1: u16 = 94;
 /// The sizes whose defaults the protocol names.
 const NAMED: [u16; 7] = [4, 5, 6, 7, 10, 13, 20];

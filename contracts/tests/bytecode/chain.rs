@@ -27,6 +27,8 @@ pub(crate) struct Chain {
     /// Timestamp of the block that everything runs in.
     pub(crate) time: u64,
     pub(crate) chain_id: u64,
+    /// The most bytes of a contract's code; `None` for what the hard fork says.
+    pub(crate) code_limit: Option<usize>,
     spec: SpecId,
     db: InMemoryDB,
     deployed: u64,
@@ -44,7 +46,7 @@ pub(crate) struct Outcome {
 
 impl Chain {
     pub(crate) fn new(spec: SpecId) -> Self {
-        Self { time: START, chain_id: CHAIN_ID, spec, db: InMemoryDB::default(), deployed: 0 }
+        Self { time: START, chain_id: CHAIN_ID, code_limit: None, spec, db: InMemoryDB::default(), deployed: 0 }
     }
 
     /// Deploys an artifact of `contracts/artifacts` with ABI-encoded constructor arguments.
@@ -175,6 +177,8 @@ impl Chain {
 
     fn config(&self) -> CfgEnv {
         let mut config = CfgEnv::new_with_spec(self.spec).with_chain_id(self.chain_id);
+        config.limit_contract_code_size = self.code_limit;
+        config.limit_contract_initcode_size = self.code_limit.map(|limit| 2 * limit);
         config.disable_nonce_check = true;
         config.tx_chain_id_check = false;
         config

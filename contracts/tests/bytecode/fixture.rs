@@ -74,7 +74,11 @@ impl Fixture {
 
     /// The same with a registry of this overlap.
     pub(crate) fn with_overlap(spec: SpecId, size: Size, overlap: u64) -> Self {
-        let mut chain = Chain::new(spec);
+        Self::in_chain(Chain::new(spec), size, overlap)
+    }
+
+    /// The same in a chain of these rules.
+    pub(crate) fn in_chain(mut chain: Chain, size: Size, overlap: u64) -> Self {
         let registry = deploy(&mut chain, DELAY, overlap);
         let keys = secret_keys(0, size.n);
         let ids = keys.iter().map(|key| register(&mut chain, registry, key)).collect();

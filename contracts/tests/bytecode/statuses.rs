@@ -10,11 +10,8 @@ use revm::primitives::hardfork::SpecId;
 
 use crate::{
     abi::Registry,
-    chain::START,
-    fixture::{
-        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, MIN_RETENTION, OWNER, SEVEN, STRANGER,
-        TWENTY, bitmap, encode_l1, keys_of, propose, secret_keys,
-    },
+    chain::{Chain, START},
+    fixture::{DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, MIN_RETENTION, OWNER, SEVEN, STRANGER, Size, TWENTY, bitmap, encode_l1, keys_of, propose, secret_keys},
 };
 
 /// A change of a statement.
@@ -44,6 +41,22 @@ fn any_slot_of_the_largest_committee_may_be_missing() {
     for missing in 0..LARGEST.n {
         let slots: Vec<u16> = fixture.all().into_iter().filter(|&slot| slot != missing).collect();
         assert_eq!(fixture.verdict(&fixture.certify(&statement, &slots)), Status::Ok, "slot {missing}");
+    }
+}
+
+/// A chain that lets code have 32 KiB takes a committee of as many members as the protocol has, by the same registry.
+#[test]
+fn any_slot_of_a_committee_of_126_may_be_missing_where_code_may_be_longer() {
+    let mut chain = Chain::new(SpecId::OSAKA);
+    chain.code_limit = Some(32 << 10);
+    let fixture = Fixture::in_chain(chain, Size { n: 126, t: 64, k: 20 }, 0);
+    let statement = fixture.statement();
+    for missing in 0..126 {
+        let slots: Vec<u16> = fixture.all().into_iter().filter(|&slot| slot != missing).collect();
+        assert_eq!(fixture.verdict(&fixture.certify(&statement, &slots)), Status::Ok, "slot {missing}");
+    }
+    for slots in [(0..64).collect::<Vec<u16>>(), (62..126).collect(), (0..126).step_by(2).chain([1]).collect()] {
+        assert_eq!(fixture.verdict(&fixture.certify(&statement, &slots)), Status::Ok, "{slots:?}");
     }
 }
 
