@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, Namespace};
 use crate::committee::Committee;
 use crate::domain::Domain;
+use crate::endpoint::check_endpoint;
 use crate::error::Error;
 use crate::keys::PublicKey;
 use crate::parameters::CommitteeParameters;
@@ -138,8 +139,8 @@ impl CommitteeFile {
                 let public_key = Box::new(member.public_key);
                 return Err(Error::DuplicateKey { first, second: member.slot, public_key });
             }
-            if !["http://", "https://"].iter().any(|scheme| member.endpoint.starts_with(scheme)) {
-                return Err(of_member(member.slot, Error::Endpoint { got: member.endpoint.clone() }));
+            if let Err(reason) = check_endpoint(&member.endpoint) {
+                return Err(of_member(member.slot, Error::Endpoint { got: member.endpoint.clone(), reason }));
             }
         }
         self.members

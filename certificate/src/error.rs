@@ -4,6 +4,7 @@ use holdfast_erasure::{BlobId, Digest};
 
 use crate::{
     address::{Address, Namespace},
+    endpoint::BadEndpoint,
     keys::PublicKey,
     malformed::Malformed,
 };
@@ -239,10 +240,12 @@ pub enum Error {
         got: u16,
     },
     /// A member of a committee file cannot be reached.
-    #[error("endpoint must be a URL that begins with http:// or https://, got {got:?}")]
+    #[error("endpoint {got:?} cannot be used: {reason}")]
     Endpoint {
         /// Text given.
         got: String,
+        /// What is wrong with it.
+        reason: BadEndpoint,
     },
     /// A committee file without L1 names another contract address than its content gives.
     #[error(

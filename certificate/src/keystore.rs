@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use crate::address::Address;
 use crate::keys::{PublicKey, SecretKey};
 use kdf::Kdf;
 pub use web3::Web3Keystore;
@@ -76,6 +77,14 @@ pub enum Error {
     /// The secret is not a key.
     #[error("keystore holds no usable key: {0}")]
     Key(#[from] crate::malformed::Malformed),
+    /// The secret is of another account than the keystore says.
+    #[error("keystore is for account {expected}, but its secret is of {got}")]
+    Account {
+        /// The address written in the keystore.
+        expected: String,
+        /// The address of the secret.
+        got: Address,
+    },
     /// The secret is of another key than the keystore says, or the keystore is of another scheme.
     #[error("keystore is for public key {expected}, but its secret is of {got}")]
     PublicKey {

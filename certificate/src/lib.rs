@@ -57,7 +57,9 @@
 //! # }
 //! ```
 
+mod endpoint;
 mod text;
+mod words;
 
 mod error;
 mod malformed;
@@ -86,8 +88,10 @@ mod checkpoint;
 
 pub mod keystore;
 
+pub use endpoint::{BadEndpoint, Scheme, check_endpoint};
 pub use error::Error;
 pub use malformed::{Malformed, PointProblem};
+pub use words::is_unfit;
 
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use possession::{ProofOfPossession, ProvenKey, Registration};

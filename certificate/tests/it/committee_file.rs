@@ -144,7 +144,7 @@ fn impossible_parameters_are_refused() {
 fn endpoint_must_be_a_url() {
     assert_eq!(
         refused(|file| file.members[1].endpoint = "127.0.0.1:9001".to_owned()),
-        "committee file, slot 1: endpoint must be a URL that begins with http:// or https://, got \"127.0.0.1:9001\""
+        "committee file, slot 1: endpoint \"127.0.0.1:9001\" cannot be used: it begins with neither http:// nor https://"
     );
 }
 
