@@ -1,8 +1,9 @@
 //! A member's settings: a TOML file, and `HOLDFAST_MEMBER_*` in the environment over it.
 //!
-//! `HOLDFAST_MEMBER_LISTEN` sets `listen`, `HOLDFAST_MEMBER_L1__RPC_URL` sets `rpc_url` of the table `l1`. Relative paths
+//! `HOLDFAST_MEMBER_LISTEN` sets `listen`, `HOLDFAST_MEMBER_L1_RPC_URL` sets `rpc_url` of the table `l1`. Relative paths
 //! are relative to the file's folder. Everything is checked once, at the start.
 
+pub mod environment;
 mod human;
 mod known;
 
@@ -14,10 +15,7 @@ use std::{
     time::Duration,
 };
 
-use figment::{
-    Figment,
-    providers::{Env, Serialized},
-};
+use figment::{Figment, providers::Serialized};
 use holdfast_certificate::{Address, Namespace};
 use holdfast_erasure::Digest;
 use holdfast_l1::RpcUrls;
@@ -205,11 +203,14 @@ impl Config {
         let syntax = |reason: String| Error::Syntax { file: file.into(), reason };
         let parsed: toml::Table = toml::from_str(&text).map_err(|e| syntax(e.to_string()))?;
         let toml = Figment::from(Serialized::defaults(parsed));
-        let environment = Figment::from(Env::prefixed(ENVIRONMENT).split("__"));
-        for (figment, origin) in [(&toml, file.display().to_string()), (&environment, format!("{ENVIRONMENT}*"))] {
-            known::check(figment, &origin).map_err(|e| e.in_file(file))?;
+        known::check(&toml, &file.display().to_string()).map_err(|e| e.in_file(file))?;
+        let environment = environment::variables(ENVIRONMENT, &known::KEYS);
+        for remark in &environment.remarks {
+            tracing::warn!(%remark, "config.environment");
         }
-        let mut config: Self = toml.merge(environment).extract().map_err(|e| syntax(e.to_string()))?;
+        let set = &environment.settings;
+        let merged = set.iter().fold(toml, |figment, (key, value)| figment.merge((key, value)));
+        let mut config: Self = merged.extract().map_err(|e| syntax(environment::explain(ENVIRONMENT, set, &e)))?;
         config.resolve(absolute.parent().unwrap_or(Path::new("/")));
         config.check()?;
         Ok(config)

@@ -26,6 +26,7 @@ mod clock;
 pub mod config;
 mod error;
 mod holds;
+mod listen;
 mod member;
 
 mod rpc;

@@ -29,6 +29,7 @@ use crate::{
     config::Config,
     error::Error,
     holds,
+    listen::listen,
     quota::Quota,
     rpc::{Budget, DispersalService, NodeService, RetrievalService, Shared},
     store::{DROP_INTERVAL, Identity, SteadyClock, Store},
@@ -149,7 +150,7 @@ impl Member {
         })
         .await
         .map_err(|e| Error::Server(e.to_string()))??;
-        let listener = match listen(config.listen).await {
+        let listener = match listen(config.listen) {
             Ok(listener) => listener,
             Err(e) => {
                 store.close().await?;
@@ -262,13 +263,6 @@ impl Running {
         tracing::info!(drained, "member.stop");
         if drained { Ok(()) } else { Err(Error::NotDrained { limit: drain_deadline }) }
     }
-}
-
-async fn listen(addr: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(addr).await.map_err(|e| match e.kind() {
-        std::io::ErrorKind::AddrInUse => Error::InUse { addr },
-        _ => Error::Listen { addr, reason: e.to_string() },
-    })
 }
 
 type Serving = JoinHandle<Result<(), tonic::transport::Error>>;

@@ -7,7 +7,7 @@ use figment::{
 
 use super::Error;
 
-const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 20] = [
     "listen",
     "data_dir",
     "keystore",
@@ -41,13 +41,7 @@ fn walk(dict: &Dict, table: &str, origin: &str) -> Result<(), Error> {
     for (key, value) in dict {
         let key = if table.is_empty() { key.clone() } else { format!("{table}.{key}") };
         if !KEYS.contains(&key.as_str()) {
-            let nearest = KEYS
-                .into_iter()
-                .map(|known| (strsim::damerau_levenshtein(known, &key), known))
-                .min()
-                // Something with nothing in common with it would only mislead.
-                .filter(|(distance, known)| *distance <= known.len() / 2)
-                .map(|(_, known)| known.to_owned());
+            let nearest = nearest(&key, KEYS.into_iter()).map(str::to_owned);
             return Err(Error::UnknownKey { key, origin: origin.into(), nearest });
         }
         if let Value::Dict(_, dict) = value {
@@ -55,4 +49,13 @@ fn walk(dict: &Dict, table: &str, origin: &str) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The known name that is most like `name`, where one has much in common with it: another would only mislead.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len() / 2)
+        .map(|(_, known)| known)
 }
