@@ -1,7 +1,7 @@
 use std::{collections::HashMap, future::Future, sync::Arc, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::Attestation;
+use holdfast_certificate::{Attestation, Scheme, check_endpoint};
 use holdfast_erasure::{BlobId, ShardIndex};
 use holdfast_proto::{
     MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES,
@@ -16,7 +16,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::{code::Code, failure::FailureReason, fault::Fault};
+use crate::{code::Code, failure::FailureReason, fault::Fault, words::peer_text};
 
 /// Bytes of a body in one message. Small enough to stay in a core's cache while it is framed, large enough that framing
 /// costs nothing.
@@ -66,14 +66,23 @@ impl Peers {
 
 impl Peer {
     fn lazy(endpoint: &str, connect_timeout: Duration) -> Self {
-        let channel = if endpoint.is_empty() {
-            Err("none is set".into())
-        } else {
-            Endpoint::from_shared(endpoint.to_owned())
-                .map(|it| settings::channel(it, connect_timeout).connect_lazy())
-                .map_err(|error| error.to_string().into())
-        };
+        if endpoint.is_empty() {
+            return Self::unusable(endpoint, "none is set");
+        }
+        match check_endpoint(endpoint) {
+            Ok(Scheme::Http) => {}
+            Ok(Scheme::Https) => return Self::unusable(endpoint, "it wants TLS, which this version does not speak"),
+            Err(error) => return Self::unusable(endpoint, &error.to_string()),
+        }
+        let channel = Endpoint::from_shared(endpoint.to_owned())
+            .map(|it| settings::channel(it, connect_timeout).connect_lazy())
+            .map_err(|error| error.to_string().into());
         Self { endpoint: endpoint.into(), channel }
+    }
+
+    /// A peer that nothing is ever sent to.
+    pub(crate) fn unusable(endpoint: &str, why: &str) -> Self {
+        Self { endpoint: peer_text(endpoint).into(), channel: Err(why.into()) }
     }
 
     pub(crate) fn endpoint(&self) -> &str {

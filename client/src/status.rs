@@ -6,7 +6,7 @@ use holdfast_proto::v1;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    context::Context,
+    context::{Context, unix_now},
     error::Error,
     failure::{FailureReason, MemberFailure},
     fault::Fault,
@@ -48,6 +48,8 @@ pub struct MemberInfo {
     pub slot: Option<u16>,
     /// Its clock, unix seconds.
     pub time: u64,
+    /// How far that was from this machine's clock when it answered, in seconds; above zero where it is ahead.
+    pub clock_off: i64,
     /// Blobs that it holds.
     pub blobs: u64,
     /// Bytes of shards and whole payloads that it holds.
@@ -103,11 +105,19 @@ fn info(answer: v1::GetInfoResponse, expected: &PublicKey, answered_in: Duration
         epoch: answer.epoch,
         slot,
         time: answer.time,
+        // The answer may have been made at any time since it was asked for; the middle errs least.
+        clock_off: clock_off(answer.time, unix_now(), answered_in),
         blobs: answer.blobs,
         stored_bytes: answer.stored_bytes,
         writes_disabled: Some(peer_text(&answer.writes_disabled)).filter(|reason| !reason.is_empty()),
         answered_in,
     })
+}
+
+/// The difference of a clock that was read within the last `answered_in` to ours, which is `now`.
+fn clock_off(theirs: u64, now: u64, answered_in: Duration) -> i64 {
+    let read_at = now.saturating_sub(answered_in.as_secs() / 2);
+    theirs.cast_signed().wrapping_sub(read_at.cast_signed())
 }
 
 #[cfg(test)]
@@ -116,6 +126,14 @@ mod tests {
     use holdfast_certificate::SecretKey;
 
     use super::*;
+
+    #[test]
+    fn a_clock_is_compared_with_the_answer_s_own_time() {
+        assert_eq!(clock_off(1000, 1000, Duration::from_millis(20)), 0);
+        assert_eq!(clock_off(1000, 1004, Duration::from_secs(8)), 0);
+        assert_eq!(clock_off(1007, 1000, Duration::ZERO), 7);
+        assert_eq!(clock_off(u64::MAX, 1000, Duration::ZERO), -1001);
+    }
 
     #[test]
     fn what_a_member_says_of_itself_cannot_write_to_the_terminal() {
