@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use holdfast_certificate::Address;
+use holdfast_certificate::{Address, DisperserKey, keystore};
 use holdfast_contracts::RegistryCall;
 use holdfast_l1::{Account, PublishReceipt, Publisher, PublisherOptions, RpcUrls};
 
@@ -15,6 +15,7 @@ use crate::{
 
 /// Which account signs, on the command line.
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Account")]
 pub(crate) struct AccountArgs {
     /// File with the account's secp256k1 key: 32 bytes in hex, or a keystore as geth and Foundry write; the configured
     /// l1_key_file if absent.
@@ -41,18 +42,33 @@ impl AccountArgs {
 impl AccountFiles {
     /// The account of a key in hex, or in a keystore.
     pub(crate) fn open(&self) -> anyhow::Result<Account> {
-        let text = files::read_text(&self.key)?;
-        let account = match (text.trim_start().starts_with('{'), &self.password) {
-            (true, Some(password)) => Account::from_keystore(&text, &files::password(password)?),
-            (true, None) => {
-                return fail(
-                    Exit::Usage,
-                    format!("{} is a keystore: name the file with its password too", self.key.display()),
-                );
-            }
-            (false, _) => Account::from_key(&files::parse_secp256k1_key(&text, &self.key)?),
-        };
+        let account = Account::from_key(&self.secret()?);
         account.with_context(|| format!("account key {}", self.key.display()))
+    }
+
+    /// The same key for statements instead of transactions.
+    pub(crate) fn disperser(&self) -> anyhow::Result<DisperserKey> {
+        match DisperserKey::from_bytes(&self.secret()?) {
+            Ok(key) => Ok(key),
+            Err(error) => fail(Exit::Usage, format!("disperser key {}: {error}", self.key.display())),
+        }
+    }
+
+    fn secret(&self) -> anyhow::Result<[u8; 32]> {
+        let text = files::read_text(&self.key)?;
+        if !text.trim_start().starts_with('{') {
+            return files::parse_secp256k1_key(&text, &self.key);
+        }
+        let Some(password) = &self.password else {
+            return fail(
+                Exit::Usage,
+                format!("{} is a keystore: name the file with its password too", self.key.display()),
+            );
+        };
+        match keystore::decrypt_any(&text, &files::password(password)?) {
+            Ok(secret) => Ok(*secret),
+            Err(error) => fail(Exit::Usage, format!("keystore {}: {error}", self.key.display())),
+        }
     }
 }
 
@@ -75,7 +91,17 @@ impl L1Account {
         let options = options(&self.journal);
         let node = self.rpc_url.first();
         let publisher = Publisher::connect_account(node, self.registry, self.account.clone(), options).await;
-        publisher.with_context(|| format!("L1 at {}", RpcUrls::from(node)))
+        match publisher {
+            Err(holdfast_l1::publisher::Error::Journal { path, reason }) => fail(
+                Exit::Usage,
+                format!(
+                    "what is sent to L1 is kept in a journal, and {} cannot be written: {reason}; set l1_journal to a \
+                     folder that can (HOLDFAST_L1_JOURNAL)",
+                    path.display()
+                ),
+            ),
+            publisher => publisher.with_context(|| format!("L1 at {}", RpcUrls::from(node))),
+        }
     }
 
     /// Sends one call; a refusal in the dry run or in the block has the exit code of a refusal.

@@ -2,7 +2,7 @@
 
 mod assemble;
 pub(crate) mod card;
-mod check;
+pub(crate) mod check;
 mod diff;
 mod gas;
 mod guard;
@@ -58,7 +58,7 @@ pub(crate) enum Committee {
 pub(crate) async fn run(command: Committee, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     match command {
         Committee::Plan(args) => plan::run(&args, output),
-        Committee::Card(args) => card::run(args, output),
+        Committee::Card(args) => card::run(args),
         Committee::Assemble(args) => assemble::run(args, output),
         Committee::Propose(args) => propose::run(args, Config::load(config)?, output).await,
         Committee::Cancel(args) => guard::cancel(args, Config::load(config)?, output).await,

@@ -7,33 +7,39 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use figment::{
-    Figment,
-    providers::{Env, Serialized},
-};
+use figment::{Figment, providers::Serialized, value::Value};
 use holdfast_certificate::{Address, CommitteeFile, DisperserKey, Namespace};
 use holdfast_client::Client;
+use holdfast_committee::config::environment::{self, Remark};
 use holdfast_erasure::Digest;
 use holdfast_l1::{ChainRegistry, Moment, Publisher, ReaderOptions, RegistryView, RpcUrls};
-use holdfast_registry::{FileRegistry, Registry};
+use holdfast_registry::{self as registry, FileRegistry, Registry};
 use serde::Deserialize;
 
 use crate::{
     account::{AccountFiles, L1Account},
+    bridge::{Bridge, Origin, places},
     exit::{Exit, fail},
     files,
 };
 
+/// What every variable of this program begins with.
+const PREFIX: &str = "HOLDFAST_";
+
 /// Names the file where no `--config` is given.
 const FILE_VARIABLE: &str = "HOLDFAST_CONFIG";
+
+/// Variables that are no settings of a client, and what settings of members and gateways begin with.
+const OTHERS: [&str; 4] = [FILE_VARIABLE, "HOLDFAST_LOG", "HOLDFAST_MEMBER_", "HOLDFAST_GATEWAY_"];
 
 /// Read where neither is given.
 const DEFAULT_FILE: &str = "holdfast.toml";
 
 /// The settings, each also a variable: `HOLDFAST_NAMESPACE`, `HOLDFAST_L1_RPC_URL`, ...
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "namespace",
     "disperser_key_file",
+    "disperser_password_file",
     "l1_key_file",
     "l1_password_file",
     "l1_journal",
@@ -48,6 +54,7 @@ const DEFAULT_JOURNAL: &str = "holdfast-journal";
 
 /// Where L1 is, on the command line; goes over the configuration.
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "L1")]
 pub(crate) struct L1Args {
     /// URL of an Ethereum JSON-RPC node, in place of the configured ones; given more than once, the nodes must agree.
     #[arg(long, value_name = "URL")]
@@ -63,11 +70,14 @@ pub(crate) struct L1Args {
 pub(crate) struct Config {
     namespace: Option<Namespace>,
     disperser_key_file: Option<PathBuf>,
+    disperser_password_file: Option<PathBuf>,
     l1_key_file: Option<PathBuf>,
     l1_password_file: Option<PathBuf>,
     l1_journal: Option<PathBuf>,
     committee_file: Option<PathBuf>,
     l1: Option<L1>,
+    #[serde(skip)]
+    path: PathBuf,
     #[serde(skip)]
     base: PathBuf,
     #[serde(skip)]
@@ -96,20 +106,16 @@ impl Config {
                 Err(error) => return fail(Exit::Usage, format!("configuration {}: {error}", path.display())),
             }
         }
-        let variables = Env::prefixed("HOLDFAST_")
-            .map(|key| match key.as_str().to_ascii_lowercase().as_str() {
-                "l1_rpc_url" => "l1.rpc_url".into(),
-                "l1_registry" => "l1.registry".into(),
-                "l1_code_hash" => "l1.code_hash".into(),
-                other => other.to_owned().into(),
-            })
-            .only(&KEYS);
-        match figment.merge(variables).extract::<Self>() {
+        let settings = environment::variables(PREFIX, &KEYS).settings;
+        figment = settings.iter().fold(figment, |figment, (key, value)| figment.merge((key, value)));
+        match figment.extract::<Self>() {
             Ok(config) => {
                 let base = path.parent().map(Path::to_owned).unwrap_or_default();
-                Ok(Self { base, from_file, ..config })
+                Ok(Self { path, base, from_file, ..config })
             }
-            Err(error) => fail(Exit::Usage, format!("configuration {}: {}", path.display(), explain(&error))),
+            Err(error) => {
+                fail(Exit::Usage, format!("configuration {}: {}", path.display(), explain(&error, &settings)))
+            }
         }
     }
 
@@ -128,6 +134,21 @@ impl Config {
             (None, Some(_)) => return fail(Exit::Usage, "a registry but no L1 node: give --rpc URL"),
         };
         Ok(self)
+    }
+
+    /// The file that was read; `None` where there is none.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.from_file.then_some(self.path.as_path())
+    }
+
+    /// Whether a key for dispersals is configured.
+    pub(crate) fn disperses(&self) -> bool {
+        self.disperser_key_file.is_some()
+    }
+
+    /// Whether an account for L1 is configured.
+    pub(crate) fn publishes(&self) -> bool {
+        self.l1_key_file.is_some()
     }
 
     /// Whether the committee is read from L1.
@@ -156,6 +177,22 @@ impl Config {
                 "no committee is configured: set [l1] rpc_url and registry, or committee_file, in holdfast.toml or in the \
                  file that --config names (a devnet writes one: holdfast-devnet/client.toml)",
             ),
+        }
+    }
+
+    /// The registry for dispersing and reading: while L1 is away, what was last final of it.
+    pub(crate) async fn bridged_registry(&self) -> anyhow::Result<Arc<dyn Registry>> {
+        let Some(l1) = &self.l1 else { return self.registry().await };
+        let origin = Origin::new(l1.registry, l1.rpc_url.as_slice());
+        let places = places(self.from_file.then_some(self.base.as_path()), &state_folder());
+        match self.chain().await {
+            Ok(chain) => Ok(Arc::new(Bridge::over(chain, origin, places))),
+            Err(error) => {
+                let cause = error.chain().find_map(|cause| cause.downcast_ref::<holdfast_l1::Error>());
+                let away = cause.filter(|cause| cause.fault() == registry::Fault::L1).cloned();
+                let known = away.and_then(|away| Bridge::without(away.into(), &origin, places));
+                known.map_or(Err(error), |known| Ok(Arc::new(known) as Arc<dyn Registry>))
+            }
         }
     }
 
@@ -232,7 +269,20 @@ impl Config {
 
     /// A client that reads.
     pub(crate) async fn reader(&self) -> anyhow::Result<Client> {
-        Ok(Client::builder().registry(self.registry().await?).build()?)
+        Ok(Client::builder().registry(self.bridged_registry().await?).build()?)
+    }
+
+    /// The key that signs statements.
+    pub(crate) fn disperser_key(&self) -> anyhow::Result<DisperserKey> {
+        let Some(file) = &self.disperser_key_file else {
+            return fail(
+                Exit::Usage,
+                "no disperser key is configured: set disperser_key_file (a secp256k1 key in hex, or a keystore with \
+                 disperser_password_file)",
+            );
+        };
+        let password = self.disperser_password_file.as_ref().map(|file| self.base.join(file));
+        AccountFiles { key: self.base.join(file), password }.disperser()
     }
 
     /// A client that also disperses, for `namespace` or else the configured one.
@@ -247,19 +297,19 @@ impl Config {
         namespace: Option<Namespace>,
     ) -> anyhow::Result<Client> {
         let namespace = self.namespace(namespace)?;
-        let Some(file) = &self.disperser_key_file else {
-            return fail(
-                Exit::Usage,
-                "no disperser key is configured: set disperser_key_file (a secp256k1 key in hex)",
-            );
-        };
-        let key = files::secp256k1_key(&self.base.join(file))?;
-        let key = match DisperserKey::from_bytes(&key) {
-            Ok(key) => key,
-            Err(error) => return fail(Exit::Usage, format!("disperser key {}: {error}", file.display())),
-        };
+        let key = self.disperser_key()?;
         Ok(Client::builder().registry(registry).namespace(namespace).disperser(key).build()?)
     }
+}
+
+/// Variables that look like this program's and are none of a client's settings. Those of a member and of a gateway are theirs to
+/// judge.
+pub(crate) fn remarks() -> Vec<Remark> {
+    let is_others =
+        |name: &str| OTHERS.iter().any(|other| name == *other || (other.ends_with('_') && name.starts_with(other)));
+    let mut remarks = environment::variables(PREFIX, &KEYS).remarks;
+    remarks.retain(|remark| !is_others(&remark.name));
+    remarks
 }
 
 /// Where a user's programs keep what they must know again (XDG Base Directory).
@@ -277,8 +327,10 @@ pub(crate) fn read_committee_file(path: &Path) -> anyhow::Result<CommitteeFile> 
 }
 
 /// A configuration error, with the nearest known key where one was misspelt.
-fn explain(error: &figment::Error) -> String {
-    let figment::error::Kind::UnknownField(field, known) = &error.kind else { return error.to_string() };
+fn explain(error: &figment::Error, set: &[(String, Value)]) -> String {
+    let figment::error::Kind::UnknownField(field, known) = &error.kind else {
+        return environment::explain(PREFIX, set, error);
+    };
     let nearest = known.iter().max_by(|a, b| strsim::jaro(a, field).total_cmp(&strsim::jaro(b, field)));
     nearest.map_or_else(|| error.to_string(), |nearest| format!("unknown setting {field:?}; did you mean {nearest:?}?"))
 }

@@ -10,7 +10,7 @@ use std::{path::PathBuf, time::Instant};
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use clap::Args;
-use holdfast_certificate::VerifiedCertificate;
+use holdfast_certificate::{CommitteeParameters, VerifiedCertificate};
 use holdfast_client::{Client, DisperseOptions, Error, MemberFailure, RetrieveOptions, Retrieved};
 use holdfast_erasure::Dispersal;
 use holdfast_l1::Until;
@@ -22,11 +22,13 @@ use crate::{
     config::Config,
     devnet::{Fault, L1Kind, Layout, State, UpArgs, break_member, up},
     exit::{Exit, fail},
-    files,
+    files::{self, Source},
     output::{Output, progress},
     shutdown::Shutdown,
 };
 
+/// What the demo runs on where no file is given (testdata/README.md).
+const BATCH: &[u8] = include_bytes!("../../testdata/op-batcher-tx.bin");
 const MEMBERS: u16 = 7;
 const THRESHOLD: u16 = 6;
 const ORIGINAL_SHARDS: u16 = 2;
@@ -35,8 +37,8 @@ const KILLED: usize = 5;
 /// What to run the demo on.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The payload, such as testdata/op-channel.bin.
-    file: PathBuf,
+    /// The payload; without it a real batch of an OP Stack rollup, which this program carries along.
+    file: Option<PathBuf>,
     /// Keep the committee's data, keys and logs in this folder instead of a temporary one.
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -44,17 +46,16 @@ pub(crate) struct DemoArgs {
 
 pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let shutdown = Shutdown::listen(false)?;
-    let payload = Bytes::from(files::read(&args.file)?);
-    if payload.is_empty() {
-        return fail(Exit::Usage, format!("{} is empty, expected a payload of at least 1 byte", args.file.display()));
-    }
+    let (name, payload) = match &args.file {
+        Some(file) => {
+            let payload = Source::open(file)?.read_payload(CommitteeParameters::DEFAULT_MAX_PAYLOAD.into())?;
+            (files::name(file), Bytes::from(payload))
+        }
+        None => ("a transaction of an OP Stack batcher".to_owned(), Bytes::from_static(BATCH)),
+    };
     let temporary = tempfile::Builder::new().prefix("holdfast-demo-").tempdir().context("no temporary folder")?;
     let layout = Layout::new(&args.keep.clone().unwrap_or_else(|| temporary.path().join("devnet")));
-    progress(format!(
-        "Holdfast demo: {} ({} bytes), n={MEMBERS} t={THRESHOLD} k={ORIGINAL_SHARDS}",
-        args.file.display(),
-        payload.len()
-    ));
+    progress(format!("Holdfast demo: {name} ({} bytes), n={MEMBERS} t={THRESHOLD} k={ORIGINAL_SHARDS}", payload.len()));
     let mut report = Report::default();
     // Until it has made the devnet, the first step itself stops what it started when it is interrupted.
     let outcome = match start(&layout, &shutdown, &mut report).await {
@@ -78,10 +79,10 @@ pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
 async fn start(layout: &Layout, shutdown: &Shutdown, report: &mut Report) -> anyhow::Result<State> {
     let args = UpArgs {
         dir: layout.dir().to_owned(),
-        members: MEMBERS,
+        members: Some(MEMBERS),
         threshold: Some(THRESHOLD),
         original_shards: Some(ORIGINAL_SHARDS),
-        l1: L1Kind::Embedded,
+        l1: Some(L1Kind::Embedded),
     };
     report
         .step("start L1 and 7 members, register keys and committee", async {

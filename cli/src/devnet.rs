@@ -63,24 +63,50 @@ pub(crate) struct UpArgs {
     /// The devnet's folder; made if absent.
     #[arg(long, default_value = "holdfast-devnet")]
     pub(crate) dir: PathBuf,
-    /// Members (n): 3 to 126, with an L1 at most 94.
-    #[arg(long, default_value_t = 7)]
-    pub(crate) members: u16,
+    /// Members (n): 3 to 126, with an L1 at most 94; 7 if absent.
+    #[arg(long)]
+    pub(crate) members: Option<u16>,
     /// Signatures needed (t); the default for this n if absent.
     #[arg(short = 't', long)]
     pub(crate) threshold: Option<u16>,
     /// Original shards (k); the default for this n if absent.
     #[arg(short = 'k', long)]
     pub(crate) original_shards: Option<u16>,
-    /// Where the registry is.
-    #[arg(long, value_enum, default_value = "embedded")]
-    pub(crate) l1: L1Kind,
+    /// Where the registry is; embedded if absent.
+    #[arg(long, value_enum)]
+    pub(crate) l1: Option<L1Kind>,
+}
+
+impl UpArgs {
+    /// Refuses another committee than the devnet has.
+    fn check(&self, state: &State) -> anyhow::Result<()> {
+        let members = u16::try_from(state.members.len()).unwrap_or(u16::MAX);
+        let l1 = if state.l1.is_some() { L1Kind::Embedded } else { L1Kind::None };
+        let differs = self.members.is_some_and(|wanted| wanted != members)
+            || self.threshold.is_some_and(|wanted| wanted != state.threshold)
+            || self.original_shards.is_some_and(|wanted| wanted != state.original_shards)
+            || self.l1.is_some_and(|wanted| wanted != l1);
+        if differs {
+            let l1 = if state.l1.is_some() { "an embedded L1" } else { "no L1" };
+            let (t, k) = (state.threshold, state.original_shards);
+            return fail(
+                Exit::Usage,
+                format!(
+                    "the devnet in {} has {members} members, threshold {t}, {k} original shards and {l1}, which cannot be \
+                     changed; another one needs another --dir",
+                    self.dir.display()
+                ),
+            );
+        }
+        Ok(())
+    }
 }
 
 /// The L1 of a devnet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum L1Kind {
     /// An embedded development chain.
+    #[default]
     Embedded,
     /// No L1: the committee is in a file (chain id 0).
     None,
@@ -129,6 +155,12 @@ struct Broken {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct Healed {
+    started: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Stopped {
     members: usize,
     removed: bool,
@@ -151,16 +183,20 @@ pub(crate) async fn run(command: Devnet, output: Output) -> anyhow::Result<()> {
         Devnet::Heal(args) => {
             let layout = Layout::new(&args.dir.dir);
             let mut state = State::load(&layout)?;
+            let mut started = Vec::new();
             let names = if args.members.is_empty() {
-                state.members.iter().filter(|member| !member.is_running()).map(state::Member::name).collect()
+                state.members.iter().map(state::Member::name).collect()
             } else {
                 args.members
             };
             for name in &names {
-                up::start_member(&layout, &mut state, name, false).await?;
+                if !state.member_mut(name)?.is_running() {
+                    up::start_member(&layout, &mut state, name, false).await?;
+                    started.push(name.clone());
+                }
             }
-            output.print(&names, |names| match names.as_slice() {
-                [] => "every member is running".to_owned(),
+            output.print(&Healed { started }, |healed| match healed.started.as_slice() {
+                [] => "nothing to start: running already".to_owned(),
                 names => format!("running again: {}", names.join(" ")),
             })
         }
@@ -173,14 +209,13 @@ async fn up_command(args: &UpArgs, output: Output) -> anyhow::Result<()> {
     let layout = Layout::new(&args.dir);
     let state = if layout.state().exists() {
         let mut state = State::load(&layout)?;
+        args.check(&state)?;
         if state.is_running() {
-            return fail(
-                Exit::Usage,
-                format!("the devnet in {} is running (holdfast devnet status)", args.dir.display()),
-            );
+            progress(format!("the devnet in {} is running already", args.dir.display()));
+        } else {
+            progress("starting the devnet again, with its data");
+            up::restart(&layout, &mut state, false, &shutdown).await?;
         }
-        progress("starting the devnet again, with its data");
-        up::restart(&layout, &mut state, false, &shutdown).await?;
         state
     } else {
         up::create(&layout, args, false, &shutdown).await?

@@ -3,6 +3,9 @@
 use holdfast_client as client;
 use holdfast_l1::{self as l1, publisher};
 use holdfast_registry::{self as registry, Fault};
+use serde::Serialize;
+
+use crate::failures::{FailureRecord, records};
 
 /// Exit codes of every subcommand; 0 is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,24 @@ pub(crate) enum Exit {
     Unsafe = 6,
     /// Was stored; its retention has ended.
     Expired = 7,
+    /// Dispersed, and the result was printed; but not published on L1.
+    NotPublished = 8,
+}
+
+impl Exit {
+    /// The word for scripts.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Other => "other",
+            Self::Usage => "usage",
+            Self::Unreachable => "unreachable",
+            Self::Verification => "verification",
+            Self::NotFound => "not_found",
+            Self::Unsafe => "unsafe",
+            Self::Expired => "expired",
+            Self::NotPublished => "not_published",
+        }
+    }
 }
 
 /// An error that knows its exit code.
@@ -58,12 +79,52 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
         .unwrap_or(Exit::Other)
 }
 
-/// An error for people: with its causes, and what each member did on a line of its own.
+/// `error`, which happened after the result had been printed: that stands, and only L1 does not know it.
+pub(crate) fn not_published(error: &anyhow::Error, what: &str) -> anyhow::Error {
+    let message = format!("dispersed, not published: {error:#}\n{what}");
+    Failure { exit: Exit::NotPublished, message }.into()
+}
+
+/// An error for people: with its causes, and a line for what members did.
 pub(crate) fn explain(error: &anyhow::Error) -> String {
+    let mut text = without_members(error);
+    for line in client::folded(failures(error)) {
+        text += &format!("\n  {line}");
+    }
+    text
+}
+
+/// An error for scripts.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ErrorRecord {
+    code: &'static str,
+    exit: u8,
+    message: String,
+    members: Vec<FailureRecord>,
+}
+
+impl ErrorRecord {
+    pub(crate) fn new(error: &anyhow::Error) -> Self {
+        let exit = exit_of(error);
+        Self { code: exit.code(), exit: exit as u8, message: without_members(error), members: records(failures(error)) }
+    }
+
+    /// What the command line itself is refused with.
+    pub(crate) fn usage(message: String) -> Self {
+        Self { code: Exit::Usage.code(), exit: Exit::Usage as u8, message, members: Vec::new() }
+    }
+}
+
+fn failures(error: &anyhow::Error) -> &[client::MemberFailure] {
+    let client = error.chain().find_map(|cause| cause.downcast_ref::<client::Error>());
+    client.map(client::Error::failures).unwrap_or_default()
+}
+
+fn without_members(error: &anyhow::Error) -> String {
     let mut text = format!("{error:#}");
-    let failures = error.chain().find_map(|cause| cause.downcast_ref::<client::Error>()).map(client::Error::failures);
-    for failure in client::folded(failures.unwrap_or_default()) {
-        text = text.replacen(&format!("; {failure}"), &format!("\n  {failure}"), 1);
+    for line in client::folded(failures(error)) {
+        text = text.replacen(&format!("; {line}"), "", 1);
     }
     text
 }

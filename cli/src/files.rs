@@ -1,29 +1,34 @@
-//! Reading and writing the command's own files, with errors that name the file.
+//! Reading the command's own files, with errors that name the file and bounds on what is read.
 
 use std::{
     fs::{self, OpenOptions},
-    io::{ErrorKind, Write},
-    path::Path,
+    io::{ErrorKind, Read, Write as _},
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
-use clap::Args;
 
 use crate::exit::{Exit, fail};
 
-/// A file's bytes.
+/// What stands for standard input or output in place of a file.
+pub(crate) const STANDARD: &str = "-";
+
+/// The most that is read of a file that is no payload, in bytes: ten times the largest committee file.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The largest payload that any committee takes, in bytes (`maxPayload` is a `uint32`).
+pub(crate) const MOST_PAYLOAD_BYTES: u64 = u32::MAX as u64;
+
+/// A file's bytes; `-` is standard input. A payload is read through [`Source`].
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(bytes),
-        Err(error) => fail(Exit::Usage, format!("cannot read {}: {error}", path.display())),
-    }
+    Source::open(path)?.read(MOST_BYTES)
 }
 
 /// A file's text.
 pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
     match String::from_utf8(read(path)?) {
         Ok(text) => Ok(text),
-        Err(_) => fail(Exit::Usage, format!("{} is not UTF-8 text", path.display())),
+        Err(_) => fail(Exit::Usage, format!("{} is not UTF-8 text", name(path))),
     }
 }
 
@@ -32,54 +37,85 @@ pub(crate) fn password(path: &Path) -> anyhow::Result<String> {
     Ok(read_text(path)?.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-/// The secp256k1 secret key in hex that a file holds.
-pub(crate) fn secp256k1_key(path: &Path) -> anyhow::Result<[u8; 32]> {
-    parse_secp256k1_key(&read_text(path)?, path)
-}
-
 /// The secp256k1 secret key in hex that is the text of the file at `path`.
 pub(crate) fn parse_secp256k1_key(text: &str, path: &Path) -> anyhow::Result<[u8; 32]> {
     let mut key = [0; 32];
     match hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key) {
         Ok(()) => Ok(key),
-        Err(error) => fail(Exit::Usage, format!("{} is no secp256k1 key (32 bytes in hex): {error}", path.display())),
+        Err(error) => fail(Exit::Usage, format!("{} is no secp256k1 key (32 bytes in hex): {error}", name(path))),
     }
 }
 
-/// How a command treats a result file that exists.
-#[derive(Clone, Copy, Debug, Default, Args)]
-pub(crate) struct Replace {
-    /// Replace the file that is written where it exists.
-    #[arg(long)]
-    force: bool,
+/// A file as messages call it.
+pub(crate) fn name(path: &Path) -> String {
+    if path == Path::new(STANDARD) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-impl Replace {
-    /// Refuses a file that exists, unless it may be replaced. Guards against a slip, before any work is done, and not
-    /// against another process that makes the file in between.
-    pub(crate) fn check(self, path: &Path) -> anyhow::Result<()> {
-        if !self.force && path.symlink_metadata().is_ok() {
-            return fail(
-                Exit::Unsafe,
-                format!("{} exists and would be overwritten; --force replaces it", path.display()),
-            );
+/// A file, FIFO, device or standard input that is open, of which nothing was read yet.
+#[derive(Debug)]
+pub(crate) struct Source {
+    path: PathBuf,
+    /// `None` is standard input.
+    file: Option<fs::File>,
+    /// Its size, where it is a regular file.
+    size: Option<u64>,
+}
+
+impl Source {
+    /// Opens `path`, or standard input for `-`; a folder is refused.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        if path == Path::new(STANDARD) {
+            return Ok(Self { path: path.to_owned(), file: None, size: None });
         }
-        Ok(())
+        let opened = fs::File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((metadata, _)) if metadata.is_dir() => {
+                fail(Exit::Usage, format!("cannot read {}: it is a folder", path.display()))
+            }
+            Ok((metadata, file)) => {
+                let size = metadata.is_file().then_some(metadata.len());
+                Ok(Self { path: path.to_owned(), file: Some(file), size })
+            }
+            Err(error) => fail(Exit::Usage, format!("cannot read {}: {error}", path.display())),
+        }
     }
-}
 
-/// Writes a file whole or not at all: to a neighbour first, synced, then renamed.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let neighbour = path.with_file_name(name);
-    let written = fs::File::create(&neighbour)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&neighbour, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&neighbour);
+    /// Refuses a file that is known, before anything is read, to be longer than `most` bytes.
+    pub(crate) fn check_size(&self, most: u64) -> anyhow::Result<()> {
+        match self.size {
+            Some(size) if size > most => {
+                fail(Exit::Usage, format!("{} has {size} bytes, expected at most {most}", name(&self.path)))
+            }
+            _ => Ok(()),
+        }
     }
-    written.with_context(|| format!("cannot write {}", path.display()))
+
+    /// All its bytes, at most `most`. What does not say how long it is, as `/dev/zero`, is read no further than that.
+    pub(crate) fn read(self, most: u64) -> anyhow::Result<Vec<u8>> {
+        self.check_size(most)?;
+        let mut bytes = Vec::new();
+        let read = match self.file {
+            Some(file) => file.take(most + 1).read_to_end(&mut bytes),
+            None => std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes),
+        };
+        match read {
+            Ok(read) if read as u64 > most => {
+                fail(Exit::Usage, format!("{} has more than {most} bytes, expected at most that", name(&self.path)))
+            }
+            Ok(_) => Ok(bytes),
+            Err(error) => fail(Exit::Usage, format!("cannot read {}: {error}", name(&self.path))),
+        }
+    }
+
+    /// A payload: at least one byte and at most `most`.
+    pub(crate) fn read_payload(self, most: u64) -> anyhow::Result<Vec<u8>> {
+        let shown = name(&self.path);
+        let payload = self.read(most)?;
+        if payload.is_empty() {
+            return fail(Exit::Usage, format!("{shown} is empty, expected a payload of at least 1 byte"));
+        }
+        Ok(payload)
+    }
 }
 
 /// Writes a secret to a new file that only its owner can read; an existing file is never replaced.

@@ -1,29 +1,31 @@
 //! `holdfast get`: read a payload back.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::IsTerminal as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use clap::Args;
-use holdfast_certificate::Certificate;
-use holdfast_client::{Reference, RetrieveOptions};
-use holdfast_erasure::BlobId;
+use holdfast_client::{Client, Reference, RetrieveOptions};
+use holdfast_registry::Registry;
 use serde::Serialize;
 
 use crate::{
     config::Config,
     exit::{Exit, fail},
-    files,
+    failures::{FailureRecord, records},
+    files::STANDARD,
+    given::{Given, over},
     output::{Output, human_bytes, progress},
+    target::Replace,
     times::{now, parse_span},
 };
 
 /// What to read, from whom, and where to.
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    /// A blob id, or a certificate: a file, or its bytes in hex.
+    /// A blob id, or a certificate: a file, its bytes in hex, or - for standard input.
     #[arg(value_name = "BLOB_ID|CERT")]
     what: String,
     /// Ask only these members of the certificate's epoch, or of the active one: m1,m3
@@ -32,9 +34,14 @@ pub(crate) struct GetArgs {
     /// How long it may take.
     #[arg(long, default_value = "30s", value_parser = parse_span)]
     deadline: Duration,
-    /// Where to write the payload; standard output if absent.
+    /// Ask every member, also when enough have answered, so that each faulty one is named.
+    #[arg(long)]
+    audit: bool,
+    /// Where to write the payload; standard output if absent or -.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    replace: Replace,
 }
 
 #[derive(Serialize)]
@@ -43,41 +50,54 @@ struct Got {
     blob_id: String,
     payload_bytes: usize,
     from: Vec<u16>,
-    faults: Vec<String>,
+    faults: Vec<FailureRecord>,
+    /// Members that were asked and did not help.
+    failures: Vec<FailureRecord>,
     milliseconds: f64,
     file: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: &GetArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
-    let reference = parse_reference(&args.what)?;
-    if args.output.is_none() && output.is_json() {
+    let reference = reference(&args.what)?;
+    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(STANDARD));
+    let target = args.replace.target(&path)?;
+    if target.is_standard_output() && output.is_json() {
         return fail(Exit::Usage, "--json prints the result on standard output, so the payload needs a file: -o FILE");
     }
-    if args.output.is_none() && std::io::stdout().is_terminal() {
+    if target.is_standard_output() && std::io::stdout().is_terminal() {
         return fail(Exit::Usage, "the payload is binary and standard output a terminal: give -o FILE");
     }
     let config = Config::load(config)?;
-    check_members(&args.from, &reference, &config).await?;
-    let client = config.reader().await?;
-    let options = RetrieveOptions::default().deadline(args.deadline).only(args.from.iter().copied());
+    let registry = config.bridged_registry().await?;
+    check_members(&args.from, &reference, registry.as_ref()).await?;
+    let client = Client::builder().registry(registry).build()?;
+    let mut options = RetrieveOptions::default().deadline(args.deadline).only(args.from.iter().copied());
+    if args.audit {
+        options = options.audit();
+    }
     let started = std::time::Instant::now();
     let retrieved = client.retrieve(reference, options).await?;
+    let elapsed = started.elapsed();
+    for fault in &retrieved.faults {
+        progress(format!("fault: {fault}"));
+    }
+    if args.audit {
+        let silent = retrieved.failures.iter().filter(|failure| failure.reason.fault().is_none());
+        silent.for_each(|failure| progress(format!("without: {failure}")));
+    }
+    target.write(&retrieved.payload)?;
+    if target.is_standard_output() {
+        return Ok(());
+    }
     let got = Got {
         blob_id: retrieved.blob.id().to_string(),
         payload_bytes: retrieved.payload.len(),
         from: retrieved.from.clone(),
-        faults: retrieved.faults.iter().map(ToString::to_string).collect(),
-        milliseconds: started.elapsed().as_secs_f64() * 1e3,
+        faults: records(&retrieved.faults),
+        failures: records(&retrieved.failures),
+        milliseconds: elapsed.as_secs_f64() * 1e3,
         file: args.output.clone(),
     };
-    for fault in &got.faults {
-        progress(format!("fault: {fault}"));
-    }
-    let Some(path) = &args.output else {
-        std::io::stdout().write_all(&retrieved.payload)?;
-        return Ok(());
-    };
-    files::write(path, &retrieved.payload)?;
     output.print(&got, |got| {
         let from: Vec<String> = got.from.iter().map(|slot| format!("m{slot}")).collect();
         format!(
@@ -91,12 +111,11 @@ pub(crate) async fn run(args: &GetArgs, config: Option<&Path>, output: Output) -
 }
 
 /// Refuses members that the committee does not have.
-async fn check_members(from: &[u16], reference: &Reference, config: &Config) -> anyhow::Result<()> {
+async fn check_members(from: &[u16], reference: &Reference, registry: &dyn Registry) -> anyhow::Result<()> {
     let Some(highest) = from.iter().max() else { return Ok(()) };
-    let registry = config.registry().await?;
     let record = match reference {
         Reference::Certificate(certificate) => registry.epoch(certificate.statement.epoch).await?,
-        Reference::BlobId(_) => registry.active_epoch(now()).await?,
+        Reference::BlobId(_) => registry.newest_epoch(now()).await?,
     };
     let members = record.committee.parameters().total_shards();
     if *highest >= members {
@@ -106,28 +125,19 @@ async fn check_members(from: &[u16], reference: &Reference, config: &Config) -> 
     Ok(())
 }
 
-/// A blob id, or a certificate in a file or in hex.
-fn parse_reference(text: &str) -> anyhow::Result<Reference> {
-    if let Ok(id) = text.parse::<BlobId>() {
-        return Ok(Reference::from(id));
-    }
-    Ok(Reference::from(read_certificate(text)?))
-}
-
-/// A certificate in compact encoding: the name of a file that holds it, or its bytes in hex.
-pub(crate) fn read_certificate(text: &str) -> anyhow::Result<Certificate> {
-    let bytes = match text.strip_prefix("0x").map(hex::decode) {
-        Some(Ok(bytes)) => bytes,
-        Some(Err(error)) => return fail(Exit::Usage, format!("{text} is no hex: {error}")),
-        None if Path::new(text).exists() => files::read(Path::new(text))?,
-        None => return fail(Exit::Usage, format!("{text} is no blob id, no certificate in hex, and no file")),
-    };
-    match Certificate::decode(&bytes) {
-        Ok(certificate) => Ok(certificate),
-        Err(error) => fail(Exit::Verification, format!("not a certificate: {error}")),
+/// A blob id or a certificate; a checkpoint is none, though one may have been meant.
+pub(crate) fn reference(text: &str) -> anyhow::Result<Reference> {
+    match Given::read(text)? {
+        Given::BlobId(id) => Ok(Reference::from(id)),
+        Given::Certificate(certificate) => Ok(Reference::from(*certificate)),
+        Given::Checkpoint(checkpoint) => {
+            let what = over(&checkpoint);
+            fail(Exit::Usage, format!("this is {what}: give the id or the certificate of one of its blobs"))
+        }
     }
 }
 
-fn parse_member(text: &str) -> Result<u16, String> {
+/// A member by its slot: m0, m1, or the number.
+pub(crate) fn parse_member(text: &str) -> Result<u16, String> {
     text.trim_start_matches('m').parse().map_err(|_| format!("{text:?} is no member, expected m0, m1, ..."))
 }

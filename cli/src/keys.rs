@@ -1,11 +1,11 @@
-//! `holdfast keys`: a member's BLS key in an ERC-2335 keystore.
+//! `holdfast keys`: a member's BLS key in an ERC-2335 keystore, an account's key in a keystore or in hex.
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use holdfast_certificate::{
-    Registration, SecretKey,
-    keystore::{Keystore, Strength},
+    DisperserKey, Registration, SecretKey,
+    keystore::{Keystore, Strength, Web3Keystore},
 };
 use serde::Serialize;
 
@@ -16,27 +16,36 @@ use crate::{
     output::Output,
 };
 
-/// Make and show a member's signing key.
+/// Make and show signing keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Make a new key and write it to an encrypted keystore (ERC-2335).
+    /// Make a new key: a member's, in an encrypted keystore (ERC-2335); or, with --disperser, that of an account.
     ///
     /// Example: holdfast keys new --keystore m0.json --password-file m0.password
+    ///
+    /// Example: holdfast keys new --disperser --key-file disperser.key
     New {
-        /// The keystore to write; must not exist.
+        /// Make a secp256k1 key, which signs dispersals or L1 transactions, and print its address. Its keystore is of the
+        /// kind that geth and Foundry write.
         #[arg(long)]
-        keystore: PathBuf,
+        disperser: bool,
+        /// The keystore to write; must not exist.
+        #[arg(long, required_unless_present = "key_file", requires = "password_file")]
+        keystore: Option<PathBuf>,
         /// File with the password; a trailing newline is not part of it.
         #[arg(long)]
-        password_file: PathBuf,
+        password_file: Option<PathBuf>,
+        /// Write a disperser's key in hex to this file, which only its owner can read, instead of a keystore.
+        #[arg(long, requires = "disperser", conflicts_with_all = ["keystore", "password_file"])]
+        key_file: Option<PathBuf>,
         /// Derive the key (EIP-2333) from the seed in this file (hex, at least 32 bytes) instead of making a random one.
-        #[arg(long, requires = "path")]
+        #[arg(long, requires = "path", conflicts_with = "disperser")]
         seed_file: Option<PathBuf>,
         /// The derivation path, such as m/12381/60/0/0.
         #[arg(long, requires = "seed_file")]
         path: Option<String>,
     },
-    /// Print the public key of a keystore; needs no password.
+    /// Print the public key of a member's keystore; needs no password.
     ///
     /// Example: holdfast keys show --keystore m0.json
     Show {
@@ -59,6 +68,13 @@ pub(crate) enum Keys {
     },
 }
 
+/// A new account's key.
+#[derive(Serialize)]
+struct NewAccount {
+    address: String,
+    file: PathBuf,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Key {
@@ -73,10 +89,16 @@ struct Key {
 
 pub(crate) fn run(command: Keys, output: Output) -> anyhow::Result<()> {
     match command {
-        Keys::New { keystore, password_file, seed_file, path } => {
+        Keys::New { disperser: true, keystore, password_file, key_file, .. } => {
+            new_disperser(keystore, password_file, key_file, output)
+        }
+        Keys::New { keystore, password_file, seed_file, path, .. } => {
             let key = match (seed_file, path) {
                 (Some(seed), Some(path)) => derive(&seed, &path)?,
                 _ => SecretKey::generate(),
+            };
+            let (Some(keystore), Some(password_file)) = (keystore, password_file) else {
+                return fail(Exit::Usage, "a member's key is kept in a keystore: give --keystore and --password-file");
             };
             write_keystore(&keystore, &key, &files::password(&password_file)?, Strength::Standard)?;
             print(output, &key.public_key().to_string(), None)
@@ -91,6 +113,29 @@ pub(crate) fn run(command: Keys, output: Output) -> anyhow::Result<()> {
             print(output, &key.public_key().to_string(), Some((&key, &registration)))
         }
     }
+}
+
+fn new_disperser(
+    keystore: Option<PathBuf>,
+    password_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    output: Output,
+) -> anyhow::Result<()> {
+    let key = DisperserKey::generate();
+    let file = match (key_file, keystore, password_file) {
+        (Some(file), ..) => {
+            files::write_new_secret(&file, (hex::encode(key.to_bytes().as_ref()) + "\n").as_bytes())?;
+            file
+        }
+        (None, Some(file), Some(password)) => {
+            let json = Web3Keystore::encrypt(&key, &files::password(&password)?, Strength::Standard);
+            files::write_new_secret(&file, json.as_bytes())?;
+            file
+        }
+        _ => return fail(Exit::Usage, "give --key-file, or --keystore and --password-file"),
+    };
+    let made = NewAccount { address: key.address().to_string(), file };
+    output.print(&made, |made| format!("address     {}\nwritten to  {}", made.address, made.file.display()))
 }
 
 /// Writes a key to a new keystore that only its owner can read.

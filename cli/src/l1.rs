@@ -44,7 +44,7 @@ pub(crate) enum Endpoint {
     #[allow(rustdoc::bare_urls, reason = "this text is the command's help, where a link has no brackets")]
     /// Set URL and TLS pin of a key, from the account that registered it. Without --tls-pin there is none afterwards.
     ///
-    /// Example: holdfast l1 endpoint set --keystore m0.json --url https://m0.example:7400 --key-file account.key
+    /// Example: holdfast l1 endpoint set --keystore m0.json --url http://10.0.0.7:7400 --key-file account.key
     Set(EndpointArgs),
 }
 
@@ -134,23 +134,34 @@ struct Sent {
     endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_pin: Option<Pin>,
-    transaction: String,
-    block: u64,
-    gas_used: u64,
+    /// None of the three where all was so already.
+    transaction: Option<String>,
+    block: Option<u64>,
+    gas_used: Option<u64>,
 }
 
 impl Sent {
     /// A transaction about a key, which says nothing of an endpoint.
     fn new(key: &PublicKey, account: &L1Account, receipt: &PublishReceipt) -> Self {
         Self {
+            transaction: Some(receipt.tx_hash.to_string()),
+            block: Some(receipt.block),
+            gas_used: Some(receipt.gas_used),
+            ..Self::held(key, account)
+        }
+    }
+
+    /// What L1 has already.
+    fn held(key: &PublicKey, account: &L1Account) -> Self {
+        Self {
             key_id: key.id().to_string(),
             public_key: key.to_string(),
             account: account.address().to_string(),
             endpoint: None,
             tls_pin: None,
-            transaction: receipt.tx_hash.to_string(),
-            block: receipt.block,
-            gas_used: receipt.gas_used,
+            transaction: None,
+            block: None,
+            gas_used: None,
         }
     }
 }
@@ -256,12 +267,22 @@ async fn deploy(args: &DeployArgs, config: Option<&Path>, output: Output) -> any
 
 async fn register(args: &RegisterArgs, config: Config, output: Output) -> anyhow::Result<()> {
     let secret = keys::unlock(&args.keystore, &args.password_file)?;
-    let account = config.with_l1(&args.l1)?.account(args.account.files())?;
+    let config = config.with_l1(&args.l1)?;
+    let account = config.account(args.account.files())?;
     let key = secret.public_key();
     let publisher = account.publisher().await?;
-    let registered = publisher.register_key(&key, &secret.prove_possession(&publisher.registration())).await;
-    let receipt = registered.map_err(|error| refused("the registry refuses this", error))?;
-    output.print(&Sent::new(&key, &account, &receipt), sent_text)
+    // What the journal knows goes on with its transaction; what only L1 knows holds already.
+    let sent = match publisher.register_key(&key, &secret.prove_possession(&publisher.registration())).await {
+        Ok(receipt) => Sent::new(&key, &account, &receipt),
+        Err(error) => {
+            let owner = config.view(Moment::Latest).await?.key_account(&key).await?;
+            if owner != Some(account.address()) {
+                return Err(refused("the registry refuses this", error));
+            }
+            Sent::held(&key, &account)
+        }
+    };
+    output.print(&sent, sent_text)
 }
 
 async fn endpoint(args: EndpointArgs, config: Config, output: Output) -> anyhow::Result<()> {
@@ -275,8 +296,16 @@ async fn endpoint(args: EndpointArgs, config: Config, output: Output) -> anyhow:
     let account = config.account(args.account.files())?;
     let tls_pin = args.tls_pin.map(|pin| pin.0);
     let call = RegistryCall::SetEndpoint { key, endpoint: args.url.clone(), tls_pin };
-    if config.view(Moment::Latest).await?.key_account(&key).await?.is_none() {
+    let slot = config.view(Moment::Latest).await?.slot(&key).await?;
+    if slot.account == Address::ZERO {
         return fail(Exit::Unsafe, "the key is not registered: run `holdfast l1 register-key` first");
+    }
+    if args.tls_pin.is_some() || args.url.starts_with("https://") {
+        progress("note: this version speaks no TLS: its clients connect to no https endpoint and to none with a pin");
+    }
+    if slot.account == account.address() && slot.endpoint == args.url && slot.tls_pin == tls_pin {
+        let held = Sent { endpoint: Some(args.url), tls_pin: args.tls_pin, ..Sent::held(&key, &account) };
+        return output.print(&held, sent_text);
     }
     let receipt = account.send(&call).await?;
     let sent = Sent { endpoint: Some(args.url), tls_pin: args.tls_pin, ..Sent::new(&key, &account, &receipt) };
@@ -289,7 +318,12 @@ fn sent_text(sent: &Sent) -> String {
         let pin = sent.tls_pin.map_or_else(|| "none".to_owned(), String::from);
         text += &format!("endpoint     {endpoint}\nTLS pin      {pin}\n");
     }
-    text + &format!("transaction  {} in block {}, {} gas", sent.transaction, sent.block, sent.gas_used)
+    match (&sent.transaction, sent.block, sent.gas_used) {
+        (Some(transaction), Some(block), Some(gas)) => {
+            text + &format!("transaction  {transaction} in block {block}, {gas} gas")
+        }
+        _ => text + "nothing sent: it is so already",
+    }
 }
 
 fn text(report: &L1Report) -> String {

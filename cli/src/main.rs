@@ -1,45 +1,71 @@
 //! The `holdfast` command: one binary, a file per subcommand.
 
 mod account;
+mod blob;
+mod bridge;
 mod cert;
 mod committee;
 mod config;
 mod demo;
 mod devnet;
+mod doctor;
 mod exit;
+mod failures;
+mod feeding;
 mod files;
+mod find;
 mod get;
+mod given;
 mod keys;
 mod l1;
+mod log;
+mod ls;
 mod member;
 mod namespace;
 mod output;
+mod peers;
 mod put;
 mod safe;
+mod shell;
 mod shutdown;
 mod status;
+mod target;
 mod times;
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::output::{Output, progress};
+use crate::{
+    exit::ErrorRecord,
+    output::{Output, progress},
+};
+
+/// What `--version` says.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit    ",
+    env!("HOLDFAST_COMMIT"),
+    "\ntarget    ",
+    env!("HOLDFAST_TARGET"),
+    "\nprotocol  1\nfeatures  no TLS",
+);
 
 /// Keeps rollup batches readable: erasure-coded over a committee, certified, verified on L1.
 ///
 /// Exit codes: 0 ok, 1 other, 2 usage or configuration, 3 quorum not reached or unreachable, 4 verification failed,
-/// 5 not found (certain), 6 refused as unsafe, 7 expired.
+/// 5 not found (certain), 6 refused as unsafe, 7 expired, 8 dispersed and not published.
 #[derive(Debug, Parser)]
-#[command(name = "holdfast", version, max_term_width = 110)]
+#[command(name = "holdfast", version, long_version = LONG_VERSION, max_term_width = 110)]
 struct Cli {
     /// Print results as JSON.
-    #[arg(long, global = true)]
+    ///
+    /// A result is one object on stdout, an error one object on the last line of stderr.
+    #[arg(long, global = true, help_heading = "Every command")]
     json: bool,
     /// Configuration (TOML); HOLDFAST_* variables go over it. Default: the file that HOLDFAST_CONFIG names, else
     /// holdfast.toml where there is one; for `member`, member.toml.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -49,7 +75,7 @@ struct Cli {
 enum Command {
     /// The main job from end to end on this machine, with members dying and lying.
     ///
-    /// Example: holdfast demo batch.bin
+    /// Example: holdfast demo
     Demo(demo::DemoArgs),
     #[command(subcommand)]
     Devnet(devnet::Devnet),
@@ -71,49 +97,97 @@ enum Command {
     ///
     /// Example: holdfast get batch.cert -o batch.bin
     Get(get::GetArgs),
+    /// What members say that they hold.
+    ///
+    /// Example: holdfast ls
+    Ls(ls::LsArgs),
+    /// Find blobs by keccak256 of their payload, as members say and each checked; only those dispersed by payload.
+    ///
+    /// Example: holdfast find --file batch.bin
+    Find(find::FindArgs),
+    #[command(subcommand)]
+    Blob(blob::BlobCommand),
     #[command(subcommand)]
     Cert(cert::Cert),
     /// What every member of the active epoch says of itself.
     ///
     /// Example: holdfast status
     Status,
+    /// Ask everything that can be asked from here: configuration, L1, members, keys; and say what to do.
+    ///
+    /// Example: holdfast doctor
+    Doctor,
+    /// Print a completion script for a shell.
+    ///
+    /// Example: holdfast completions bash > /etc/bash_completion.d/holdfast
+    Completions(shell::CompletionsArgs),
+    /// Write manual pages.
+    ///
+    /// Example: holdfast man --dir /usr/local/share/man/man1
+    Man(shell::ManArgs),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("HOLDFAST_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(if matches!(cli.command, Command::Member(_)) { "info" } else { "warn" }));
-    let terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal).with_writer(std::io::stderr).init();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let output = Output::new(cli.json);
+    let is_member = matches!(cli.command, Command::Member(_));
+    let _log = log::start(if is_member { "info" } else { "warn" });
+    let is_doctor = matches!(cli.command, Command::Doctor);
+    for remark in config::remarks().into_iter().filter(|_| !is_doctor) {
+        progress(format!("note: {remark}"));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("holdfast: cannot start: {error}");
+            progress(format!("holdfast: cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    let output = Output::new(cli.json);
-    let result = runtime.block_on(async {
-        let config = cli.config.as_deref();
-        match cli.command {
-            Command::Demo(args) => demo::run(&args, output).await,
-            Command::Devnet(command) => devnet::run(command, output).await,
-            Command::Keys(command) => keys::run(command, output),
-            Command::Committee(command) => committee::run(command, config, output).await,
-            Command::Namespace(command) => namespace::run(command, config, output).await,
-            Command::L1(command) => l1::run(command, config, output).await,
-            Command::Member(command) => member::run(command, config, output).await,
-            Command::Put(args) => put::run(&args, config, output).await,
-            Command::Get(args) => get::run(&args, config, output).await,
-            Command::Cert(command) => cert::run(command, config, output).await,
-            Command::Status => status::run(config, output).await,
-        }
-    });
-    match result {
+    match runtime.block_on(run(cli, output)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            progress(format!("holdfast: {}", exit::explain(&error)));
+            output.error(ErrorRecord::new(&error), || format!("holdfast: {}", exit::explain(&error)));
             ExitCode::from(exit::exit_of(&error) as u8)
         }
     }
+}
+
+async fn run(cli: Cli, output: Output) -> anyhow::Result<()> {
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Demo(args) => demo::run(&args, output).await,
+        Command::Devnet(command) => devnet::run(command, output).await,
+        Command::Keys(command) => keys::run(command, output),
+        Command::Committee(command) => committee::run(command, config, output).await,
+        Command::Namespace(command) => namespace::run(command, config, output).await,
+        Command::L1(command) => l1::run(command, config, output).await,
+        Command::Member(command) => member::run(command, config, output).await,
+        Command::Put(args) => put::run(&args, config, output).await,
+        Command::Get(args) => get::run(&args, config, output).await,
+        Command::Cert(command) => cert::run(command, config, output).await,
+        Command::Ls(args) => ls::run(&args, config, output).await,
+        Command::Find(args) => find::run(&args, config, output).await,
+        Command::Blob(command) => blob::run(command, config, output).await,
+        Command::Status => status::run(config, output).await,
+        Command::Doctor => doctor::run(config, output).await,
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command(), output),
+    }
+}
+
+/// What is no command line, or asks for help or the version.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        let message = error.to_string();
+        let record = ErrorRecord::usage(message.trim().trim_start_matches("error: ").to_owned());
+        Output::new(true).error(record, String::new);
+    } else {
+        // Help goes to stdout, which may be closed.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::Exit::Usage as u8))
 }

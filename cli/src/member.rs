@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use holdfast_certificate::{Address, Registration, SecretKey, keystore::Strength};
 use holdfast_committee as committee;
 use holdfast_l1::RpcUrls;
-use holdfast_proto::v1::{GetInfoRequest, node_client::NodeClient};
+use holdfast_proto::v1::{GetInfoRequest, GetInfoResponse, node_client::NodeClient};
 use holdfast_registry::Finality;
 use serde::Serialize;
 
@@ -92,6 +92,8 @@ struct Checked {
     epoch: Option<u64>,
     slot: Option<u16>,
     finality: Option<Finality>,
+    /// Whether this very member is running.
+    running: bool,
     problems: Vec<String>,
 }
 
@@ -193,7 +195,13 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
         }
         Err(error) => problems.push(error.to_string()),
     }
-    if let Err(error) = std::net::TcpListener::bind(config.listen) {
+    let listening = std::net::TcpListener::bind(config.listen);
+    // Whoever has the port may be the member itself.
+    let running = match &listening {
+        Ok(_) => false,
+        Err(_) => ask(config).await.is_ok_and(|info| info.public_key == key.public_key().to_bytes().as_slice()),
+    };
+    if let (Err(error), false) = (listening, running) {
         problems.push(format!("cannot listen on {}: {error}", config.listen));
     }
     let domain = registry.domain();
@@ -210,17 +218,19 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
         epoch,
         slot,
         finality: registry.finality(),
+        running,
         problems,
     };
     output.print(&checked, |checked| {
         let number = |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
         let mut text = format!(
-            "{in_force}\npublic key  {}\nchain id    {}\nregistry    {}\nepoch       {}\nslot        {}\n",
+            "{in_force}\npublic key  {}\nchain id    {}\nregistry    {}\nepoch       {}\nslot        {}\nrunning     {}\n",
             checked.public_key,
             checked.chain_id,
             checked.registry,
             number(checked.epoch),
             number(checked.slot.map(u64::from)),
+            if checked.running { "yes" } else { "no" },
         );
         if let Some(finality) = &checked.finality {
             let stalled = if finality.stalled { ", finality stalls" } else { "" };
@@ -238,11 +248,14 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
     if checked.problems.is_empty() { Ok(()) } else { fail(Exit::Usage, checked.problems.join("; ")) }
 }
 
-async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()> {
+/// Asks whoever listens where this member does.
+async fn ask(config: &committee::Config) -> anyhow::Result<GetInfoResponse> {
     // A member that listens on every address is asked on loopback.
     let mut address = config.listen;
-    if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
     }
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?
         .connect_timeout(STATUS_LIMIT)
@@ -256,7 +269,16 @@ async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()
             );
         }
     };
-    let info = NodeClient::new(channel).get_info(GetInfoRequest {}).await?.into_inner();
+    match NodeClient::new(channel).get_info(GetInfoRequest {}).await {
+        Ok(info) => Ok(info.into_inner()),
+        Err(status) => {
+            fail(Exit::Unreachable, format!("whoever listens on {address} is no member: {}", status.message()))
+        }
+    }
+}
+
+async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()> {
+    let info = ask(config).await?;
     let status = Status {
         version: info.version,
         epoch: info.epoch,

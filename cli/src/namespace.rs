@@ -16,8 +16,8 @@ use crate::{
     account::AccountArgs,
     config::{Config, L1Args},
     exit::{Exit, fail},
-    files::Replace,
     output::Output,
+    target::Replace,
     times::{human_time, parse_span, parse_time},
 };
 use change::{Changed, Signer, carry_out, text};

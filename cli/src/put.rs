@@ -1,10 +1,13 @@
 //! `holdfast put`: disperse a file.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use holdfast_certificate::{Namespace, hour_at_or_after};
-use holdfast_client::{DisperseOptions, Dispersed};
+use holdfast_client::{Client, DisperseOptions, Dispersed, folded};
 use holdfast_erasure::Dispersal;
 use holdfast_l1::Until;
 use serde::Serialize;
@@ -12,16 +15,19 @@ use serde::Serialize;
 use crate::{
     cert,
     config::Config,
-    exit::{Exit, fail},
-    files,
+    exit::{Exit, fail, not_published},
+    failures::{FailureRecord, records},
+    feeding::feed,
+    files::{self, Source},
     output::{Output, human_bytes, progress},
+    target::Replace,
     times::{human_time, now, parse_span},
 };
 
 /// What to disperse, and how.
 #[derive(Debug, Args)]
 pub(crate) struct PutArgs {
-    /// The payload.
+    /// The payload; - is standard input.
     file: PathBuf,
     /// The rollup's namespace; the configured one if absent.
     #[arg(long)]
@@ -38,9 +44,11 @@ pub(crate) struct PutArgs {
     /// Also publish the certificate on L1.
     #[arg(long)]
     publish: bool,
-    /// Write the certificate (compact encoding) to this file.
+    /// Write the certificate (compact encoding) to this file; - is standard output.
     #[arg(short, long, value_name = "CERT")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    replace: Replace,
 }
 
 /// How a payload is dispersed.
@@ -71,37 +79,41 @@ struct Put {
     attested: usize,
     retain_until: u64,
     milliseconds: f64,
-    failures: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    published: Option<cert::Published>,
+    failures: Vec<FailureRecord>,
+    #[serde(skip)]
+    without: Vec<String>,
 }
 
-pub(crate) async fn run(args: &PutArgs, config: Option<&std::path::Path>, output: Output) -> anyhow::Result<()> {
-    let payload = files::read(&args.file)?;
-    if payload.is_empty() {
-        return fail(Exit::Usage, format!("{} is empty, expected a payload of at least 1 byte", args.file.display()));
+/// The order matters: what can be refused is refused before anything is dispersed, and from the quorum on the result is on
+/// disk and screen before anything else can fail.
+pub(crate) async fn run(args: &PutArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    let target = args.replace.optional(args.output.as_ref())?;
+    let to_standard_output = target.as_ref().is_some_and(crate::target::Target::is_standard_output);
+    if to_standard_output && output.is_json() {
+        return fail(Exit::Usage, "--json has the certificate in its result: leave -o - out");
     }
+    let source = Source::open(&args.file)?;
+    source.check_size(files::MOST_PAYLOAD_BYTES)?;
     let config = Config::load(config)?;
-    let client = config.disperser(args.namespace).await?;
-    let length = payload.len() as u64;
-    progress(format!("dispersing {} ({})", args.file.display(), human_bytes(length)));
+    if args.publish {
+        // An account that cannot sign is found out here.
+        config.account(None)?;
+    }
+    let (namespace, key) = (config.namespace(args.namespace)?, config.disperser_key()?);
+    let registry = config.bridged_registry().await?;
+    let record = registry.active_epoch(now()).await?;
     let retain_until = hour_at_or_after(now().saturating_add(args.retain.as_secs()));
+    let payload = source.read_payload(record.committee.parameters().max_payload().into())?;
+    let length = payload.len() as u64;
+    let client = Client::builder().registry(registry).namespace(namespace).disperser(key).build()?;
+    progress(format!("dispersing {} ({})", files::name(&args.file), human_bytes(length)));
     let options = DisperseOptions::by(args.by.into()).retain_until(retain_until).deadline(args.deadline);
     let started = std::time::Instant::now();
     let dispersed = client.disperse(payload, options).await?;
     let elapsed = started.elapsed();
     let Dispersed { certificate, failures, .. } = dispersed;
-    // Stragglers still get their shard, and every member the certificate.
-    client.close().await;
     let encoded = certificate.encode();
-    if let Some(path) = &args.output {
-        files::write(path, &encoded)?;
-    }
-    let published = if args.publish {
-        Some(cert::publish(&config, &cert::Verified::Certificate(Box::new(certificate)), Until::Mined).await?)
-    } else {
-        None
-    };
+    let written = target.as_ref().map_or(Ok(()), |target| target.write(&encoded));
     let put = Put {
         blob_id: certificate.statement.blob.id().to_string(),
         payload_bytes: length,
@@ -110,28 +122,48 @@ pub(crate) async fn run(args: &PutArgs, config: Option<&std::path::Path>, output
         attested: certificate.signer_slots().len(),
         retain_until: certificate.statement.retain_until,
         milliseconds: elapsed.as_secs_f64() * 1e3,
-        failures: failures.iter().map(ToString::to_string).collect(),
-        published,
+        failures: records(&failures),
+        without: folded(&failures),
     };
-    output.print(&put, |put| {
-        let mut text = format!(
-            "blob id       {}\ncertificate   {} bytes, {} signers, {:.1} ms\nretain until  {}\n",
-            put.blob_id,
-            put.certificate_bytes,
-            put.attested,
-            put.milliseconds,
-            human_time(put.retain_until),
-        );
-        match &args.output {
-            Some(path) => text += &format!("written to    {}\n", path.display()),
-            None => text += &format!("{}\n", put.certificate),
+    let to_file = target.as_ref().filter(|_| written.is_ok()).map(crate::target::Target::path);
+    let human = |put: &Put| text(put, to_file);
+    if to_standard_output {
+        progress(human(&put).trim_end());
+    } else if !args.publish {
+        output.print(&put, human)?;
+    }
+    if args.publish {
+        let open = if to_standard_output { None } else { Some(output.begin(&put, human)?) };
+        let verified = cert::Verified::Certificate(Box::new(certificate));
+        let published = cert::publish(&config, &verified, Until::Mined).await;
+        let known = published.as_ref().ok();
+        open.map_or(Ok(()), |open| open.end("published", known, ToString::to_string))?;
+        if let Err(error) = &published {
+            let what = to_file.map_or_else(|| "CERT".to_owned(), |path| path.display().to_string());
+            let failed = not_published(error, &format!("`holdfast cert publish {what}` goes on with it"));
+            feed(&client).await;
+            return Err(failed);
         }
-        for failure in &put.failures {
-            text += &format!("without       {failure}\n");
-        }
-        if let Some(published) = &put.published {
-            text += &format!("{published}\n");
-        }
-        text
-    })
+    }
+    feed(&client).await;
+    written
+}
+
+fn text(put: &Put, written: Option<&Path>) -> String {
+    let mut text = format!(
+        "blob id       {}\ncertificate   {} bytes, {} signers, {:.1} ms\nretain until  {}\n",
+        put.blob_id,
+        put.certificate_bytes,
+        put.attested,
+        put.milliseconds,
+        human_time(put.retain_until),
+    );
+    match written {
+        Some(path) => text += &format!("written to    {}\n", path.display()),
+        None => text += &format!("{}\n", put.certificate),
+    }
+    for failure in &put.without {
+        text += &format!("without       {failure}\n");
+    }
+    text
 }

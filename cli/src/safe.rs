@@ -11,7 +11,7 @@ use holdfast_erasure::keccak256;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{files, times::now};
+use crate::{target, times::now};
 
 /// The version of the Transaction Builder whose format this is.
 const BUILDER_VERSION: &str = "1.18.0";
@@ -75,7 +75,7 @@ pub(crate) fn write(
     call: &RegistryCall,
 ) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(&batch(domain, safe, name, description, call, now())?)?;
-    files::write(path, (json + "\n").as_bytes())
+    target::write(path, (json + "\n").as_bytes())
 }
 
 fn batch(

@@ -12,10 +12,11 @@ use tokio::{
 pub(crate) struct Shutdown(watch::Receiver<bool>);
 
 impl Shutdown {
-    /// Listens from now on for SIGINT and SIGTERM and, `until_stdin_closes`, for the end of standard input (the parent's
+    /// Listens from now on for SIGINT, SIGTERM and SIGHUP (the terminal's end) and, `until_stdin_closes`, for the end of standard input (the parent's
     /// death). Once asked to stop, a second signal ends the process at once.
     pub(crate) fn listen(until_stdin_closes: bool) -> anyhow::Result<Self> {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hangup = signal(SignalKind::hangup())?;
         let (ask, asked) = watch::channel(false);
         if until_stdin_closes {
             let ask = ask.clone();
@@ -31,6 +32,7 @@ impl Shutdown {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
                 }
                 if ask.send_replace(true) {
                     std::process::exit(130);

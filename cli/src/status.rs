@@ -8,8 +8,15 @@ use serde::Serialize;
 use crate::{
     config::Config,
     output::{Output, human_bytes, table},
-    times::now,
 };
+
+/// Every member.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    epoch: Option<u64>,
+    members: Vec<Row>,
+}
 
 /// One member, as it answered.
 #[derive(Serialize)]
@@ -33,11 +40,12 @@ pub(crate) async fn run(config: Option<&Path>, output: Output) -> anyhow::Result
 
 /// Asks every member and prints what it says.
 pub(crate) async fn print(client: &Client, output: Output) -> anyhow::Result<()> {
-    let rows: Vec<Row> = client.status().await?.into_iter().map(row).collect();
-    output.print(&rows, |rows| {
+    let members: Vec<Row> = client.status().await?.into_iter().map(row).collect();
+    let status = Status { epoch: members.first().map(|row| row.epoch), members };
+    output.print(&status, |status| {
         let mut cells =
             vec![["member", "endpoint", "state", "blobs", "stored", "clock", "ms"].map(str::to_owned).to_vec()];
-        for row in rows {
+        for row in &status.members {
             let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
             cells.push(vec![
                 format!("m{}", row.slot),
@@ -73,7 +81,7 @@ fn row(status: MemberStatus) -> Row {
                 None => "serving".to_owned(),
                 Some(reason) => format!("reads only: {reason}"),
             };
-            row.clock_off_seconds = Some(info.time.cast_signed().wrapping_sub(now().cast_signed()));
+            row.clock_off_seconds = Some(info.clock_off);
             row.version = Some(info.version);
             row.blobs = Some(info.blobs);
             row.stored_bytes = Some(info.stored_bytes);

@@ -4,22 +4,22 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use holdfast_certificate::{CheckpointCertificate, CheckpointProof, Namespace};
-use holdfast_client::Checkpointed;
+use holdfast_client::{Checkpointed, folded};
 use holdfast_erasure::BlobId;
 use holdfast_l1::Until;
 use holdfast_registry::Status;
 use serde::Serialize;
 
-use super::{
-    Published, publish,
-    subject::{Verified, decode_checkpoint, read_bytes},
-};
+use super::{publish, subject::Verified};
 use crate::{
     config::Config,
-    exit::{Exit, fail},
+    exit::{Exit, fail, not_published},
+    failures::{FailureRecord, records},
+    feeding::feed,
     files,
-    get::read_certificate,
+    given::{Given, over},
     output::{Output, progress},
+    target::{Replace, Target},
     times::{human_time, parse_time},
 };
 
@@ -42,7 +42,7 @@ pub(crate) struct CheckpointArgs {
     #[arg(long, value_name = "FILE")]
     ids_out: Option<PathBuf>,
     #[command(flatten)]
-    replace: files::Replace,
+    replace: Replace,
     /// Also publish the checkpoint on L1.
     #[arg(long)]
     publish: bool,
@@ -51,8 +51,9 @@ pub(crate) struct CheckpointArgs {
 /// What to prove.
 #[derive(Debug, Args)]
 pub(crate) struct ProveArgs {
-    /// The blob.
-    blob: BlobId,
+    /// The blob: its id, or its certificate (a file, or bytes in hex).
+    #[arg(value_name = "BLOB_ID|CERT")]
+    blob: String,
     /// The checkpoint: a file, or its bytes in hex.
     #[arg(long, value_name = "FILE")]
     checkpoint: String,
@@ -76,9 +77,9 @@ struct Made {
     retain_until: u64,
     attested: usize,
     blob_ids: Vec<String>,
-    failures: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    published: Option<Published>,
+    failures: Vec<FailureRecord>,
+    #[serde(skip)]
+    without: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -106,14 +107,25 @@ struct Shown {
 
 pub(super) async fn make(args: &CheckpointArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     // Without its ids a checkpoint proves nothing: no slip may cost them.
-    for path in args.output.iter().chain(&args.ids_out) {
-        args.replace.check(path)?;
-    }
-    if args.output.is_some() && args.output == args.ids_out {
+    let target = args.replace.optional(args.output.as_ref())?;
+    let ids_target = args.replace.optional(args.ids_out.as_ref())?;
+    if let (Some(target), Some(ids_target)) = (&target, &ids_target)
+        && target.is(ids_target)
+    {
         return fail(Exit::Usage, "-o and --ids-out name the same file");
+    }
+    if target.iter().chain(&ids_target).any(Target::is_standard_output) {
+        return fail(
+            Exit::Usage,
+            "the result itself goes to standard output: give files, or leave -o and --ids-out out",
+        );
     }
     let blobs = read_blobs(args)?;
     let config = Config::load(config)?;
+    if args.publish {
+        // An account that cannot sign is found out here.
+        config.account(None)?;
+    }
     let registry = config.registry().await?;
     let domain = registry.domain();
     let client = config.disperser_of(registry, blobs.namespace)?;
@@ -121,19 +133,13 @@ pub(super) async fn make(args: &CheckpointArgs, config: Option<&Path>, output: O
     progress(format!("asking the committee to sign for {count} blobs until {}", human_time(blobs.retain_until)));
     let Checkpointed { certificate, ids, attested, failures, .. } =
         client.checkpoint(None, &blobs.ids, blobs.retain_until).await?;
-    client.close().await;
     let encoded = certificate.encode();
     let blob_ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    if let Some(path) = &args.ids_out {
-        files::write(path, (blob_ids.join("\n") + "\n").as_bytes())?;
-    }
-    if let Some(path) = &args.output {
-        files::write(path, &encoded)?;
-    }
-    let published = match args.publish {
-        true => Some(publish(&config, &Verified::Checkpoint(Box::new(certificate)), Until::Mined).await?),
-        false => None,
-    };
+    let ids_written = ids_target.as_ref().map_or(Ok(()), |target| {
+        let text = blob_ids.join("\n") + "\n";
+        target.write(text.as_bytes())
+    });
+    let written = ids_written.and(target.as_ref().map_or(Ok(()), |target| target.write(&encoded)));
     let checkpoint = certificate.checkpoint;
     let made = Made {
         checkpoint_id: certificate.digest(&domain).to_string(),
@@ -145,13 +151,29 @@ pub(super) async fn make(args: &CheckpointArgs, config: Option<&Path>, output: O
         retain_until: checkpoint.retain_until,
         attested: attested.len(),
         blob_ids,
-        failures: failures.iter().map(ToString::to_string).collect(),
-        published,
+        failures: records(&failures),
+        without: folded(&failures),
     };
-    output.print(&made, |made| human_made(made, args))
+    // What could not be written is shown in full.
+    let files = written.is_ok().then_some(args);
+    if !args.publish {
+        output.print(&made, |made| human_made(made, files))?;
+    } else {
+        let open = output.begin(&made, |made| human_made(made, files))?;
+        let published = publish(&config, &Verified::Checkpoint(Box::new(certificate)), Until::Mined).await;
+        open.end("published", published.as_ref().ok(), ToString::to_string)?;
+        if let Err(error) = &published {
+            let what = args.output.as_ref().map_or_else(|| "CHECKPOINT".to_owned(), |path| path.display().to_string());
+            let failed = not_published(error, &format!("`holdfast cert publish {what}` goes on with it"));
+            feed(&client).await;
+            return Err(failed);
+        }
+    }
+    feed(&client).await;
+    written
 }
 
-fn human_made(made: &Made, args: &CheckpointArgs) -> String {
+fn human_made(made: &Made, files: Option<&CheckpointArgs>) -> String {
     let mut text = format!(
         "checkpoint id {}\nblobs         {}, root {}\ncheckpoint    {} bytes, {} signers\nretain until  {}\n",
         made.checkpoint_id,
@@ -161,39 +183,40 @@ fn human_made(made: &Made, args: &CheckpointArgs) -> String {
         made.attested,
         human_time(made.retain_until),
     );
-    match &args.output {
+    match files.and_then(|files| files.output.as_ref()) {
         Some(path) => text += &format!("written to    {}\n", path.display()),
         None => text += &format!("{}\n", made.checkpoint),
     }
-    match &args.ids_out {
+    match files.and_then(|files| files.ids_out.as_ref()) {
         Some(path) => text += &format!("blob ids in   {}\n", path.display()),
         None => text += &format!("{}\n", made.blob_ids.join("\n")),
     }
-    for failure in &made.failures {
+    for failure in &made.without {
         text += &format!("without       {failure}\n");
-    }
-    if let Some(published) = &made.published {
-        text += &format!("{published}\n");
     }
     text
 }
 
 pub(super) async fn prove(args: &ProveArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
-    let certificate = match decode_checkpoint(&read_bytes(&args.checkpoint)?) {
-        Ok(certificate) => certificate,
-        Err(error) => return fail(Exit::Verification, format!("not a checkpoint: {error}")),
+    let blob = match Given::read(&args.blob)? {
+        Given::BlobId(id) => id,
+        Given::Certificate(certificate) => certificate.statement.blob.id(),
+        Given::Checkpoint(it) => {
+            return fail(Exit::Usage, format!("this is {}, expected one of its blobs", over(&it)));
+        }
     };
+    let certificate = Given::checkpoint(&args.checkpoint)?;
     let ids = read_ids(&args.ids)?;
-    let proof = match CheckpointProof::build(certificate.checkpoint, &ids, &args.blob) {
+    let proof = match CheckpointProof::build(certificate.checkpoint, &ids, &blob) {
         Ok(proof) => proof,
         Err(error) => return fail(Exit::Verification, format!("cannot prove it with {}: {error}", args.ids.display())),
     };
     let status = match args.on_chain {
-        true => Some(Config::load(config)?.chain().await?.verify_in_checkpoint(&args.blob, &proof, None).await?),
+        true => Some(Config::load(config)?.chain().await?.verify_in_checkpoint(&blob, &proof, None).await?),
         false => None,
     };
     let proven = Proven {
-        blob_id: args.blob.to_string(),
+        blob_id: blob.to_string(),
         index: proof.index(),
         count: proof.checkpoint().count,
         proof: format!("0x{}", hex::encode(proof.encode())),
@@ -256,7 +279,7 @@ fn read_blobs(args: &CheckpointArgs) -> anyhow::Result<Blobs> {
             ids.push(id);
             continue;
         }
-        let statement = read_certificate(text)?.statement;
+        let statement = Given::certificate(text)?.statement;
         let expected = *namespace.get_or_insert(statement.namespace);
         if statement.namespace != expected {
             let got = statement.namespace;

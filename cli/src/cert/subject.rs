@@ -1,24 +1,15 @@
-//! What `cert show`, `verify` and `publish` are given: a certificate, or a checkpoint (its first byte says which).
-
-use std::path::Path;
+//! What `cert show`, `verify` and `publish` are given: a certificate, or a checkpoint.
 
 use holdfast_certificate::{
-    Certificate, Checkpoint, CheckpointCertificate, Committee, Error, Namespace, VerifiedCertificate,
-    VerifiedCheckpoint,
+    Certificate, CheckpointCertificate, Committee, Error, Namespace, VerifiedCertificate, VerifiedCheckpoint,
 };
 use holdfast_l1::ChainRegistry;
 use holdfast_registry::Status;
 
 use crate::{
     exit::{Exit, fail},
-    files,
+    given::Given,
 };
-
-/// First byte of a checkpoint, and of no certificate.
-const CHECKPOINT: u8 = 0xc1;
-
-/// The most members that a committee has.
-const MOST_MEMBERS: usize = 126;
 
 /// A well-formed certificate or checkpoint.
 #[derive(Debug)]
@@ -35,18 +26,14 @@ pub(crate) enum Verified {
 }
 
 impl Subject {
-    /// The name of a file, or bytes in hex; in compact encoding.
+    /// As [`Given::read`]; a blob id is none.
     pub(super) fn read(text: &str) -> anyhow::Result<Self> {
-        let bytes = read_bytes(text)?;
-        if bytes.first() == Some(&CHECKPOINT) {
-            return match decode_checkpoint(&bytes) {
-                Ok(checkpoint) => Ok(Self::Checkpoint(Box::new(checkpoint))),
-                Err(error) => fail(Exit::Verification, format!("not a checkpoint: {error}")),
-            };
-        }
-        match Certificate::decode(&bytes) {
-            Ok(certificate) => Ok(Self::Certificate(Box::new(certificate))),
-            Err(error) => fail(Exit::Verification, format!("not a certificate: {error}")),
+        match Given::read(text)? {
+            Given::Certificate(certificate) => Ok(Self::Certificate(certificate)),
+            Given::Checkpoint(checkpoint) => Ok(Self::Checkpoint(checkpoint)),
+            Given::BlobId(id) => {
+                fail(Exit::Usage, format!("{id} is a blob id, expected a certificate or a checkpoint"))
+            }
         }
     }
 
@@ -90,22 +77,4 @@ impl Subject {
             Self::Checkpoint(it) => chain.verify_checkpoint_on_chain(it, at).await?,
         })
     }
-}
-
-/// The bytes of a file, or those that the text is the hex of.
-pub(super) fn read_bytes(text: &str) -> anyhow::Result<Vec<u8>> {
-    match text.strip_prefix("0x").map(hex::decode) {
-        Some(Ok(bytes)) => Ok(bytes),
-        Some(Err(error)) => fail(Exit::Usage, format!("{text} is no hex: {error}")),
-        None if Path::new(text).exists() => files::read(Path::new(text)),
-        None => fail(Exit::Usage, format!("{text} is no certificate or checkpoint in hex, and no file")),
-    }
-}
-
-/// Decodes a checkpoint of a committee whose size is not known: as large a one as its length allows.
-pub(super) fn decode_checkpoint(bytes: &[u8]) -> Result<CheckpointCertificate, Error> {
-    Checkpoint::peek(bytes)?;
-    let shortest = CheckpointCertificate::compact_length(1);
-    let members = (bytes.len().saturating_sub(shortest) + 1).saturating_mul(8).min(MOST_MEMBERS);
-    CheckpointCertificate::decode(bytes, u16::try_from(members).unwrap_or(u16::MAX))
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{card::Card, plan};
 use crate::{
     exit::{Exit, fail},
-    files,
     output::{Output, human_bytes, progress},
+    target,
     times::parse_span,
 };
 
@@ -40,11 +40,11 @@ pub(crate) struct AssembleArgs {
     /// How long its data must still be kept when a certificate is used.
     #[arg(long, default_value = "1d", value_parser = parse_span, requires = "namespace")]
     min_retention: std::time::Duration,
-    /// Write the committee file here; standard output if absent.
+    /// Write the committee file here; standard output if absent or -.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    replace: files::Replace,
+    replace: target::Replace,
 }
 
 /// Threshold, original shards and largest payload.
@@ -161,10 +161,10 @@ pub(crate) fn run(args: AssembleArgs, output: Output) -> anyhow::Result<()> {
             card.operator
         ));
     }
-    let Some(path) = args.output else {
+    let Some(path) = args.output.filter(|path| path.as_path() != std::path::Path::new(crate::files::STANDARD)) else {
         return crate::output::line(file.to_json().trim_end());
     };
-    files::write(&path, file.to_json().as_bytes())?;
+    target::write(&path, file.to_json().as_bytes())?;
     let assembled = Assembled {
         file: path,
         members: parameters.total_shards(),

@@ -6,17 +6,18 @@ use std::{
 };
 
 use clap::Args;
-use holdfast_certificate::{Address, Domain, ProofOfPossession, ProvenKey, PublicKey, Registration};
+use holdfast_certificate::{
+    Address, Domain, ProofOfPossession, ProvenKey, PublicKey, Registration, check_endpoint, is_unfit,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     exit::{Exit, fail},
     files, keys,
-    output::{Output, progress},
+    output::{line, progress},
+    target,
 };
 
-/// The longest endpoint that the registry takes, in bytes.
-const MAX_ENDPOINT_BYTES: usize = 255;
 /// The longest operator name, in characters.
 const MAX_OPERATOR_CHARS: usize = 64;
 
@@ -44,7 +45,7 @@ pub(crate) struct CardArgs {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    replace: files::Replace,
+    replace: target::Replace,
 }
 
 /// Where on L1 a key is registered, and by whom. Without it the key is for a committee without L1.
@@ -149,7 +150,7 @@ impl Card {
     }
 }
 
-pub(crate) fn run(args: CardArgs, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: CardArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.output {
         args.replace.check(path)?;
     }
@@ -165,30 +166,26 @@ pub(crate) fn run(args: CardArgs, output: Output) -> anyhow::Result<()> {
         registration: registration.map(CardRegistration::from),
     };
     let json = serde_json::to_string_pretty(&card)? + "\n";
-    if let Some(path) = &args.output {
-        files::write(path, json.as_bytes())?;
+    if let Some(path) = args.output.as_deref().filter(|path| *path != Path::new(files::STANDARD)) {
+        target::write(path, json.as_bytes())?;
         progress(format!("written to {}; hand it over where its sender cannot be mistaken", path.display()));
     }
-    // A card is JSON whoever reads it.
-    output.print(&card, |_| json.clone())
+    // A card is JSON whoever reads it, and what is printed can be saved as one.
+    line(json.trim_end())
 }
 
 /// An endpoint as the registry and committee files take it.
 pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
-    let is_url = ["http://", "https://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
-    if !is_url || text.chars().any(|character| character.is_control() || character.is_whitespace()) {
-        return Err(format!("{text:?} is no endpoint: expected a URL such as https://m0.example:7400"));
+    match check_endpoint(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{text:?} is no endpoint such as http://m0.example:7400: {error}")),
     }
-    if text.len() > MAX_ENDPOINT_BYTES {
-        return Err(format!("endpoint of {} bytes, expected at most {MAX_ENDPOINT_BYTES}", text.len()));
-    }
-    Ok(text.to_owned())
 }
 
 fn parse_operator(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     // It is printed on other people's terminals.
-    if text.trim().is_empty() || length > MAX_OPERATOR_CHARS || text.chars().any(char::is_control) {
+    if text.trim().is_empty() || length > MAX_OPERATOR_CHARS || text.chars().any(is_unfit) {
         return Err(format!(
             "operator's name of {length} characters, expected 1 to {MAX_OPERATOR_CHARS} and none of control"
         ));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use holdfast_certificate::Domain;
-use holdfast_client::{FailureReason, MemberInfo, MemberStatus};
+use holdfast_client::{Client, FailureReason, MemberInfo, MemberStatus};
 use serde::Serialize;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How far a member's clock may be from ours before it is worth a word, in seconds.
-const CLOCK_TOLERANCE: u64 = 5;
+pub(crate) const CLOCK_TOLERANCE: u64 = 5;
 
 /// Where the committee is.
 #[derive(Debug, Args)]
@@ -48,13 +48,20 @@ struct Row {
 
 pub(crate) async fn run(args: CheckArgs, config: Config, output: Output) -> anyhow::Result<()> {
     let config = config.with_l1(&args.l1)?;
-    let registry = config.registry().await?;
-    let record = registry.active_epoch(now()).await?;
+    let registry = config.bridged_registry().await?;
+    let record = registry.newest_epoch(now()).await?;
     let committee = &record.committee;
-    let statuses = config.reader().await?.status().await?;
-    let members: Vec<Row> = statuses.into_iter().map(|status| row(status, &registry.domain())).collect();
+    let domain = registry.domain();
+    let statuses = Client::builder().registry(registry).build()?.status().await?;
+    // Where no epoch is active, as after a revocation, the members of the last one are asked, and say so.
+    let is_active = record.is_active(now());
+    let expected = if is_active { committee.epoch() } else { 0 };
+    let members: Vec<Row> = statuses.into_iter().map(|status| row(status, &domain, expected)).collect();
     let versions: BTreeSet<&str> = members.iter().filter_map(|row| row.version.as_deref()).collect();
     let mut notes = Vec::new();
+    if !is_active {
+        notes.push(format!("no epoch is active; these are the members of epoch {}, the last one", committee.epoch()));
+    }
     if versions.len() > 1 {
         notes.push(format!("members run different versions: {}", versions.into_iter().collect::<Vec<_>>().join(", ")));
     }
@@ -69,7 +76,7 @@ pub(crate) async fn run(args: CheckArgs, config: Config, output: Output) -> anyh
     verdict(&checked)
 }
 
-fn row(status: MemberStatus, domain: &Domain) -> Row {
+fn row(status: MemberStatus, domain: &Domain, expected: u64) -> Row {
     let mut row = Row {
         slot: status.slot,
         endpoint: status.endpoint,
@@ -86,9 +93,8 @@ fn row(status: MemberStatus, domain: &Domain) -> Row {
         }
         Ok(info) => {
             row.reachable = true;
-            let off = info.time.cast_signed().wrapping_sub(now().cast_signed());
-            row.problems = problems(&info, status.epoch, status.slot, off, domain);
-            row.clock_off_seconds = Some(off);
+            row.problems = problems(&info, expected, status.slot, domain);
+            row.clock_off_seconds = Some(info.clock_off);
             row.version = Some(info.version);
         }
     }
@@ -96,7 +102,7 @@ fn row(status: MemberStatus, domain: &Domain) -> Row {
 }
 
 /// What is wrong with a member whose key is the slot's.
-fn problems(info: &MemberInfo, epoch: u64, slot: u16, clock_off: i64, domain: &Domain) -> Vec<String> {
+fn problems(info: &MemberInfo, epoch: u64, slot: u16, domain: &Domain) -> Vec<String> {
     let mut problems = Vec::new();
     if info.chain_id != domain.chain_id || info.registry.is_some_and(|registry| registry != domain.registry) {
         let registry = info.registry.map_or_else(|| "none".to_owned(), |registry| registry.to_string());
@@ -107,12 +113,12 @@ fn problems(info: &MemberInfo, epoch: u64, slot: u16, clock_off: i64, domain: &D
     }
     if info.epoch != epoch {
         problems.push(format!("its active epoch is {}, expected {epoch}", info.epoch));
-    } else if info.slot != Some(slot) {
+    } else if epoch != 0 && info.slot != Some(slot) {
         let got = info.slot.map_or_else(|| "none".to_owned(), |slot| format!("m{slot}"));
         problems.push(format!("its slot is {got}, expected m{slot}"));
     }
-    if clock_off.unsigned_abs() > CLOCK_TOLERANCE {
-        problems.push(format!("its clock is off by {clock_off:+} s"));
+    if info.clock_off.unsigned_abs() > CLOCK_TOLERANCE {
+        problems.push(format!("its clock is off by {:+} s", info.clock_off));
     }
     if let Some(reason) = &info.writes_disabled {
         problems.push(format!("it stores nothing: {reason}"));

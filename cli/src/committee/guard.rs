@@ -12,9 +12,8 @@ use super::show;
 use crate::{
     config::{Config, L1Args},
     exit::{Exit, fail, refused},
-    files,
     output::Output,
-    safe,
+    safe, target,
     times::human_time,
 };
 
@@ -28,7 +27,7 @@ pub(crate) struct GuardArgs {
     #[arg(long, value_name = "OUT")]
     safe_json: PathBuf,
     #[command(flatten)]
-    replace: files::Replace,
+    replace: target::Replace,
     #[command(flatten)]
     l1: L1Args,
 }

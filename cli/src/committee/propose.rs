@@ -19,9 +19,8 @@ use super::{
 use crate::{
     config::{Config, L1Args, read_committee_file},
     exit::{Exit, fail, refused},
-    files,
     output::{Output, plain},
-    safe,
+    safe, target,
     times::{human_time, now, parse_time},
 };
 
@@ -32,7 +31,7 @@ pub(crate) struct ProposeArgs {
     #[arg(long, value_name = "OUT")]
     safe_json: PathBuf,
     #[command(flatten)]
-    replace: files::Replace,
+    replace: target::Replace,
     /// The members' cards, in the order of their slots.
     #[arg(long, num_args = 1.., value_name = "CARD", required_unless_present = "committee")]
     cards: Vec<PathBuf>,

@@ -18,8 +18,8 @@ struct Row {
 
 /// Every step so far.
 #[derive(Debug, Default, Serialize)]
-#[serde(transparent)]
 pub(super) struct Report {
+    #[serde(rename = "steps")]
     rows: Vec<Row>,
 }
 

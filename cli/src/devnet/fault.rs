@@ -34,7 +34,7 @@ pub(crate) async fn break_member(
     let member = state.member_mut(name)?;
     if fault == Fault::Crash {
         let Some(process) = member.process.take().filter(|process| process.is_running()) else {
-            return fail(Exit::Usage, format!("{name} is not running"));
+            return Ok(format!("{name} is not running already"));
         };
         process.kill().await;
         state.save(layout)?;

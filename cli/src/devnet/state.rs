@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::process::ProcessId;
 use crate::{
     exit::{Exit, fail},
-    files,
+    files, target,
 };
 
 /// Where a devnet keeps its files.
@@ -145,7 +145,7 @@ impl State {
     }
 
     pub(crate) fn save(&self, layout: &Layout) -> anyhow::Result<()> {
-        files::write(&layout.state(), serde_json::to_string_pretty(self)?.as_bytes())
+        target::write(&layout.state(), serde_json::to_string_pretty(self)?.as_bytes())
     }
 
     /// The member called `m0`, `m1`, ... (or just its slot).

@@ -19,6 +19,11 @@ struct Process {
     faults: Vec<String>,
 }
 
+#[derive(Serialize)]
+struct Shown {
+    processes: Vec<Process>,
+}
+
 pub(super) async fn print(layout: &Layout, state: &State, output: Output) -> anyhow::Result<()> {
     let l1 = state.l1.iter().map(|l1| {
         let running = l1.process.as_ref().filter(|process| process.is_running());
@@ -37,10 +42,10 @@ pub(super) async fn print(layout: &Layout, state: &State, output: Output) -> any
         listen: member.listen.clone(),
         faults: member.faults.clone(),
     });
-    let processes: Vec<Process> = l1.chain(members).collect();
-    output.print(&processes, |processes| {
+    let shown = Shown { processes: l1.chain(members).collect() };
+    output.print(&shown, |shown| {
         let mut rows = vec![["process", "pid", "listens on", "faults made"].map(str::to_owned).to_vec()];
-        for process in processes {
+        for process in &shown.processes {
             let pid = process.pid.map_or_else(|| "down".to_owned(), |pid| pid.to_string());
             rows.push(vec![process.name.clone(), pid, process.listen.clone(), process.faults.join("; ")]);
         }

@@ -29,6 +29,7 @@ use crate::{
     files, keys,
     output::progress,
     shutdown::Shutdown,
+    target,
 };
 
 /// How long a process may take until it serves.
@@ -39,12 +40,25 @@ const MIN_RETENTION: u64 = 24 * 3600;
 /// The salt of the namespace that `devnet up` makes.
 const NAMESPACE: &[u8] = b"holdfast devnet";
 
-/// Makes a devnet in a new folder and starts it. When it fails, what was started is stopped; the folder stays for a look
-/// at the logs.
+/// The committee of a devnet where nothing else is said.
+const MEMBERS: u16 = 7;
+/// The most members of an epoch on L1: more keys than that are larger than a contract may be (protocol section 6).
+const MOST_MEMBERS_ON_L1: u16 = 94;
+
+/// Makes a devnet in a new folder and starts it. When it fails, nothing is left: what was started is stopped, what was written
+/// removed; the error has the end of the log that matters.
 pub(crate) async fn create(layout: &Layout, args: &UpArgs, tied: bool, shutdown: &Shutdown) -> anyhow::Result<State> {
-    let (t, k) = plan::default_for(args.members);
+    let (members, l1) = (args.members.unwrap_or(MEMBERS), args.l1.unwrap_or_default());
+    let (t, k) = plan::default_for(members);
     let (t, k) = (args.threshold.unwrap_or(t), args.original_shards.unwrap_or(k));
-    let parameters = plan::parameters(args.members, t, k, CommitteeParameters::DEFAULT_MAX_PAYLOAD)?;
+    let parameters = plan::parameters(members, t, k, CommitteeParameters::DEFAULT_MAX_PAYLOAD)?;
+    if l1 == L1Kind::Embedded && members > MOST_MEMBERS_ON_L1 {
+        return fail(
+            Exit::Usage,
+            format!("{members} members, expected at most {MOST_MEMBERS_ON_L1} on L1; --l1 none takes up to 126"),
+        );
+    }
+    let is_new = !layout.dir().exists();
     if layout.dir().exists() && fs::read_dir(layout.dir())?.next().is_some() {
         return fail(Exit::Unsafe, format!("{} is not empty and holds no devnet", layout.dir().display()));
     }
@@ -52,18 +66,37 @@ pub(crate) async fn create(layout: &Layout, args: &UpArgs, tied: bool, shutdown:
     let mut state =
         State { version: 1, namespace: String::new(), threshold: t, original_shards: k, l1: None, members: Vec::new() };
     let created = tokio::select! {
-        created = fill(layout, args, parameters, tied, &mut state) => created,
+        created = fill(layout, l1, parameters, tied, &mut state) => created,
         () = shutdown.requested() => fail(Exit::Other, "interrupted"),
     };
     if created.is_err() {
         stop_processes(&mut state).await;
+        remove(layout.dir(), is_new);
     }
     created.map(|()| state)
 }
 
+/// Removes what a failed start has written: all that is in the folder, which was empty before.
+fn remove(dir: &Path, is_new: bool) {
+    let removed = if is_new {
+        fs::remove_dir_all(dir)
+    } else {
+        fs::read_dir(dir).and_then(|mut entries| {
+            entries.try_for_each(|entry| {
+                let entry = entry?;
+                let is_folder = entry.file_type()?.is_dir();
+                if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }
+            })
+        })
+    };
+    if let Err(error) = removed {
+        progress(format!("cannot remove {}: {error}", dir.display()));
+    }
+}
+
 async fn fill(
     layout: &Layout,
-    args: &UpArgs,
+    l1: L1Kind,
     parameters: CommitteeParameters,
     tied: bool,
     state: &mut State,
@@ -71,10 +104,11 @@ async fn fill(
     let disperser = DisperserKey::generate();
     files::write_new_secret(&layout.disperser_key(), hex::encode(disperser.to_bytes().as_ref()).as_bytes())?;
 
-    progress(format!("making {} member keys", args.members));
-    let listens = free_addresses(usize::from(args.members) + 1)?;
+    let members = parameters.total_shards();
+    progress(format!("making {members} member keys"));
+    let listens = free_addresses(usize::from(members) + 1)?;
     let mut secrets = Vec::new();
-    for slot in 0..args.members {
+    for slot in 0..members {
         let dir = layout.member_dir(slot);
         fs::create_dir_all(&dir)?;
         files::write_new_secret(
@@ -98,7 +132,7 @@ async fn fill(
         });
     }
 
-    let (committee, namespace) = match args.l1 {
+    let (committee, namespace) = match l1 {
         L1Kind::Embedded => {
             let l1 = L1 { listen: listens[0].clone(), chain_id: CHAIN_ID, registry: String::new(), process: None };
             let url = l1.url();
@@ -313,7 +347,7 @@ fn write_committee_file(
         members,
         namespaces: vec![namespace],
     };
-    files::write(&layout.committee_file(), file.to_json().as_bytes())
+    target::write(&layout.committee_file(), file.to_json().as_bytes())
 }
 
 /// The account that registers the key of a slot's member.
@@ -333,7 +367,7 @@ fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
             member.listen,
             source("../"),
         );
-        files::write(&layout.member_config(member.slot), text.as_bytes())?;
+        target::write(&layout.member_config(member.slot), text.as_bytes())?;
     }
     let l1_key = if state.l1.is_some() { "l1_key_file = \"l1.key\"\n" } else { "" };
     let text = format!(
@@ -341,7 +375,7 @@ fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
         state.namespace,
         source(""),
     );
-    files::write(&layout.client_config(), text.as_bytes())
+    target::write(&layout.client_config(), text.as_bytes())
 }
 
 /// Loopback addresses that nothing listens on. All are held at once, so that they differ.

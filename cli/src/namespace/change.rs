@@ -7,7 +7,7 @@ use holdfast_contracts::RegistryCall;
 use holdfast_l1::RegistryView;
 use serde::Serialize;
 
-use crate::{account::L1Account, exit::refused, files::Replace, safe};
+use crate::{account::L1Account, exit::refused, safe, target::Replace};
 
 /// What was sent or written down.
 #[derive(Serialize)]

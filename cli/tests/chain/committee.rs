@@ -6,7 +6,7 @@ mod plan;
 mod proposals;
 mod refusals;
 mod running;
-mod safe;
+pub(crate) mod safe;
 
 use std::{fs, path::Path};
 
@@ -125,7 +125,7 @@ fn address(key: &[u8; 32]) -> String {
 }
 
 /// `--rpc URL --registry ADDRESS`: all that the commands are told of a devnet's L1. No key is in reach.
-fn l1(devnet: &Devnet) -> Vec<String> {
+pub(crate) fn l1(devnet: &Devnet) -> Vec<String> {
     let state = devnet.state();
     let url = format!("http://{}", state["l1"]["listen"].as_str().unwrap());
     let registry = state["l1"]["registry"].as_str().unwrap().to_owned();

@@ -10,6 +10,9 @@ fn a_running_member_says_how_it_is_and_another_cannot_take_its_port_or_data() {
     let config = |name: &str| devnet.dir().join("m0").join(name).to_str().unwrap().to_owned();
     let ours = config("member.toml");
     let status = run(&["--json", "--config", &ours, "member", "status"]).ok().json();
+    // Beside the running member, the check finds it and is content.
+    let checked = run(&["--json", "--config", &ours, "member", "check"]).ok().json();
+    assert_eq!((&checked["running"], &checked["problems"]), (&true.into(), &serde_json::json!([])));
     assert_eq!(
         (&status["slot"], &status["epoch"], &status["writesDisabled"]),
         (&0.into(), &1.into(), &serde_json::Value::Null)
@@ -19,7 +22,9 @@ fn a_running_member_says_how_it_is_and_another_cannot_take_its_port_or_data() {
     let text = fs::read_to_string(&ours).unwrap();
     fs::write(config("port.toml"), text.replace("\"data\"", "\"data2\"")).unwrap();
     run(&["--config", &config("port.toml"), "member", "run"]).fails(2, &[&listen, "in use by another process"]);
-    run(&["--config", &config("port.toml"), "member", "check"]).fails(2, &["cannot listen on", &listen]);
+    let theirs = devnet.dir().join("m1/taken.toml");
+    fs::write(&theirs, text.replace("m0", "m1")).unwrap();
+    run(&["--config", theirs.to_str().unwrap(), "member", "check"]).fails(2, &["cannot listen on", &listen]);
 
     fs::write(config("data.toml"), text.replace(&listen, "127.0.0.1:0")).unwrap();
     run(&["--config", &config("data.toml"), "member", "run"]).fails(6, &["data folder", "in use by another process"]);

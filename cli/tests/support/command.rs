@@ -41,14 +41,22 @@ impl Ran {
         self
     }
 
-    /// Asserts an exit code, and that the error says all of `says`, on stderr only.
+    /// Asserts an exit code, and that the error says all of `says`, on stderr only; with `--json` in its message.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, says: &[&str]) {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
+        let message = self.error().map(|error| error["message"].as_str().unwrap().to_owned()).unwrap_or_default();
         for part in says {
-            assert!(self.stderr.contains(part), "expected {part:?} in: {}", self.stderr);
+            let said = self.stderr.contains(part) || message.contains(part);
+            assert!(said, "expected {part:?} in: {}", self.stderr);
         }
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+    }
+
+    /// The error that `--json` printed: on one line, the last of stderr.
+    pub(crate) fn error(&self) -> Option<Value> {
+        let said: Value = serde_json::from_str(self.stderr.lines().last()?).ok()?;
+        said.get("error").filter(|error| error.is_object()).cloned()
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -68,12 +76,23 @@ pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOLDFAST_")) {
         command.env_remove(name);
     }
-    command.args(arguments).stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).env("XDG_STATE_HOME", state_folder());
     command
 }
 
+/// Where the binary keeps what it must know again, apart from the user's own.
+fn state_folder() -> &'static Path {
+    static FOLDER: std::sync::LazyLock<TempDir> = std::sync::LazyLock::new(|| tempfile::tempdir().unwrap());
+    FOLDER.path()
+}
+
 pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
-    Ran::new(command(arguments).output().expect("the binary starts"))
+    ran(&mut command(arguments))
+}
+
+/// Runs a command that was prepared further.
+pub(crate) fn ran(command: &mut Command) -> Ran {
+    Ran::new(command.output().expect("the binary starts"))
 }
 
 /// A committee in a folder of its own.
@@ -137,17 +156,30 @@ impl Devnet {
         run(&[&["--config", self.dir().join("client.toml").to_str().unwrap()], arguments].concat())
     }
 
+    /// `holdfast ...` with this devnet's client configuration, to be prepared further.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        command(&[&["--config", self.dir().join("client.toml").to_str().unwrap()], arguments].concat())
+    }
+
+    /// The client configuration with other lines, in a file of its own beside the devnet's, so that its paths hold.
+    pub(crate) fn config(&self, name: &str, change: impl FnOnce(String) -> String) -> String {
+        let ours = fs::read_to_string(self.dir().join("client.toml")).unwrap();
+        let path = self.dir().join(name);
+        fs::write(&path, change(ours)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Stores bytes; the certificate is in the file returned.
     pub(crate) fn put(&self, name: &str, bytes: &[u8], arguments: &[&str]) -> String {
         let (file, certificate) = (self.file(name, bytes), self.path(&format!("{name}.cert")));
-        self.run(&[&["put", &file, "-o", &certificate], arguments].concat()).ok();
+        self.run(&[&["put", &file, "--force", "-o", &certificate], arguments].concat()).ok();
         certificate
     }
 
     /// Reads by a certificate or id.
     pub(crate) fn get(&self, what: &str) -> Vec<u8> {
         let file = self.path(&format!("{:?}.read", std::thread::current().id()));
-        self.run(&["get", what, "-o", &file]).ok();
+        self.run(&["get", what, "--force", "-o", &file]).ok();
         fs::read(file).unwrap()
     }
 

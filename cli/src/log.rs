@@ -1,0 +1,182 @@
+//! The log on stderr: what is in it, and that it never stops the program.
+//!
+//! # Nothing waits for the log
+//!
+//! Lines go through a bounded queue to a thread that writes them. Where stderr is closed, or full, or nobody reads it, lines
+//! are lost and counted, and nothing else happens.
+
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    time::Duration,
+};
+
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::output::{progress, stderr_has_colours};
+
+/// The variable with the filter.
+const VARIABLE: &str = "HOLDFAST_LOG";
+/// Lines that may wait to be written.
+const QUEUED_LINES: usize = 4096;
+/// How long the end of the program waits for lines to be written.
+const FLUSH_LIMIT: Duration = Duration::from_millis(500);
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Takes the last lines along when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    sender: SyncSender<Message>,
+}
+
+enum Message {
+    Line(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+/// Starts the log with the filter in `HOLDFAST_LOG`, or `default` where it is empty, absent or misspelt.
+pub(crate) fn start(default: &str) -> Guard {
+    let (sender, receiver) = sync_channel(QUEUED_LINES);
+    let lost = Arc::new(AtomicU64::new(0));
+    let writer = Queue { sender: sender.clone(), lost: Arc::clone(&lost) };
+    // Without its thread the queue fills up, and the program runs all the same.
+    let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&receiver, &lost));
+    let variable = std::env::var(VARIABLE).unwrap_or_default();
+    let (filter, complaint) = filter(&variable, default);
+    if let Some(complaint) = complaint {
+        progress(format!("note: {VARIABLE}: {complaint}; logging as {default:?}"));
+    }
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr_has_colours())
+        .with_writer(writer)
+        .log_internal_errors(false)
+        .try_init();
+    if let Err(error) = started {
+        progress(format!("note: no log: {error}"));
+    }
+    Guard { sender }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let (done, flushed) = sync_channel(1);
+        if self.sender.try_send(Message::Flush(done)).is_ok() {
+            let _ = flushed.recv_timeout(FLUSH_LIMIT);
+        }
+    }
+}
+
+/// One line at a time into the queue.
+#[derive(Clone, Debug)]
+struct Queue {
+    sender: SyncSender<Message>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Write for Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.sender.try_send(Message::Line(line.to_owned()))
+        {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Queue {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn write_lines(receiver: &Receiver<Message>, lost: &AtomicU64) {
+    let mut stderr = io::stderr();
+    while let Ok(message) = receiver.recv() {
+        match message {
+            Message::Line(line) => {
+                if stderr.write_all(&line).is_err() {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+                match lost.swap(0, Ordering::Relaxed) {
+                    0 => {}
+                    count => {
+                        let _ = writeln!(stderr, "{count} lines of this log were lost: it could not be written");
+                    }
+                }
+            }
+            Message::Flush(done) => drop(done.try_send(())),
+        }
+    }
+}
+
+/// The filter that a text stands for, or the default with what is wrong with the text. A bare word that is no level would be
+/// taken for the name of a part of the program, and silence all others.
+fn filter(text: &str, default: &str) -> (EnvFilter, Option<String>) {
+    let text = text.trim();
+    if text.is_empty() {
+        return (EnvFilter::new(default), None);
+    }
+    for word in text.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+        let is_ours = word.starts_with("holdfast") || word.contains("::");
+        if !is_level && !is_ours && word.parse::<usize>().is_err() {
+            let nearest =
+                LEVELS.iter().min_by_key(|level| strsim::damerau_levenshtein(level, &word.to_ascii_lowercase()));
+            let nearest = nearest.copied().unwrap_or_default();
+            return (EnvFilter::new(default), Some(format!("{word:?} is no level; did you mean {nearest:?}?")));
+        }
+    }
+    match EnvFilter::try_new(text) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new(default), Some(format!("{text:?} is no filter: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_filter_silences_nothing_and_a_misspelt_one_is_named() {
+        for text in ["", "  "] {
+            assert_eq!((filter(text, "warn").0.to_string(), filter(text, "warn").1), ("warn".to_owned(), None));
+        }
+        for (text, says) in
+            [("inof", "did you mean \"info\""), ("info,dbug", "\"dbug\""), ("holdfast_l1=lots", "no filter")]
+        {
+            let (used, complaint) = filter(text, "warn");
+            assert_eq!(used.to_string(), "warn");
+            assert!(complaint.as_deref().is_some_and(|complaint| complaint.contains(says)), "{complaint:?}");
+        }
+        for text in
+            ["debug", "INFO", "info,holdfast_committee=debug", "off", "holdfast_client", "warn,hyper::proto=info"]
+        {
+            assert_eq!(filter(text, "warn").1, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_queue_that_nobody_empties_holds_nobody_up() {
+        let (sender, receiver) = sync_channel(1);
+        let mut queue = Queue { sender, lost: Arc::default() };
+        for _ in 0..3 {
+            assert_eq!(queue.write(b"line\n").expect("never fails"), 5);
+        }
+        assert_eq!(queue.lost.load(Ordering::Relaxed), 2);
+        drop(receiver);
+        assert_eq!(queue.write(b"line\n").expect("never fails"), 5);
+    }
+}

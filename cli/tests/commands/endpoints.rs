@@ -1,0 +1,51 @@
+//! Endpoints that cannot be one, and those that want TLS.
+
+use std::{io::ErrorKind, net::TcpListener};
+
+use crate::support::{Devnet, edit_json, run};
+
+#[test]
+fn an_endpoint_with_a_part_too_many_is_refused_with_the_part() {
+    let devnet = Devnet::shared();
+    let (keystore, password) = (devnet.dir().join("m0/keystore.json"), devnet.dir().join("m0/password"));
+    for (endpoint, says) in [
+        ("http://m0:7400/v1", "the path \"/v1\""),
+        ("http://user@m0:7400", "a user"),
+        ("http://m0:7400?key=1", "a query"),
+        ("http://m0:0", "port \"0\""),
+        ("http://m0:99999", "port \"99999\""),
+        ("http://:7400", "no host"),
+        ("m0:7400", "neither http"),
+    ] {
+        let card = ["committee", "card", "--operator", "A", "--endpoint", endpoint, "--keystore"];
+        let files = [keystore.to_str().unwrap(), "--password-file", password.to_str().unwrap()];
+        run(&[&card[..], &files].concat()).fails(2, &[endpoint, says]);
+        // And in a committee file, with the slot.
+        let json = devnet.path("endpoint.json");
+        edit_json(&devnet.dir().join("committee.json"), json.as_ref(), |file| {
+            file["members"][2]["endpoint"] = endpoint.into();
+        });
+        let config = devnet.config("endpoint.toml", |ours| ours.replace("\"committee.json\"", &format!("\"{json}\"")));
+        run(&["--config", &config, "status"]).fails(2, &["slot 2", endpoint, says]);
+    }
+}
+
+#[test]
+fn a_member_that_wants_tls_is_sent_not_one_byte() {
+    let devnet = Devnet::shared();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let json = devnet.path("tls.json");
+    edit_json(&devnet.dir().join("committee.json"), json.as_ref(), |file| {
+        file["members"][1]["endpoint"] = format!("https://{}", listener.local_addr().unwrap()).into();
+    });
+    let config = devnet.config("tls.toml", |ours| ours.replace("\"committee.json\"", &format!("\"{json}\"")));
+    let status = run(&["--config", &config, "--json", "status"]).ok().json();
+    assert!(status["members"][1]["state"].as_str().unwrap().contains("TLS"), "{status}");
+    run(&["--config", &config, "ls"]).ok();
+    let file = devnet.file("tls", b"for six of seven");
+    let put = run(&["--config", &config, "--json", "put", &file]).ok().json();
+    assert_eq!((&put["failures"][0]["slot"], &put["failures"][0]["code"]), (&1.into(), &"BAD_ENDPOINT".into()));
+    let error = listener.accept().expect_err("nobody has come");
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+}

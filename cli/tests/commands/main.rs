@@ -1,0 +1,22 @@
+//! The `holdfast` binary as its users meet it: exit codes, messages, JSON, files, processes.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod certificates;
+mod checkpoints;
+mod configuration;
+mod demo;
+mod devnet;
+mod endpoints;
+mod environment;
+mod files;
+mod keys;
+mod looking;
+mod member;
+mod quorum;
+mod results;
+mod scripts;
+#[path = "../support/command.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod support;
+mod walkthroughs;
