@@ -13,7 +13,7 @@ use holdfast_certificate::{
     CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, Registration, SecretKey,
 };
 use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
-use holdfast_committee::{Config, Member, Running};
+use holdfast_committee::{Config, Member, Running, store::IfMissing};
 use holdfast_registry::{FileRegistry, Registry};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -65,7 +65,8 @@ impl World {
             let mut config = Config::in_folder(address, &folder.path().join(format!("m{number}")));
             // A bench stores more than a namespace's share of a day.
             config.policy.namespace_quota_gib_days = 1 << 40;
-            members.push(Member::new(config, key, Arc::clone(&registry)).launch().await.expect("the member starts"));
+            let member = Member::new(config, key, Arc::clone(&registry)).if_missing(IfMissing::Create);
+            members.push(member.launch().await.expect("the member starts"));
         }
         let client = Client::builder().registry(registry).namespace(namespace).disperser(disperser).build();
         Self { client: client.expect("a client"), members, _folder: folder }

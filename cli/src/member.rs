@@ -10,7 +10,10 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use holdfast_certificate::{Address, Registration, SecretKey, keystore::Strength};
-use holdfast_committee as committee;
+use holdfast_committee::{
+    self as committee,
+    store::{IfMissing, Store},
+};
 use holdfast_l1::RpcUrls;
 use holdfast_proto::v1::{GetInfoRequest, GetInfoResponse, node_client::NodeClient};
 use holdfast_registry::Finality;
@@ -34,6 +37,10 @@ pub(crate) enum Member {
     ///
     /// Example: holdfast member init --dir m0 --listen 0.0.0.0:7400 --rpc-url URL --registry ADDRESS
     Init(InitArgs),
+    /// Make the empty store of a key that has never signed anything; `member init` does so itself.
+    ///
+    /// Example: holdfast --config m0/member.toml member new-store
+    NewStore,
     /// Check the configuration, the key, the registry and the clock, and print what is in force; starts nothing.
     ///
     /// Example: holdfast --config m0/member.toml member check
@@ -42,6 +49,10 @@ pub(crate) enum Member {
     ///
     /// Example: holdfast --config m0/member.toml member run
     Run {
+        /// Make an empty store in the place of one that is lost. The member says from then on that it may not have what it
+        /// signed before.
+        #[arg(long)]
+        accept_empty_store: bool,
         /// Stop when standard input closes.
         #[arg(long, hide = true)]
         until_stdin_closes: bool,
@@ -84,6 +95,13 @@ struct Made {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct MadeStore {
+    data_dir: PathBuf,
+    store_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Checked {
     config: committee::Config,
     public_key: String,
@@ -114,9 +132,11 @@ pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) 
     match command {
         Member::Init(args) => init(&args, output),
         Member::Check => check(&load(config)?, output).await,
-        Member::Run { until_stdin_closes } => {
+        Member::NewStore => new_store(&load(config)?, output),
+        Member::Run { accept_empty_store, until_stdin_closes } => {
             let shutdown = Shutdown::listen(until_stdin_closes)?;
-            committee::run(load(config)?, async move { shutdown.requested().await }).await.or_else(refused)
+            let missing = if accept_empty_store { IfMissing::Replace } else { IfMissing::Refuse };
+            committee::run(load(config)?, missing, async move { shutdown.requested().await }).await.or_else(refused)
         }
         Member::Status => status(&load(config)?, output).await,
     }
@@ -159,6 +179,8 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     });
     config.check().or_else(|error| fail(Exit::Usage, error.to_string()))?;
     config.write(&path)?;
+    let store = args.dir.join(&config.data_dir);
+    Store::create(&store, &key.public_key()).or_else(|error| fail(Exit::Unsafe, error.to_string()))?;
     let made = Made {
         config: path,
         public_key: key.public_key().to_string(),
@@ -175,6 +197,14 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
             made.proof_of_possession.as_ref().map_or_else(String::new, |proof| format!("proof of possession  {proof}\n")),
         )
     })
+}
+
+fn new_store(config: &committee::Config, output: Output) -> anyhow::Result<()> {
+    let key = keys::unlock(&config.keystore, &config.password_file)?;
+    let store = Store::create(&config.data_dir, &key.public_key());
+    let store = store.or_else(|error| fail(Exit::Unsafe, error.to_string()))?;
+    let made = MadeStore { data_dir: config.data_dir.clone(), store_id: store.to_string() };
+    output.print(&made, |made| format!("made store {} in {}\n", made.store_id, made.data_dir.display()))
 }
 
 async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()> {

@@ -16,7 +16,8 @@
 //! ```no_run
 //! # async fn example() -> Result<(), holdfast_committee::Error> {
 //! let config = holdfast_committee::Config::load("member.toml".as_ref())?;
-//! holdfast_committee::run(config, async { let _ = tokio::signal::ctrl_c().await; }).await
+//! let stop = async { let _ = tokio::signal::ctrl_c().await; };
+//! holdfast_committee::run(config, holdfast_committee::store::IfMissing::Refuse, stop).await
 //! # }
 //! ```
 //!

@@ -32,7 +32,7 @@ use crate::{
     listen::listen,
     quota::Quota,
     rpc::{Budget, DispersalService, NodeService, RetrievalService, Shared},
-    store::{DROP_INTERVAL, Identity, SteadyClock, Store},
+    store::{DROP_INTERVAL, Identity, IfMissing, SteadyClock, Store},
     workers::Workers,
 };
 
@@ -47,6 +47,7 @@ pub struct Member {
     key: SecretKey,
     registry: Arc<dyn Registry>,
     clock: Arc<dyn Clock>,
+    missing: IfMissing,
 }
 
 /// A member at work. [`Running::stop`] ends it in order; dropping it cuts calls off and leaves the rest to the process's
@@ -64,14 +65,15 @@ pub struct Running {
     _guard: DropGuard,
 }
 
-/// Reads the registry that the settings name, runs a member, and stops it when `shutdown` resolves.
+/// Reads the registry that the settings name, runs a member, and stops it when `shutdown` resolves. Where there is no store,
+/// `missing` says what is done.
 ///
 /// # Errors
 ///
 /// What keeps the member from starting, and what ends it other than `shutdown`.
-pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(config: Config, missing: IfMissing, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let registry = registry(&config).await?;
-    let mut running = Member::start(config, registry).await?;
+    let mut running = Member::open(config, registry).await?.if_missing(missing).launch().await?;
     tokio::select! {
         () = shutdown => running.stop().await,
         error = running.failed() => {
@@ -107,7 +109,14 @@ impl Member {
     /// A member with this key and the machine's clock.
     #[must_use]
     pub fn new(config: Config, key: SecretKey, registry: Arc<dyn Registry>) -> Self {
-        Self { config, key, registry, clock: Arc::new(SystemClock) }
+        Self { config, key, registry, clock: Arc::new(SystemClock), missing: IfMissing::Refuse }
+    }
+
+    /// What is done where there is no store yet; without this it is refused.
+    #[must_use]
+    pub fn if_missing(mut self, missing: IfMissing) -> Self {
+        self.missing = missing;
+        self
     }
 
     /// The same with another clock.
@@ -117,31 +126,34 @@ impl Member {
         self
     }
 
-    /// Opens the keystore and starts a member.
+    /// A member with the key of its keystore.
     ///
     /// # Errors
     ///
-    /// See [`Member::launch`]; [`Error::File`] and [`Error::Keystore`] for the key.
-    pub async fn start(config: Config, registry: Arc<dyn Registry>) -> Result<Running, Error> {
+    /// [`Error::File`] and [`Error::Keystore`].
+    pub async fn open(config: Config, registry: Arc<dyn Registry>) -> Result<Self, Error> {
         let (keystore, password) = (config.keystore.clone(), config.password_file.clone());
         let key = tokio::task::spawn_blocking(move || open_key(&keystore, &password))
             .await
             .map_err(|e| Error::Server(e.to_string()))??;
-        Self::new(config, key, registry).launch().await
+        Ok(Self::new(config, key, registry))
     }
 
-    /// Opens the store, listens, serves.
+    /// Listens, opens the store, serves.
     ///
     /// # Errors
     ///
     /// [`Error::Config`], [`Error::Store`] (the folder is another member's or in use), [`Error::InUse`].
     pub async fn launch(self) -> Result<Running, Error> {
-        let Self { config, key, registry, clock } = self;
+        let Self { config, key, registry, clock, missing } = self;
         config.check()?;
         let public_key = key.public_key();
         let identity = Identity { public_key, domain: registry.domain() };
-        // The store first: its lock shows another process with the same folder before a port is taken.
+        // The port first: where it is taken nothing of a store is touched.
+        let listener = listen(config.listen).await?;
+        let addr = listener.local_addr().map_err(|e| Error::Listen { addr: config.listen, reason: e.to_string() })?;
         let data_dir = config.data_dir.clone();
+<<<<<<< HEAD
         let quota_limit = config.policy.namespace_quota();
         let (store, quota) = tokio::task::spawn_blocking(move || {
             let store = Arc::new(Store::open(&data_dir, &identity)?);
@@ -152,12 +164,24 @@ impl Member {
         .map_err(|e| Error::Server(e.to_string()))??;
         let listener = match listen(config.listen) {
             Ok(listener) => listener,
+=======
+        let store = tokio::task::spawn_blocking(move || Store::open(&data_dir, &identity, missing))
+            .await
+            .map_err(|e| Error::Server(e.to_string()))??;
+        let store = Arc::new(store);
+        let (counted, quota_limit) = (Arc::clone(&store), config.policy.namespace_quota());
+        let quota = tokio::task::spawn_blocking(move || Quota::load(&counted, quota_limit))
+            .await
+            .map_err(|e| Error::Server(e.to_string()))?;
+        let quota = match quota {
+            Ok(quota) => quota,
+>>>>>>> c2b6bd6 (store: all that was signed is there, or the member does not start; nothing is made over what is there)
             Err(e) => {
+                // Not just dropped: a process that ends while RocksDB closes in a thread of its own is aborted.
                 store.close().await?;
-                return Err(e);
+                return Err(e.into());
             }
         };
-        let addr = listener.local_addr().map_err(|e| Error::Listen { addr: config.listen, reason: e.to_string() })?;
 
         let attestor = Arc::new(Attestor {
             key: Arc::new(key),

@@ -19,11 +19,15 @@ mod database;
 mod dropped;
 mod error;
 mod expiry;
+mod folder;
 mod holds;
 mod keys;
+mod mark;
+mod marker;
 mod options;
 mod read;
 mod records;
+mod survey;
 mod tamper;
 mod writer;
 
@@ -38,17 +42,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_certificate::StatementDigest;
+use holdfast_certificate::{PublicKey, StatementDigest};
 use holdfast_erasure::{AcceptedShard, BlobId, Commitment, EncodedBlob, ShardIndex, keccak256};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use database::Database;
+use database::{Database, Opened};
+use mark::Seal;
+use marker::Marker;
 use writer::{Hold, Job, QUEUE, Shared, Writer};
 
 pub use error::Error;
 pub use expiry::GRACE;
 pub(crate) use expiry::{DROP_INTERVAL, SteadyClock};
+pub use folder::IfMissing;
 pub(crate) use holds::Answer;
+pub use marker::StoreId;
 pub use read::Listed;
 pub use records::{Identity, Promise};
 
@@ -56,6 +64,7 @@ pub use records::{Identity, Promise};
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
+    marker: Marker,
     database: RwLock<Option<Arc<Database>>>,
     closed: Mutex<Option<oneshot::Receiver<()>>>,
     jobs: mpsc::Sender<Job>,
@@ -153,44 +162,60 @@ impl Holding {
 }
 
 impl Store {
-    /// Opens or creates the store in `dir`.
+    /// Opens the store in `dir`; what is done where there is none, `missing` says.
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`], [`Error::WrongIdentity`], [`Error::Format`] or [`Error::Open`]; nothing has been stored then.
-    pub fn open(dir: &Path, identity: &Identity) -> Result<Self, Error> {
-        Self::open_as(dir, Some(identity))
+    /// [`Error::Locked`], [`Error::NoStore`], [`Error::WrongIdentity`], [`Error::Format`]; [`Error::Missing`], [`Error::Broken`]
+    /// or [`Error::Corrupt`] where something that was signed is not there any more; [`Error::NotPermitted`], [`Error::File`]
+    /// or [`Error::Open`]. Nothing has been stored or changed then.
+    pub fn open(dir: &Path, identity: &Identity, missing: IfMissing) -> Result<Self, Error> {
+        Self::open_as(dir, Some(identity), missing)
     }
 
     /// Opens the store that is in `dir`, whosever it is: for tools that work on a stopped member's folder.
     pub(crate) fn open_any(dir: &Path) -> Result<Self, Error> {
-        Self::open_as(dir, None)
+        Self::open_as(dir, None, IfMissing::Refuse)
     }
 
-    fn open_as(dir: &Path, identity: Option<&Identity>) -> Result<Self, Error> {
+    /// Makes a store in `dir` for a key that has never signed anything, where there is none yet. Its database is made when
+    /// it is first opened, for then the chain is known.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`]; [`Error::File`] also where there is a store already.
+    pub fn create(dir: &Path, public_key: &PublicKey) -> Result<StoreId, Error> {
+        let _lock = folder::lock(dir, IfMissing::Create)?;
+        if let Some(marker) = Marker::read(dir)? {
+            let reason = format!("there is a store already, {}", marker.id);
+            return Err(Error::File { file: dir.into(), reason });
+        }
+        Ok(folder::marker(dir, IfMissing::Create, Some(public_key))?.id)
+    }
+
+    fn open_as(dir: &Path, identity: Option<&Identity>, missing: IfMissing) -> Result<Self, Error> {
         let cache = options::cache();
-        let (database, closed) = Database::open(dir, identity, &cache)?;
+        let Opened { database, closed, marker, mark, read_only } = database::open(dir, identity, missing, &cache)?;
         let database = Arc::new(database);
         let dropped = database.dropped()?;
-        if identity.is_some() {
+        if identity.is_some() && read_only.is_none() {
             // A crash can have come between the record of a drop and the drop.
-            for bucket in database.buckets(dir)?.into_iter().filter(|bucket| dropped.has(*bucket)) {
-                let failed = |e: rocksdb::Error| Error::Open { dir: dir.into(), reason: e.to_string() };
-                database.db.drop_cf(&bucket.to_string()).map_err(failed)?;
+            for bucket in database.buckets().into_iter().filter(|bucket| dropped.has(*bucket)) {
+                database.drop_bucket(bucket).map_err(|e| Error::opening(dir, &e))?;
             }
         }
         let shared = Arc::new(Shared {
-            disabled: watch::Sender::new(None),
+            disabled: watch::Sender::new(read_only.map(Arc::from)),
             usage: Mutex::new(read::usage(&database, &dropped)?),
             faults: Default::default(),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = Writer {
-            dir: dir.into(),
             next_sequence: read::last_sequence(&database)?.map_or(1, |last| last + 1),
             database: Arc::clone(&database),
             cache,
             shared: Arc::clone(&shared),
+            seal: Seal::new(mark, &dir.join(folder::DATABASE)),
             dropped,
         };
         let thread = std::thread::Builder::new()
@@ -199,12 +224,25 @@ impl Store {
             .map_err(|e| Error::Open { dir: dir.into(), reason: e.to_string() })?;
         Ok(Self {
             dir: dir.into(),
+            marker,
             database: RwLock::new(Some(database)),
             closed: Mutex::new(Some(closed)),
             jobs,
             writer: Mutex::new(Some(thread)),
             shared,
         })
+    }
+
+    /// What tells this store from another of the same member.
+    #[must_use]
+    pub fn id(&self) -> StoreId {
+        self.marker.id
+    }
+
+    /// When this store took the place of one that was lost, unix seconds: what was promised before may not be in it.
+    #[must_use]
+    pub fn lost_at(&self) -> Option<u64> {
+        self.marker.lost
     }
 
     /// Writes and syncs data, commitment and promise, atomically.
@@ -270,11 +308,12 @@ impl Store {
         let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let dir = self.dir.clone();
+        // Where nothing may be written there is nothing to flush.
+        let flushes = self.shared.disabled.borrow().is_none();
         let flushed = tokio::task::spawn_blocking(move || {
             let joined = thread.map(JoinHandle::join);
             debug_assert!(joined.is_none_or(|joined| joined.is_ok()));
-            database.map_or(Ok(()), |database| database.flush(&dir))
+            database.filter(|_| flushes).map_or(Ok(()), |database| database.flush())
         })
         .await;
         if let Some(closed) = closed {

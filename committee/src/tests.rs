@@ -34,7 +34,7 @@ use holdfast_proto::{
 use holdfast_registry::{FileRegistry, Registry};
 use tonic::{Status, transport::Channel};
 
-use crate::{Clock, Config, Member, Running};
+use crate::{Clock, Config, Member, Running, store::IfMissing};
 
 pub(crate) const MEMBERS: u16 = 5;
 pub(crate) const ORIGINAL: u16 = 2;
@@ -115,7 +115,7 @@ impl World {
 
     pub(crate) fn member(&self, config: Config, clock: Arc<TestClock>) -> Member {
         let key = SecretKey::from_bytes(self.secrets[usize::from(SLOT)].to_bytes().as_ref()).expect("a key");
-        Member::new(config, key, Arc::clone(&self.registry)).with_clock(clock)
+        Member::new(config, key, Arc::clone(&self.registry)).if_missing(IfMissing::Create).with_clock(clock)
     }
 
     pub(crate) async fn start(&self, folder: &Path, clock: &Arc<TestClock>) -> Running {

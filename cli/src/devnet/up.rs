@@ -12,6 +12,7 @@ use holdfast_certificate::{
     Committee, CommitteeFile, CommitteeParameters, DisperserKey, FileMember, FileNamespace, Namespace, ProvenKey,
     Registration, SecretKey, keystore::Strength,
 };
+use holdfast_committee::store::Store;
 use holdfast_devchain::DEV_KEYS;
 use holdfast_erasure::keccak256;
 use holdfast_l1::{ChainRegistry, Deployment, Publisher, PublisherOptions};
@@ -122,6 +123,7 @@ async fn fill(
             &files::password(&dir.join("password"))?,
             Strength::Development,
         )?;
+        Store::create(&dir.join("data"), &key.public_key())?;
         secrets.push(key);
         state.members.push(Member {
             slot,

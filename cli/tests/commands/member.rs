@@ -53,6 +53,8 @@ fn init_makes_a_folder_once_and_check_says_what_is_missing() {
     let before = fs::read(folder.path().join("m/keystore.json")).unwrap();
     run(&init).fails(6, &["member.toml exists"]);
     assert_eq!(fs::read(folder.path().join("m/keystore.json")).unwrap(), before);
+    let store = fs::read_to_string(folder.path().join("m/data/store.json")).unwrap();
+    assert!(store.contains(made["publicKey"].as_str().unwrap()), "{store}");
 
     let config = made["config"].as_str().unwrap();
     let checked = run(&["--json", "--config", config, "member", "check"]);
@@ -64,4 +66,23 @@ fn init_makes_a_folder_once_and_check_says_what_is_missing() {
     for verb in ["check", "run"] {
         run(&["--config", config, "member", verb]).fails(2, &["keystore.json", "password"]);
     }
+}
+
+#[test]
+fn a_data_folder_that_is_not_there_is_never_made_by_itself() {
+    let devnet = Devnet::shared();
+    let folder = devnet.dir().join("m2");
+    let text = fs::read_to_string(folder.join("member.toml")).unwrap();
+    let listen = devnet.state()["members"][2]["listen"].as_str().unwrap().to_owned();
+    let config = folder.join("unmounted.toml");
+    fs::write(&config, text.replace(&listen, "127.0.0.1:0").replace("\"data\"", "\"unmounted\"")).unwrap();
+    let config = config.to_str().unwrap();
+    let data = folder.join("unmounted");
+    run(&["--config", config, "member", "run"]).fails(6, &["holds no store", "mounted", "--accept-empty-store"]);
+    assert!(!data.exists());
+    fs::create_dir(&data).unwrap();
+    run(&["--config", config, "member", "run"]).fails(6, &["holds no store"]);
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
+    let made = run(&["--json", "--config", config, "member", "new-store"]).ok().json();
+    run(&["--config", config, "member", "new-store"]).fails(6, &[made["storeId"].as_str().unwrap()]);
 }

@@ -10,6 +10,7 @@ use holdfast_committee::{
     Config, Member, Running,
     config::{Limits, Policy},
     fault,
+    store::IfMissing,
 };
 use holdfast_registry::{FileRegistry, Registry};
 use tempfile::TempDir;
@@ -71,7 +72,8 @@ impl Members {
             policy: Policy::default(),
             limits: Limits::default(),
         };
-        let running = Member::new(config, self.keys[slot].clone(), registry).launch().await.unwrap();
+        let member = Member::new(config, self.keys[slot].clone(), registry).if_missing(IfMissing::Create);
+        let running = member.launch().await.unwrap();
         self.file.members[slot].endpoint = running.endpoint();
         self.running[slot] = Some(running);
     }

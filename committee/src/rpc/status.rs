@@ -192,6 +192,13 @@ fn store_verdict(error: &store::Error) -> (Code, Tell) {
         E::Locked { .. }
         | E::WrongIdentity { .. }
         | E::Format { .. }
+        | E::NoStore { .. }
+        | E::Missing { .. }
+        | E::Broken { .. }
+        | E::Corrupt { .. }
+        | E::NotPermitted { .. }
+        | E::ReadOnly { .. }
+        | E::File { .. }
         | E::Open { .. }
         | E::Record { .. }
         | E::BucketDropped { .. }

@@ -1,84 +1,171 @@
 //! The open RocksDB: opened for one identity, closed when the last user lets go.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use rocksdb::{BoundColumnFamily, Cache, ColumnFamilyDescriptor, DB, ErrorKind};
 use tokio::sync::oneshot;
 
 use super::{
-    Error, Identity,
+    Error, Identity, IfMissing,
+    folder::{self, DATABASE},
     keys::{self, Bucket},
-    options, records,
+    mark::MarkFile,
+    marker::Marker,
+    options::{self, Purpose},
+    records,
+    survey::{Survey, survey},
 };
-
-pub(super) const FOLDER: &str = "db";
 
 /// Key and value.
 pub(super) type Entry = (Box<[u8]>, Box<[u8]>);
 
-/// An open database. Dropping the last reference closes it; the receiver that [`Database::open`] returns resolves then.
+/// An open database. Dropping the last reference closes it; the receiver that [`open`] returns resolves then.
 #[derive(Debug)]
 pub(super) struct Database {
-    // Fields are dropped in order: the database first, then the sender that says so.
+    // Fields are dropped in order: the database first, then the lock on its folder, then the sender that says so.
     pub(super) db: DB,
+    buckets: Mutex<BTreeSet<Bucket>>,
+    _lock: File,
     _closed: oneshot::Sender<()>,
 }
 
-impl Database {
-    /// Opens or creates the database in `dir` and checks whose it is before anything is written to it.
-    pub(super) fn open(
-        dir: &Path,
-        identity: Option<&Identity>,
-        cache: &Cache,
-    ) -> Result<(Self, oneshot::Receiver<()>), Error> {
-        let open = |reason: String| Error::Open { dir: dir.into(), reason };
-        let folder = dir.join(FOLDER);
-        let exists = folder.join("CURRENT").is_file();
-        if !exists && identity.is_none() {
-            return Err(open("holds no member's data".into()));
-        }
-        std::fs::create_dir_all(&folder).map_err(|e| open(e.to_string()))?;
-        let database_options = options::database();
-        let mut names = if exists {
-            DB::list_cf(&database_options, &folder).map_err(|e| open(e.to_string()))?
-        } else {
-            vec!["default".into()]
-        };
-        for fixed in keys::FIXED {
-            if !names.iter().any(|name| name == fixed) {
-                names.push(fixed.into());
-            }
-        }
-        let families = names.iter().map(|name| ColumnFamilyDescriptor::new(name, options::column_family(name, cache)));
-        let db = DB::open_cf_descriptors(&database_options, &folder, families).map_err(|e| {
-            let reason = e.to_string();
-            if reason.to_lowercase().contains("lock") { Error::Locked { dir: dir.into() } } else { open(reason) }
-        })?;
-        let (sender, closed) = oneshot::channel();
-        let database = Self { db, _closed: sender };
-        if let Some(identity) = identity {
-            database.claim(dir, identity)?;
-        }
-        Ok((database, closed))
-    }
+/// What [`open`] has found.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) closed: oneshot::Receiver<()>,
+    pub(super) marker: Marker,
+    /// Where to say how far was signed.
+    pub(super) mark: MarkFile,
+    /// Why nothing can be written, if so.
+    pub(super) read_only: Option<String>,
+}
 
+/// Opens the store in `dir`, and checks whose it is before anything is written to it.
+pub(super) fn open(
+    dir: &Path,
+    identity: Option<&Identity>,
+    missing: IfMissing,
+    cache: &Cache,
+) -> Result<Opened, Error> {
+    let lock = folder::lock(dir, missing)?;
+    let mut marker = folder::marker(dir, missing, identity.map(|identity| &identity.public_key))?;
+    if let Some(identity) = identity {
+        check(dir, identity, &marker)?;
+    }
+    let path = dir.join(DATABASE);
+    let unmade = marker.domain.is_none() && path.symlink_metadata().is_err();
+    if unmade {
+        let Some(identity) = identity else { return Err(Error::NoStore { dir: dir.into() }) };
+        folder::make_database(dir, &marker, identity, cache)?;
+    }
+    let (mark_file, mark, mut read_only) = match MarkFile::open(dir, marker.id, false) {
+        Ok((file, mark)) => (file, mark, None),
+        Err(Error::ReadOnly { path }) => {
+            let (file, mark) = MarkFile::open(dir, marker.id, true)?;
+            (file, mark, Some(Error::ReadOnly { path }.to_string()))
+        }
+        Err(error) => return Err(error),
+    };
+    let survey = survey(&path, &mark)?;
+    for lost in &survey.lost {
+        tracing::error!(file = %lost.display(), "store.lost: the data in this file is gone");
+    }
+    if read_only.is_none() {
+        tidy(&survey)?;
+    }
+    let db = open_database(dir, &survey, if read_only.is_none() { Purpose::Write } else { Purpose::Read }, cache)?;
+    let (sender, closed) = oneshot::channel();
+    let buckets = survey.families.iter().filter_map(|name| Bucket::parse(name)).collect();
+    let database = Database { db, buckets: Mutex::new(buckets), _lock: lock, _closed: sender };
+    let recorded = database.identity(dir, &marker)?;
+    if let Some(identity) = identity {
+        check_identity(dir, identity, &recorded)?;
+    }
+    if marker.domain != Some(recorded.domain) && read_only.is_none() {
+        marker.domain = Some(recorded.domain);
+        marker.write(dir)?;
+    }
+    if let Some(reason) = &mut read_only {
+        tracing::error!(reason, "store.read_only");
+    }
+    Ok(Opened { database, closed, marker, mark: mark_file, read_only })
+}
+
+/// Cuts off what was never synced.
+fn tidy(survey: &Survey) -> Result<(), Error> {
+    for cut in &survey.cuts {
+        tracing::warn!(
+            file = %cut.file.display(), from = cut.from, to = cut.to, reason = cut.reason,
+            "store.cut: the end of this file was not synced, and nothing in it was signed"
+        );
+        let file = fs::OpenOptions::new().write(true).open(&cut.file);
+        let done = file.and_then(|file| file.set_len(cut.to).and_then(|()| file.sync_all()));
+        done.map_err(|e| Error::file(&cut.file, &e))?;
+    }
+    Ok(())
+}
+
+fn open_database(dir: &Path, survey: &Survey, purpose: Purpose, cache: &Cache) -> Result<DB, Error> {
+    let names = &survey.families;
+    let families = names.iter().map(|name| ColumnFamilyDescriptor::new(name, options::column_family(name, cache)));
+    let (settings, path) = (options::database(purpose), dir.join(DATABASE));
+    let opened = match purpose {
+        Purpose::Make | Purpose::Write => DB::open_cf_descriptors(&settings, path, families),
+        Purpose::Read => DB::open_cf_descriptors_read_only(&settings, path, families, false),
+    };
+    let db = opened.map_err(|e| Error::opening(dir, &e))?;
+    match keys::FIXED.into_iter().find(|name| db.cf_handle(name).is_none()) {
+        None => Ok(db),
+        Some(name) => Err(Error::Corrupt { dir: dir.into(), reason: format!("column family {name} is missing") }),
+    }
+}
+
+impl Database {
     pub(super) fn family(&self, name: &str) -> Option<Arc<BoundColumnFamily<'_>>> {
         self.db.cf_handle(name)
     }
 
-    /// One of the column families that every open creates.
+    /// One of the column families that every database has.
     pub(super) fn fixed(&self, name: &str) -> Arc<BoundColumnFamily<'_>> {
-        self.family(name).expect("every fixed column family is created when the database is opened")
+        self.family(name).expect("a database without one of the fixed column families is not opened")
     }
 
     pub(super) fn bucket(&self, bucket: Bucket) -> Option<Arc<BoundColumnFamily<'_>>> {
         self.family(&bucket.to_string())
     }
 
-    /// Buckets that exist.
-    pub(super) fn buckets(&self, dir: &Path) -> Result<Vec<Bucket>, Error> {
-        let names = DB::list_cf(&options::database(), dir.join(FOLDER)).map_err(|e| read(&e))?;
-        Ok(names.iter().filter_map(|name| Bucket::parse(name)).collect())
+    /// Buckets that there are.
+    pub(super) fn buckets(&self) -> BTreeSet<Bucket> {
+        self.lock_buckets().clone()
+    }
+
+    /// Makes a bucket where there is none.
+    pub(super) fn make_bucket(&self, bucket: Bucket, cache: &Cache) -> Result<(), rocksdb::Error> {
+        let mut buckets = self.lock_buckets();
+        if !buckets.contains(&bucket) {
+            let name = bucket.to_string();
+            self.db.create_cf(&name, &options::column_family(&name, cache))?;
+            buckets.insert(bucket);
+        }
+        Ok(())
+    }
+
+    /// Removes a bucket and all that is in it.
+    pub(super) fn drop_bucket(&self, bucket: Bucket) -> Result<(), rocksdb::Error> {
+        let mut buckets = self.lock_buckets();
+        self.db.drop_cf(&bucket.to_string())?;
+        buckets.remove(&bucket);
+        Ok(())
+    }
+
+    fn lock_buckets(&self) -> MutexGuard<'_, BTreeSet<Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
@@ -95,39 +182,40 @@ impl Database {
             .take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
     }
 
-    fn claim(&self, dir: &Path, expected: &Identity) -> Result<(), Error> {
-        let Some(bytes) = self.db.get(keys::IDENTITY).map_err(|e| read(&e))? else {
-            // A folder just created, or one whose creation was cut off before the identity was synced: no promise can
-            // be in it.
-            if self.scan(keys::PROMISES, &[], &[]).next().is_some() {
-                return Err(Error::Record { what: "identity", reason: "missing, but there are promises".into() });
-            }
-            return self
-                .db
-                .put_opt(keys::IDENTITY, expected.encode(), &options::synced())
-                .map_err(|e| Error::Open { dir: dir.into(), reason: e.to_string() });
-        };
-        match bytes.first() {
-            Some(&records::FORMAT) => {}
-            other => {
-                let got = other.copied().unwrap_or_default();
-                return Err(Error::Format { dir: dir.into(), expected: records::FORMAT, got });
-            }
+    /// Whose database it is. It must be that of the marker beside it.
+    fn identity(&self, dir: &Path, marker: &Marker) -> Result<Identity, Error> {
+        let broken = |reason: String| Error::Corrupt { dir: dir.into(), reason };
+        let bytes = self.db.get(keys::IDENTITY).map_err(|e| Error::opening(dir, &e))?;
+        let bytes = bytes.ok_or_else(|| broken("it does not say whose it is".into()))?;
+        let format = bytes.first().copied().unwrap_or_default();
+        if format != records::FORMAT {
+            return Err(Error::Format { dir: dir.into(), expected: records::FORMAT, got: format });
         }
-        let got = Identity::decode(&bytes)?;
-        let wrong =
-            |field, expected: String, got: String| Error::WrongIdentity { dir: dir.into(), field, expected, got };
-        if got.public_key != expected.public_key {
-            return Err(wrong("public key", expected.public_key.to_string(), got.public_key.to_string()));
+        let (identity, store) = Identity::decode(&bytes).map_err(|e| broken(e.to_string()))?;
+        if store != marker.id {
+            return Err(broken(format!("it is that of store {store}, and the folder is that of store {}", marker.id)));
         }
-        if got.domain.chain_id != expected.domain.chain_id {
-            return Err(wrong("chain id", expected.domain.chain_id.to_string(), got.domain.chain_id.to_string()));
-        }
-        if got.domain.registry != expected.domain.registry {
-            return Err(wrong("registry", expected.domain.registry.to_string(), got.domain.registry.to_string()));
-        }
-        Ok(())
+        Ok(identity)
     }
+}
+
+fn check(dir: &Path, expected: &Identity, marker: &Marker) -> Result<(), Error> {
+    let domain = marker.domain.unwrap_or(expected.domain);
+    check_identity(dir, expected, &Identity { public_key: marker.public_key, domain })
+}
+
+fn check_identity(dir: &Path, expected: &Identity, got: &Identity) -> Result<(), Error> {
+    let wrong = |field, expected: String, got: String| Error::WrongIdentity { dir: dir.into(), field, expected, got };
+    if got.public_key != expected.public_key {
+        return Err(wrong("public key", expected.public_key.to_string(), got.public_key.to_string()));
+    }
+    if got.domain.chain_id != expected.domain.chain_id {
+        return Err(wrong("chain id", expected.domain.chain_id.to_string(), got.domain.chain_id.to_string()));
+    }
+    if got.domain.registry != expected.domain.registry {
+        return Err(wrong("registry", expected.domain.registry.to_string(), got.domain.registry.to_string()));
+    }
+    Ok(())
 }
 
 pub(super) fn read(error: &rocksdb::Error) -> Error {

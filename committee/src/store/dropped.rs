@@ -8,7 +8,7 @@ use super::{
     Error,
     database::{self, Database},
     keys::{self, Bucket},
-    options, records,
+    records,
 };
 
 /// What has been dropped, as recorded. Everything that asks whether data is still there asks [`Dropped::has`].
@@ -25,6 +25,14 @@ impl Dropped {
     /// Whether this bucket, and all data in it, counts as dropped.
     pub(super) fn has(&self, bucket: Bucket) -> bool {
         bucket.day < self.before && !self.kept.contains_key(&bucket)
+    }
+
+    /// The record of it, which is written and synced before anything is dropped.
+    pub(super) fn record(&self) -> WriteBatch {
+        let mut batch = WriteBatch::default();
+        batch.put(keys::DROPPED_BEFORE, self.before.to_be_bytes());
+        batch.put(keys::KEPT, records::kept(&self.kept));
+        batch
     }
 }
 
@@ -43,13 +51,5 @@ impl Database {
         let kept = self.db.get(keys::KEPT).map_err(|e| database::read(&e))?;
         let kept = kept.map(|bytes| records::decode_kept(&bytes)).transpose()?.unwrap_or_default();
         Ok(Dropped { before, kept })
-    }
-
-    /// Records and syncs what is dropped, before it is.
-    pub(super) fn record_dropped(&self, dropped: &Dropped) -> Result<(), rocksdb::Error> {
-        let mut batch = WriteBatch::default();
-        batch.put(keys::DROPPED_BEFORE, dropped.before.to_be_bytes());
-        batch.put(keys::KEPT, records::kept(&dropped.kept));
-        self.db.write_opt(batch, &options::synced())
     }
 }

@@ -1,4 +1,7 @@
-use std::path::PathBuf;
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use holdfast_certificate::Namespace;
 use holdfast_erasure::BlobId;
@@ -33,6 +36,60 @@ pub enum Error {
         expected: u8,
         /// The folder's format.
         got: u8,
+    },
+    /// There is no store in the folder. None is made without a word from the operator: the disk may not be mounted.
+    #[error(
+        "data folder {} holds no store; is its disk mounted? `holdfast member new-store` makes one for a key that has never \
+         signed; `holdfast member run --accept-empty-store` replaces one that is lost",
+        dir.display()
+    )]
+    NoStore {
+        /// The data folder.
+        dir: PathBuf,
+    },
+    /// A file is gone without which what was signed is not there.
+    #[error("{} is missing, and what was signed needs it; nothing has been changed", file.display())]
+    Missing {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file is damaged in a place that what was signed needs.
+    #[error("{} is damaged at byte {at}: {reason}; nothing has been changed", file.display())]
+    Broken {
+        /// The file.
+        file: PathBuf,
+        /// The first byte that cannot be used.
+        at: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// RocksDB finds the database damaged.
+    #[error("the database in data folder {} is damaged: {reason}", dir.display())]
+    Corrupt {
+        /// The data folder.
+        dir: PathBuf,
+        /// What RocksDB says.
+        reason: String,
+    },
+    /// The system does not let this user in.
+    #[error("{}: not permitted to this user", path.display())]
+    NotPermitted {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A write to a file system that is mounted read-only.
+    #[error("{}: the file system is read-only", path.display())]
+    ReadOnly {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {reason}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the file system says.
+        reason: String,
     },
     /// The data folder could not be opened or created.
     #[error("data folder {}: {reason}", dir.display())]
@@ -122,6 +179,31 @@ pub enum Error {
     /// A read failed for another reason than damage.
     #[error("read failed: {0}")]
     Read(String),
+}
+
+impl Error {
+    /// What the file system said about a file.
+    pub(super) fn file(path: &Path, error: &std::io::Error) -> Self {
+        let path = path.into();
+        match error.kind() {
+            ErrorKind::PermissionDenied => Self::NotPermitted { path },
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            _ => Self::File { file: path, reason: error.to_string() },
+        }
+    }
+
+    /// What RocksDB said when it opened the database in `dir`.
+    pub(super) fn opening(dir: &Path, error: &rocksdb::Error) -> Self {
+        let (dir, reason) = (PathBuf::from(dir), error.to_string());
+        match error.kind() {
+            rocksdb::ErrorKind::Corruption => Self::Corrupt { dir, reason },
+            // RocksDB ends with the system's own words.
+            rocksdb::ErrorKind::IOError if reason.ends_with("Permission denied") => Self::NotPermitted { path: dir },
+            rocksdb::ErrorKind::IOError if reason.ends_with("Read-only file system") => Self::ReadOnly { path: dir },
+            rocksdb::ErrorKind::IOError if reason.contains("While lock file") => Self::Locked { dir },
+            _ => Self::Open { dir, reason },
+        }
+    }
 }
 
 fn but(latest: u64) -> String {

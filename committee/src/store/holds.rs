@@ -86,7 +86,7 @@ impl Store {
         let database = self.database()?;
         let dropped = database.dropped()?;
         let mut due = Due::default();
-        for bucket in database.buckets(&self.dir)? {
+        for bucket in database.buckets() {
             if bucket.day < before && !dropped.has(bucket) {
                 let seen = dropped.kept.get(&bucket).copied().unwrap_or_default();
                 due.0.insert(bucket, Content { seen, ..Content::default() });

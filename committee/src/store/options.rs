@@ -16,13 +16,26 @@ const LOG_BYTES: u64 = 512 << 20;
 const BLOB_FILE_BYTES: u64 = 256 << 20;
 const OPEN_FILES: i32 = 512;
 
-pub(super) fn database() -> Options {
+/// How the database is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It is made, in a folder of its own that takes its place when it is whole.
+    Make,
+    /// It is there, and was looked through: all that was signed can be replayed, and what could not was cut off.
+    Write,
+    /// The same, where nothing can be written: what could not be replayed is still there, at the very end.
+    Read,
+}
+
+pub(super) fn database(purpose: Purpose) -> Options {
     let mut options = Options::default();
-    options.create_if_missing(true);
-    options.create_missing_column_families(true);
-    // A record cut off at the end of the log was never synced, so never signed for. Damage anywhere before it may
-    // have been, and must stop the member instead of being skipped.
-    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    // Never over what is there: RocksDB takes a folder without `CURRENT` for an empty one and deletes what is in it.
+    options.create_if_missing(purpose == Purpose::Make);
+    options.create_missing_column_families(purpose == Purpose::Make);
+    options.set_wal_recovery_mode(match purpose {
+        Purpose::Make | Purpose::Write => DBRecoveryMode::AbsoluteConsistency,
+        Purpose::Read => DBRecoveryMode::PointInTime,
+    });
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_paranoid_checks(true);
     options.set_max_total_wal_size(LOG_BYTES);

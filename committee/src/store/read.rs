@@ -1,6 +1,6 @@
 //! Reads. All of them block; callers run them off the async threads.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_certificate::{Namespace, StatementDigest};
@@ -322,13 +322,13 @@ pub(super) fn live<'a>(
 }
 
 impl Database {
-    pub(super) fn flush(&self, dir: &Path) -> Result<(), Error> {
+    pub(super) fn flush(&self) -> Result<(), Error> {
         let failed = |e: rocksdb::Error| Error::WritesDisabled { reason: e.to_string() };
         self.db.flush_wal(true).map_err(failed)?;
         for name in keys::FIXED {
             self.db.flush_cf(&self.fixed(name)).map_err(failed)?;
         }
-        for bucket in self.buckets(dir)? {
+        for bucket in self.buckets() {
             if let Some(family) = self.bucket(bucket) {
                 self.db.flush_cf(&family).map_err(failed)?;
             }

@@ -7,14 +7,14 @@ use holdfast_certificate::{Address, DisperserSignature, Domain, Namespace, Publi
 use holdfast_erasure::{Blob, BlobId, Commitment, Digest, FINGERPRINT_BYTES};
 
 use super::{
-    Error,
+    Error, StoreId,
     keys::{Bucket, Kind},
 };
 
 /// The version of every record here. A change of one layout gives that record a new version, and readers keep the old.
 const VERSION: u8 = 1;
 /// The folder's format: column families, keys and records together.
-pub(super) const FORMAT: u8 = 1;
+pub(super) const FORMAT: u8 = 2;
 
 /// Whose data folder it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,21 +26,24 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// With the store that it is recorded in: the same stands outside of the database.
+    pub(super) fn encode(&self, store: StoreId) -> Vec<u8> {
         let mut out = vec![FORMAT];
         out.extend_from_slice(&self.public_key.to_bytes());
         out.extend_from_slice(&self.domain.chain_id.to_be_bytes());
         out.extend_from_slice(self.domain.registry.as_bytes());
+        out.extend_from_slice(store.as_bytes());
         out
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::versioned("identity", bytes)?;
+    pub(super) fn decode(bytes: &[u8]) -> Result<(Self, StoreId), Error> {
+        let mut reader = Reader::of_version("identity", bytes, FORMAT)?;
         let key = reader.array::<96>()?;
         let public_key = PublicKey::from_bytes(&key).map_err(|e| reader.error(&e.to_string()))?;
         let domain = Domain { chain_id: reader.u64()?, registry: Address::from(reader.array::<20>()?) };
+        let store = StoreId::from(reader.array::<16>()?);
         reader.end()?;
-        Ok(Self { public_key, domain })
+        Ok((Self { public_key, domain }, store))
     }
 }
 
@@ -210,10 +213,14 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn versioned(what: &'static str, bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::of_version(what, bytes, VERSION)
+    }
+
+    fn of_version(what: &'static str, bytes: &'a [u8], expected: u8) -> Result<Self, Error> {
         let mut reader = Self { what, rest: bytes };
         match reader.take(1)?[0] {
-            VERSION => Ok(reader),
-            version => Err(reader.error(&format!("version {version}, expected {VERSION}"))),
+            version if version == expected => Ok(reader),
+            version => Err(reader.error(&format!("version {version}, expected {expected}"))),
         }
     }
 

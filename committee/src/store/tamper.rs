@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use holdfast_erasure::{BlobId, merkle};
 
 use super::{
-    Error, Store, database,
+    Error, Store,
+    folder::DATABASE,
     keys::{self, Bucket, Kind},
     options,
     records::Held,
@@ -14,7 +15,7 @@ use super::{
 impl Store {
     /// Where the database's files are.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.dir.join(database::FOLDER)
+        self.dir.join(DATABASE)
     }
 
     /// Replaces every held shard of a blob by other bytes that agree with the record of them.

@@ -1,6 +1,13 @@
 //! The store by itself: what holds on any folder it is opened on.
 
-use std::{fs, path::Path};
+mod folder;
+mod logs;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use futures::future::join_all;
 use holdfast_certificate::{Address, DisperserKey, Domain, HOUR, Namespace, SecretKey, Statement};
@@ -15,6 +22,34 @@ const DAY: u64 = 24 * HOUR;
 fn identity() -> Identity {
     let public_key = SecretKey::derive_master(&[7; 32]).expect("a key").public_key();
     Identity { public_key, domain: Domain { chain_id: 1, registry: Address::from([2; 20]) } }
+}
+
+fn open(folder: &Path) -> Store {
+    Store::open(folder, &identity(), IfMissing::Create).expect("opens")
+}
+
+/// All files under a folder, as they are.
+fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.append(&mut snapshot(&path));
+        } else {
+            let bytes = fs::read(&path).expect("read");
+            files.insert(path, bytes);
+        }
+    }
+    files
+}
+
+/// Opening is refused, again and again, and changes nothing; gives the error.
+fn refused(folder: &Path, missing: IfMissing) -> Error {
+    let before = snapshot(folder);
+    let error = Store::open(folder, &identity(), missing).expect_err("refused");
+    assert_eq!(Store::open(folder, &identity(), missing).expect_err("again").to_string(), error.to_string());
+    assert!(snapshot(folder) == before, "{error}: the folder was changed");
+    error
 }
 
 fn blob(seed: u8, dispersal: Dispersal) -> EncodedBlob {
@@ -63,7 +98,7 @@ async fn abandon(store: Store) {
 async fn the_latest_time_wins_whatever_the_order_within_one_batch() {
     for dispersal in [Dispersal::ByShard, Dispersal::ByPayload] {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), &identity()).expect("opens");
+        let store = open(folder.path());
         let encoded = blob(1, dispersal);
         let days = [3u64, 40, 7, 1, 39, 40, 2, 12, 40, 5];
         for durable in join_all(days.iter().map(|day| hold(&store, &encoded, 4, RETAIN + day * DAY))).await {
@@ -85,7 +120,7 @@ async fn the_latest_time_wins_whatever_the_order_within_one_batch() {
 }
 
 async fn reopened(folder: &Path, encoded: &EncodedBlob, usage: Usage) {
-    let store = Store::open(folder, &identity()).expect("opens");
+    let store = open(folder);
     assert_eq!(store.promises(&encoded.id()).expect("read").len(), 8);
     let (listed, next) = store.list(None, 0, 100).expect("listed");
     assert_eq!((listed.len(), next), (8, None));
@@ -103,7 +138,7 @@ async fn reopened(folder: &Path, encoded: &EncodedBlob, usage: Usage) {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_index_is_another_shard() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path(), &identity()).expect("opens");
+    let store = open(folder.path());
     let encoded = blob(1, Dispersal::ByShard);
     hold(&store, &encoded, 1, RETAIN).await.expect("held");
     let index = |index| encoded.commitment().parameters().index(index).expect("in range");
@@ -118,7 +153,7 @@ async fn another_index_is_another_shard() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_statements_of_one_blob_are_bounded() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path(), &identity()).expect("opens");
+    let store = open(folder.path());
     let encoded = blob(1, Dispersal::ByShard);
     let most = u64::try_from(writer::MAX_STATEMENTS).expect("small");
     for result in join_all((0..most).map(|hour| hold(&store, &encoded, 1, RETAIN + hour * HOUR))).await {
@@ -133,7 +168,7 @@ async fn the_statements_of_one_blob_are_bounded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_namespace_cannot_use_up_the_statements_of_another_for_the_same_blob() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path(), &identity()).expect("opens");
+    let store = open(folder.path());
     let encoded = blob(1, Dispersal::ByPayload);
     let hold_for = async |namespace: u8, retain_until: u64| {
         let (mut promise, _) = promise(&encoded, retain_until);
@@ -155,53 +190,15 @@ async fn one_namespace_cannot_use_up_the_statements_of_another_for_the_same_blob
     store.close().await.expect("closes");
 }
 
-/// Stores ten blobs, ends as a crash does, and gives the log.
-async fn with_log(folder: &Path) -> (Vec<EncodedBlob>, std::path::PathBuf) {
-    let store = Store::open(folder, &identity()).expect("opens");
-    let blobs: Vec<_> = (0..10).map(|seed| blob(seed, Dispersal::ByShard)).collect();
-    for encoded in &blobs {
-        hold(&store, encoded, 1, RETAIN).await.expect("held");
-    }
-    abandon(store).await;
-    let files = fs::read_dir(folder.join(database::FOLDER)).expect("a folder");
-    let logs = files.map(|entry| entry.expect("an entry").path());
-    let logs = logs.filter(|file| file.extension().is_some_and(|extension| extension == "log"));
-    (blobs, logs.max_by_key(|file| file.metadata().expect("metadata").len()).expect("a log"))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_cut_off_at_its_end_loses_only_what_was_cut_off() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (blobs, log) = with_log(folder.path()).await;
-    let length = log.metadata().expect("metadata").len();
-    fs::File::options().write(true).open(&log).expect("opens").set_len(length - 100).expect("cut");
-    let store = Store::open(folder.path(), &identity()).expect("opens");
-    for encoded in &blobs[..9] {
-        assert!(store.shard(&encoded.id(), 1).is_ok());
-    }
-    assert!(matches!(store.shard(&blobs[9].id(), 1), Err(Error::NotFound { .. })));
-    store.close().await.expect("closes");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_damaged_before_its_end_stops_the_member_instead_of_losing_promises() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (_, log) = with_log(folder.path()).await;
-    let mut bytes = fs::read(&log).expect("read");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&log, bytes).expect("written");
-    let error = Store::open(folder.path(), &identity()).expect_err("damaged");
-    assert!(matches!(error, Error::Open { .. }), "{error}");
-}
-
 #[test]
 fn the_layouts_are_these() {
     let held = Held { day: 0x0102_0304, length: 0x0506_0708, until: 0x090a, root: Digest::from([0xcc; 32]) };
     assert_eq!(hex::encode(held.encode()), format!("010102030405060708000000000000090a{}", "cc".repeat(32)));
     let identity = identity();
     let key = hex::encode(identity.public_key.to_bytes());
-    assert_eq!(hex::encode(identity.encode()), format!("01{key}0000000000000001{}", "02".repeat(20)));
+    let store = StoreId::from([5; 16]);
+    let expected = format!("02{key}0000000000000001{}{}", "02".repeat(20), "05".repeat(16));
+    assert_eq!(hex::encode(identity.encode(store)), expected);
     let encoded = blob(1, Dispersal::ByPayload);
     let (promise, digest) = promise(&encoded, 2 * DAY);
     let b = encoded.blob();
@@ -238,12 +235,12 @@ fn records_decode_to_what_was_encoded_and_not_with_a_byte_more_or_less() {
         (bytes, (|bytes| Promise::decode(bytes).is_ok()) as fn(&[u8]) -> bool),
         (commitment, |bytes| records::decode_commitment(bytes).is_ok()),
         (order, |bytes| records::decode_order(bytes).is_ok()),
-        (identity().encode(), |bytes| Identity::decode(bytes).is_ok()),
+        (identity().encode(StoreId::from([5; 16])), |bytes| Identity::decode(bytes).is_ok()),
     ] {
         assert!(decode(&bytes));
         assert!(!decode(&bytes[..bytes.len() - 1]));
         assert!(!decode(&[&bytes[..], &[0]].concat()));
-        assert!(!decode(&[&[2], &bytes[1..]].concat()), "another version");
+        assert!(!decode(&[&[9], &bytes[1..]].concat()), "another version");
     }
 }
 
@@ -261,7 +258,7 @@ proptest! {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_from_before_there_were_holds_keeps_nothing_past_its_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path(), &identity()).expect("opens");
+    let store = open(folder.path());
     let (early, late) = (blob(1, Dispersal::ByShard), blob(2, Dispersal::ByShard));
     hold(&store, &early, 4, RETAIN).await.expect("held");
     hold(&store, &late, 4, RETAIN + 5 * DAY).await.expect("held");
@@ -272,10 +269,10 @@ async fn a_folder_from_before_there_were_holds_keeps_nothing_past_its_time() {
     assert!(database.db.get(keys::KEPT).expect("read").is_none());
     drop(database);
     abandon(store).await;
-    let store = Store::open(folder.path(), &identity()).expect("opens");
+    let store = open(folder.path());
     assert!(matches!(store.shard(&early.id(), 4), Err(Error::Expired { .. })));
     assert!(store.shard(&late.id(), 4).is_ok());
-    let buckets = store.database().expect("open").buckets(folder.path()).expect("read");
-    assert_eq!(buckets, [Bucket::of(keys::Kind::Shards, RETAIN + 5 * DAY)]);
+    let buckets = store.database().expect("open").buckets();
+    assert_eq!(buckets.into_iter().collect::<Vec<_>>(), [Bucket::of(keys::Kind::Shards, RETAIN + 5 * DAY)]);
     store.close().await.expect("closes");
 }

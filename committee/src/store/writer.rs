@@ -4,7 +4,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,6 +19,7 @@ use super::{
     dropped::Dropped,
     holds::Decision,
     keys::{self, Bucket, Kind},
+    mark::Seal,
     options,
     records::{self, Held, Promise},
 };
@@ -83,10 +83,10 @@ pub(super) struct Shared {
 }
 
 pub(super) struct Writer {
-    pub(super) dir: PathBuf,
     pub(super) database: Arc<Database>,
     pub(super) cache: Cache,
     pub(super) shared: Arc<Shared>,
+    pub(super) seal: Seal,
     pub(super) next_sequence: u64,
     pub(super) dropped: Dropped,
 }
@@ -165,35 +165,38 @@ impl Writer {
         }
     }
 
-    fn commit(&self, group: Group) -> Result<(), Error> {
+    fn commit(&mut self, group: Group) -> Result<(), Error> {
         self.writable()?;
         if group.batch.is_empty() {
             return Ok(());
         }
         failpoint::reach("before-write");
-        let written = self.shared.faults.write(group.sync).and_then(|()| {
-            if failpoint::is_armed("between-write-and-sync") {
-                self.database.db.write_opt(group.batch, &options::unsynced()).map_err(|e| e.to_string())?;
-                failpoint::reach("between-write-and-sync");
-                return Ok(());
+        self.put(group.batch, group.sync).map_err(|reason| self.disable(reason))?;
+        let mut usage = self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        for (before, after, kind) in group.moved {
+            if let Some(before) = before {
+                usage.entry(Bucket { kind, day: before.day }).or_default().remove(before.length);
             }
-            let options = if group.sync { options::synced() } else { options::unsynced() };
-            self.database.db.write_opt(group.batch, &options).map_err(|e| e.to_string())
-        });
-        match written {
-            Ok(()) => {
-                failpoint::reach("after-sync");
-                let mut usage = self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
-                for (before, after, kind) in group.moved {
-                    if let Some(before) = before {
-                        usage.entry(Bucket { kind, day: before.day }).or_default().remove(before.length);
-                    }
-                    usage.entry(Bucket { kind, day: after.day }).or_default().add(after.length);
-                }
-                Ok(())
-            }
-            Err(reason) => Err(self.disable(reason)),
+            usage.entry(Bucket { kind, day: after.day }).or_default().add(after.length);
         }
+        Ok(())
+    }
+
+    /// Writes, syncs, and says so in the mark: only then may anything of it be signed.
+    fn put(&mut self, batch: WriteBatch, sync: bool) -> Result<(), String> {
+        self.shared.faults.write(sync)?;
+        if failpoint::is_armed("between-write-and-sync") {
+            self.database.db.write_opt(batch, &options::unsynced()).map_err(|e| e.to_string())?;
+            failpoint::reach("between-write-and-sync");
+            return Ok(());
+        }
+        let settings = if sync { options::synced() } else { options::unsynced() };
+        self.database.db.write_opt(batch, &settings).map_err(|e| e.to_string())?;
+        failpoint::reach("between-sync-and-mark");
+        // No other thread writes, so the last sequence number is that of this batch.
+        self.seal.wrote(sync.then(|| self.database.db.latest_sequence_number()))?;
+        failpoint::reach("after-sync");
+        Ok(())
     }
 
     /// Puts data, commitment and promise into the batch. On an error nothing of it is in the batch.
@@ -295,14 +298,7 @@ impl Writer {
     }
 
     fn create(&self, bucket: Bucket) -> Result<(), Error> {
-        if self.database.bucket(bucket).is_some() {
-            return Ok(());
-        }
-        let name = bucket.to_string();
-        self.database
-            .db
-            .create_cf(&name, &options::column_family(&name, &self.cache))
-            .map_err(|e| self.disable(e.to_string()))
+        self.database.make_bucket(bucket, &self.cache).map_err(|e| self.disable(e.to_string()))
     }
 
     /// Drops the buckets of days before `day` as decided; one that nobody decided about is kept until somebody does. What is
@@ -310,8 +306,7 @@ impl Writer {
     /// drop finishes what a crash cut off.
     fn drop_before(&mut self, day: u32, decision: &Decision) -> Result<Vec<String>, Error> {
         self.writable()?;
-        let mut there = self.database.buckets(&self.dir)?;
-        there.retain(|bucket| self.database.bucket(*bucket).is_some());
+        let there = self.database.buckets();
         let before = day.max(self.dropped.before);
         let seen =
             |bucket: &Bucket| decision.keep.get(bucket).or(self.dropped.kept.get(bucket)).copied().unwrap_or_default();
@@ -322,13 +317,13 @@ impl Writer {
             .collect();
         let dropped = Dropped { before, kept };
         if dropped != self.dropped {
-            self.database.record_dropped(&dropped).map_err(|e| self.disable(e.to_string()))?;
+            self.put(dropped.record(), true).map_err(|reason| self.disable(reason))?;
             self.dropped = dropped;
         }
         failpoint::reach("between-record-and-drop");
         let mut names = Vec::new();
         for bucket in there.into_iter().filter(|bucket| self.dropped.has(*bucket)) {
-            self.database.db.drop_cf(&bucket.to_string()).map_err(|e| self.disable(e.to_string()))?;
+            self.database.drop_bucket(bucket).map_err(|e| self.disable(e.to_string()))?;
             self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner).remove(&bucket);
             names.push(bucket.to_string());
         }

@@ -111,6 +111,11 @@ async fn killed_between_write_and_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn killed_between_the_sync_and_its_mark() {
+    nothing_signed_is_missing("between-sync-and-mark", Some(true)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_sync() {
     nothing_signed_is_missing("after-sync", Some(true)).await;
 }

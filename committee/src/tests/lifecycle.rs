@@ -196,7 +196,7 @@ async fn another_members_data_folder_is_refused_with_what_differs() {
         [(Domain { chain_id: 1, ..domain }, "chain id"), (Domain { registry: [1; 20].into(), ..domain }, "registry")]
     {
         let identity = store::Identity { public_key: key, domain };
-        let error = store::Store::open(&config.data_dir, &identity).expect_err(field);
+        let error = store::Store::open(&config.data_dir, &identity, IfMissing::Refuse).expect_err(field);
         assert!(matches!(&error, store::Error::WrongIdentity { field: got, .. } if *got == field), "{error}");
     }
     let member = world.start(folder.path(), &clock).await;
@@ -213,6 +213,7 @@ async fn a_port_in_use_is_named_and_the_folder_left_free() {
     let config = Config { listen: member.addr(), ..World::config(second.path()) };
     let error = world.member(config, Arc::clone(&clock)).launch().await.expect_err("in use");
     assert_eq!(error.to_string(), format!("{} is in use by another process", member.addr()));
+    assert!(!World::config(second.path()).data_dir.exists(), "the port comes first");
     world.start(second.path(), &clock).await.stop().await.expect("the folder is free");
     member.stop().await.expect("stops");
 }

@@ -59,6 +59,7 @@ fn seven_keys_become_cards_a_committee_and_members_that_are_checked() {
         .map(|slot| {
             let config = desk.path(&format!("m{slot}.toml"));
             let log = fs::File::create(desk.path(&format!("m{slot}.log"))).unwrap();
+            run(&["--config", &config, "member", "new-store"]).ok();
             let mut member = command(&["--config", &config, "member", "run"]);
             Running(member.stdout(Stdio::null()).stderr(log).spawn().unwrap())
         })
