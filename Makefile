@@ -10,7 +10,7 @@ HOLDFAST := $(TARGET)/release/holdfast
 CARGO := cargo --locked
 FILE ?= testdata/op-channel.bin
 
-.PHONY: help deps first-build node build demo test test-rust test-contracts test-foundry test-reader test-any-cpu lint bench contracts golden mutants
+.PHONY: help deps first-build node build demo test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22

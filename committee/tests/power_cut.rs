@@ -1,0 +1,232 @@
+//! The power goes, at any moment: whatever is left on the disk, the store opens and has all that was signed.
+//!
+//! A store is written to, closed, killed and opened again while `disk.rs` takes the power at random instants. What is left
+//! is opened, and every promise that had been given out is looked for. Controls show that the method finds a sync that is
+//! missing: with the syncs of one kind of file not honoured something signed is missed.
+//!
+//! `HOLDFAST_POWER_CUTS` sets how many cuts there are (`make soak`: 10,000).
+
+#![cfg(target_os = "linux")]
+#![expect(unsafe_code, reason = "four functions of the C library are replaced in this process")]
+
+#[path = "power_cut/disk.rs"]
+mod disk;
+#[path = "power_cut/random.rs"]
+mod random;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+
+use disk::Lie;
+use futures::{StreamExt as _, stream};
+use holdfast_certificate::{Address, DisperserKey, Domain, HOUR, Namespace, SecretKey, Statement, StatementDigest};
+use holdfast_committee::store::{Error, Holding, Identity, IfMissing, Promise, Store};
+use holdfast_erasure::{BlobId, Dispersal, Parameters, encode};
+use random::Random;
+
+/// Cuts when nobody says otherwise.
+const CUTS: usize = 200;
+/// Cuts within which a control must find what is planted.
+const CONTROL_CUTS: usize = 300;
+/// Cuts of one store before a new one is begun.
+const CUTS_OF_ONE: usize = 25;
+/// Stores that go on at once while the power is there.
+const AT_ONCE: usize = 4;
+const DAY: u64 = 24 * HOUR;
+const RETAIN: u64 = 500_000 * HOUR;
+/// The shard that is held.
+const INDEX: u16 = 1;
+
+/// What was signed.
+#[derive(Clone, Copy, Debug)]
+struct Signed {
+    id: BlobId,
+    digest: StatementDigest,
+    whole: bool,
+}
+
+fn identity() -> Identity {
+    let public_key = SecretKey::derive_master(&[7; 32]).expect("a key").public_key();
+    Identity { public_key, domain: Domain { chain_id: 1, registry: Address::from([2; 20]) } }
+}
+
+/// Opens the store, once whoever had it has let go.
+fn open(dir: &Path) -> Result<Store, Error> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match Store::open(dir, &identity(), IfMissing::Create) {
+            Err(Error::Locked { .. }) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            other => return other,
+        }
+    }
+}
+
+/// Stores one blob and notes it once it may be signed.
+async fn hold(store: &Store, seed: u64, signed: &Mutex<Vec<Signed>>) {
+    let mut random = Random(seed);
+    let most = [200, 5000, 60_000, 400_000][random.below(4) as usize];
+    let length = 1 + random.below(most) as usize;
+    let payload: Vec<u8> = (0..length).map(|_| random.next().to_be_bytes()[0]).collect();
+    let dispersal = if random.coin() { Dispersal::ByShard } else { Dispersal::ByPayload };
+    let encoded = encode(Parameters::new(2, 5).expect("good"), payload.into(), dispersal).expect("encodes");
+    let blob = *encoded.blob();
+    let retain_until = RETAIN + random.below(5) * DAY;
+    let whole_until = if blob.is_by_payload() { retain_until - DAY } else { 0 };
+    let statement = Statement { namespace: Namespace::from([3; 32]), epoch: 1, blob, whole_until, retain_until };
+    let digest = statement.digest(&identity().domain);
+    let disperser_signature = DisperserKey::from_bytes(&[9; 32]).expect("in range").sign(&digest);
+    let index = encoded.commitment().parameters().index(INDEX).expect("in range");
+    let holding = if blob.is_by_payload() {
+        Holding::by_payload(&encoded, index)
+    } else {
+        Holding::by_shard(encoded.commitment().clone(), encoded.accepted(index))
+    };
+    let promise = Promise { statement, disperser_signature, slot: 1 };
+    if let Ok(durable) = store.hold(promise, digest, holding).await {
+        signed.lock().expect("no panic").push(Signed { id: encoded.id(), digest, whole: blob.is_by_payload() });
+        let _closing = store.remember(&durable, [5; 48]).await;
+    }
+}
+
+/// What the worker is told.
+#[derive(Default)]
+struct Orders {
+    stop: AtomicBool,
+    /// Nothing new is begun while what was left by a cut waits to be looked at: the store would only grow.
+    wait: AtomicBool,
+}
+
+/// Stores, stops in order, is killed, starts again, until it is told to stop.
+fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let mut random = Random(seed);
+    while !orders.stop.load(Ordering::SeqCst) {
+        let store = open(dir).expect("opens, with the power there");
+        let count = 1 + random.below(40);
+        let seeds: Vec<u64> = (0..count).map(|_| random.next()).collect();
+        runtime.block_on(async {
+            let stored = stream::iter(seeds).for_each_concurrent(AT_ONCE, async |seed| {
+                while orders.wait.load(Ordering::SeqCst) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                hold(&store, seed, signed).await;
+            });
+            // A kill does not wait for what is under way.
+            let limit = Duration::from_millis(if random.coin() { 10_000 } else { 1 + random.below(60) });
+            let _cut_short = tokio::time::timeout(limit, stored).await;
+            if random.coin() {
+                store.close().await.expect("closes");
+            }
+        });
+        drop(store);
+    }
+}
+
+/// What is missing in what the power has left, if something is.
+fn missing(image: &Path, signed: &[Signed]) -> Option<String> {
+    let store = match open(image) {
+        Ok(store) => store,
+        Err(error) => return Some(format!("it does not open: {error}")),
+    };
+    let found = signed.iter().find_map(|item| {
+        let promised = store.promised(&item.id, &item.digest);
+        let whole = if item.whole { store.whole(&item.id).map(drop) } else { Ok(()) };
+        match (promised, store.shard(&item.id, INDEX), whole) {
+            (Ok(Some(_)), Ok(_), Ok(())) => None,
+            (promised, shard, whole) => Some(format!(
+                "{item:?}: promised {promised:?}, shard {:?}, whole {whole:?}",
+                shard.map(|bytes| bytes.len())
+            )),
+        }
+    });
+    if found.is_none() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let more = Mutex::new(Vec::new());
+        runtime.block_on(async {
+            hold(&store, u64::MAX, &more).await;
+            store.close().await.expect("closes");
+        });
+        assert_eq!(more.into_inner().expect("no panic").len(), 1, "it takes what is new");
+    }
+    found
+}
+
+/// Cuts the power `cuts` times, or until something signed is missed; says what, and after how many.
+fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> (usize, Option<String>) {
+    let mut random = Random(seed);
+    let mut done = 0;
+    while done < cuts {
+        // In memory where there is such a place: nothing here is really synced.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder = folder.expect("a folder");
+        let (dir, graves) = (folder.path().join("live"), folder.path().join("graves"));
+        std::fs::create_dir_all(&graves).expect("made");
+        drop(open(&dir).expect("opens"));
+        drop(open(&dir).expect("free again"));
+        disk::watch(&dir, &graves, lie);
+        let (signed, orders) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Orders::default()));
+        let worker = {
+            let (dir, signed, orders, seed) = (dir.clone(), Arc::clone(&signed), Arc::clone(&orders), random.next());
+            std::thread::spawn(move || work(&dir, seed, &signed, &orders))
+        };
+        let (send, images) = mpsc::sync_channel::<(PathBuf, Vec<Signed>)>(0);
+        let checker = std::thread::spawn(move || {
+            let mut checked = 0;
+            for (image, signed) in images {
+                checked += 1;
+                if let Some(found) = missing(&image, &signed) {
+                    return (checked, Some(found));
+                }
+                std::fs::remove_dir_all(image).expect("removed");
+            }
+            (checked, None)
+        });
+        for number in 0..CUTS_OF_ONE.min(cuts - done) {
+            std::thread::sleep(Duration::from_micros(random.below(60_000)));
+            let image = folder.path().join(format!("image{number}"));
+            // First what was signed, then what is durable: all of the one must be in the other.
+            let known = signed.lock().expect("no panic").clone();
+            disk::cut(&image, &mut random);
+            orders.wait.store(true, Ordering::SeqCst);
+            let taken = send.send((image, known));
+            orders.wait.store(false, Ordering::SeqCst);
+            if taken.is_err() {
+                break;
+            }
+        }
+        drop(send);
+        orders.stop.store(true, Ordering::SeqCst);
+        worker.join().expect("the store works while the power is there");
+        disk::forget();
+        let (checked, found) = checker.join().expect("no panic");
+        done += checked;
+        if found.is_some() {
+            return (done, found);
+        }
+    }
+    (done, None)
+}
+
+/// One after the other: the functions of the C library are there once in a process.
+#[test]
+fn whenever_the_power_goes_all_that_was_signed_is_there_and_a_missing_sync_is_found() {
+    let cuts = std::env::var("HOLDFAST_POWER_CUTS").map_or(CUTS, |text| text.parse().expect("a number of cuts"));
+    let started = Instant::now();
+    let (done, found) = cut(cuts, 1, None);
+    assert_eq!((done, found), (cuts, None));
+    println!("{done} cuts in {:?}", started.elapsed());
+    for (seed, lie) in [(2, Lie::Log), (3, Lie::Table), (4, Lie::Blob), (5, Lie::Manifest)] {
+        let (done, found) = cut(CONTROL_CUTS, seed, Some(lie));
+        let found = found.unwrap_or_else(|| panic!("{lie:?}: not found in {done} cuts"));
+        println!("{lie:?}: found after {done} cuts: {found}");
+    }
+}

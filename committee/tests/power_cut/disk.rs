@@ -1,0 +1,307 @@
+//! A disk from which the power can be taken: what of a folder would be left.
+//!
+//! This test defines `fsync`, `fdatasync`, `rename` and `unlink` itself, so RocksDB and the standard library in this process
+//! call these and not the system's. They write down what is durable from then on. A cut takes that,
+//! and of everything else (bytes behind the synced length, names that no sync of their folder has covered) a random part:
+//! nothing, all, a prefix, single pages, zeros, garbage, or what another file had there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::{CStr, c_char, c_int},
+    fs,
+    os::{
+        fd::BorrowedFd,
+        unix::fs::{FileExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::random::Random;
+
+const PAGE: usize = 4096;
+/// The smallest piece that a disk writes whole.
+const SECTOR: usize = 512;
+/// Files up to this length may be written in place, and are kept whole; longer ones are only ever appended to.
+const IN_PLACE: u64 = 64 << 10;
+
+/// How long a sync takes.
+const TAKES: Duration = Duration::from_micros(500);
+
+static DISK: Mutex<Option<Disk>> = Mutex::new(None);
+
+/// A kind of file whose syncs are not honoured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lie {
+    Log,
+    Table,
+    Blob,
+    Manifest,
+}
+
+/// The folder under test, and what of it is durable.
+struct Disk {
+    root: PathBuf,
+    /// Where files live on that were deleted and may come back.
+    graves: PathBuf,
+    lie: Option<Lie>,
+    /// Contents by inode.
+    durable: BTreeMap<u64, Durable>,
+    /// Names, relative to the root, by what is durable of their folders.
+    names: BTreeMap<PathBuf, u64>,
+}
+
+#[derive(Clone)]
+enum Durable {
+    Whole(Vec<u8>),
+    Length(u64),
+}
+
+/// From now on `root` is watched; all that is in it is durable.
+pub(crate) fn watch(root: &Path, graves: &Path, lie: Option<Lie>) {
+    let (root, graves) = (root.canonicalize().expect("there"), graves.canonicalize().expect("there"));
+    let mut disk = Disk { names: names(&root), root, graves, lie, durable: BTreeMap::new() };
+    for name in disk.names.keys() {
+        let path = disk.root.join(name);
+        let metadata = path.metadata().expect("there");
+        disk.durable.insert(metadata.ino(), content(&path, metadata.len()));
+    }
+    *lock() = Some(disk);
+}
+
+/// Nothing is watched any more.
+pub(crate) fn forget() {
+    *lock() = None;
+}
+
+/// Takes the power at this moment and puts into `image` what is left.
+pub(crate) fn cut(image: &Path, random: &mut Random) {
+    let guard = lock();
+    let disk = guard.as_ref().expect("watched");
+    let current = names(&disk.root);
+    // What an older file had on the disk, to be found behind the end of a younger one.
+    let stale = current.iter().find(|(name, _)| name.extension().is_some_and(|extension| extension == "log"));
+    let stale = stale.and_then(|(name, _)| fs::read(disk.root.join(name)).ok()).unwrap_or_default();
+    let all: BTreeSet<&PathBuf> = current.keys().chain(disk.names.keys()).collect();
+    for name in all {
+        let (now, then) = (current.get(name), disk.names.get(name));
+        let Some(inode) = (if now == then || random.coin() { now } else { then }) else { continue };
+        let grave = disk.graves.join(inode.to_string());
+        let path = if now == Some(inode) { disk.root.join(name) } else { grave };
+        // A file that was deleted before it was ever synced has no grave.
+        let Ok(bytes) = fs::read(&path) else { continue };
+        let left = match disk.durable.get(inode) {
+            Some(Durable::Whole(whole)) if bytes.len() == whole.len() => overwritten(whole, &bytes, random),
+            Some(Durable::Whole(whole)) => appended(&bytes, whole.len(), &stale, random),
+            Some(Durable::Length(length)) => appended(&bytes, usize::try_from(*length).expect("small"), &stale, random),
+            None => appended(&bytes, 0, &stale, random),
+        };
+        let place = image.join(name);
+        fs::create_dir_all(place.parent().expect("a folder")).expect("made");
+        fs::write(place, left).expect("written");
+    }
+}
+
+/// Each page that was written in place is the old one, the new one, or torn between two sectors.
+fn overwritten(old: &[u8], new: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut left = old.to_vec();
+    for from in (0..new.len()).step_by(PAGE) {
+        let to = (from + PAGE).min(new.len());
+        let torn = from + (random.below((PAGE / SECTOR + 1) as u64) as usize * SECTOR).min(to - from);
+        let until = [from, to, torn][random.below(3) as usize];
+        left[from..until].copy_from_slice(&new[from..until]);
+    }
+    left
+}
+
+/// Of the bytes behind `synced`: nothing, all of them, or something in between.
+fn appended(bytes: &[u8], synced: usize, stale: &[u8], random: &mut Random) -> Vec<u8> {
+    let synced = synced.min(bytes.len());
+    let mut left = bytes.to_vec();
+    let page = synced.next_multiple_of(PAGE).min(bytes.len());
+    match random.below(8) {
+        0 => left.truncate(synced),
+        1 => left.truncate(synced + random.below((bytes.len() - synced + 1) as u64) as usize),
+        2 => left[synced..].fill(0),
+        3 => left[page..].fill(0),
+        4 => left[page..].iter_mut().for_each(|byte| *byte = random.next().to_be_bytes()[0]),
+        5 => {
+            let stale = stale.get(..bytes.len() - page).unwrap_or_default();
+            left[page..page + stale.len()].copy_from_slice(stale);
+        }
+        6 => {
+            // Pages are written in any order.
+            for from in (synced / PAGE * PAGE..bytes.len()).step_by(PAGE) {
+                if random.coin() {
+                    left[from.max(synced)..(from + PAGE).min(bytes.len())].fill(0);
+                }
+            }
+        }
+        _ => {}
+    }
+    left
+}
+
+/// Names and inodes of all files under `root`, without what a start does not need.
+fn names(root: &Path) -> BTreeMap<PathBuf, u64> {
+    let mut names = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (path, Ok(metadata)) = (entry.path(), entry.metadata()) else { continue };
+            if metadata.is_dir() {
+                folders.push(path);
+            } else if entry.file_name() != "reserve" && !entry.file_name().to_string_lossy().starts_with("LOG") {
+                names.insert(path.strip_prefix(root).expect("inside").to_owned(), metadata.ino());
+            }
+        }
+    }
+    names
+}
+
+fn content(path: &Path, length: u64) -> Durable {
+    if length > IN_PLACE {
+        return Durable::Length(length);
+    }
+    fs::read(path).map_or(Durable::Length(length), Durable::Whole)
+}
+
+impl Disk {
+    /// Whether a sync of this file is to be believed.
+    fn honours(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let kind = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("log") => Some(Lie::Log),
+            Some("sst") => Some(Lie::Table),
+            Some("blob") => Some(Lie::Blob),
+            _ if name.starts_with("MANIFEST-") => Some(Lie::Manifest),
+            _ => None,
+        };
+        kind.is_none() || kind != self.lie
+    }
+
+    /// A file that is about to lose its name may come back with it.
+    fn bury(&self, path: &Path) {
+        if let Ok(metadata) = path.metadata() {
+            let _there_already = fs::hard_link(path, self.graves.join(metadata.ino().to_string()));
+        }
+    }
+
+    /// All names in a folder are durable as they are.
+    fn sync_folder(&mut self, folder: &Path) {
+        let Ok(within) = folder.strip_prefix(&self.root) else { return };
+        let inside = |name: &PathBuf| name.parent() == Some(within);
+        self.names.retain(|name, _| !inside(name));
+        self.names.extend(names(&self.root).into_iter().filter(|(name, _)| inside(name)));
+    }
+}
+
+fn lock() -> MutexGuard<'static, Option<Disk>> {
+    DISK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is synced when the call returns: what was there before it. The system itself is not asked to sync anything: what
+/// counts is what is written down here.
+fn sync(fd: c_int) -> c_int {
+    // SAFETY: whoever calls `fsync` or `fdatasync` keeps the descriptor open for as long as the call lasts.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let path = rustix::fs::readlink(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd)), Vec::new());
+    let path = path.ok().map(|path| PathBuf::from(path.to_string_lossy().into_owned()));
+    let watched = path.filter(|path| lock().as_ref().is_some_and(|disk| path.starts_with(&disk.root)));
+    let before = watched.as_ref().and_then(|path| {
+        let metadata = path.metadata().ok().filter(fs::Metadata::is_file)?;
+        let length = metadata.len();
+        let whole = (length <= IN_PLACE).then(|| {
+            let mut bytes = vec![0; usize::try_from(length).expect("small")];
+            fs::File::open(path).and_then(|file| file.read_exact_at(&mut bytes, 0)).ok().map(|()| Durable::Whole(bytes))
+        });
+        Some((metadata.ino(), whole.flatten().unwrap_or(Durable::Length(length))))
+    });
+    if let Some(path) = watched {
+        // A disk takes its time, and the power may go meanwhile.
+        std::thread::sleep(TAKES);
+        if let Some(disk) = lock().as_mut() {
+            match before {
+                Some((inode, durable)) if disk.honours(&path) => {
+                    disk.durable.insert(inode, durable);
+                    // As ext4 and xfs do, and RocksDB relies on: with the file its name is durable.
+                    if let Ok(name) = path.strip_prefix(&disk.root) {
+                        disk.names.insert(name.to_owned(), inode);
+                    }
+                }
+                Some(_) => {}
+                None => disk.sync_folder(&path),
+            }
+        }
+    }
+    0
+}
+
+fn answer(result: rustix::io::Result<()>) -> c_int {
+    unsafe extern "C" {
+        fn __errno_location() -> *mut c_int;
+    }
+    match result {
+        Ok(()) => 0,
+        Err(errno) => {
+            // SAFETY: the C library gives every thread an `errno` of its own, for as long as the thread lives.
+            unsafe { *__errno_location() = errno.raw_os_error() };
+            -1
+        }
+    }
+}
+
+fn path(text: &CStr) -> PathBuf {
+    PathBuf::from(text.to_string_lossy().into_owned())
+}
+
+/// In place of the C library's.
+// SAFETY: it has the C library's signature, and does what that one does.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn fsync(fd: c_int) -> c_int {
+    sync(fd)
+}
+
+/// In place of the C library's.
+// SAFETY: it has the C library's signature, and does what that one does.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn fdatasync(fd: c_int) -> c_int {
+    sync(fd)
+}
+
+/// In place of the C library's.
+///
+/// # Safety
+///
+/// As there: `name` points at a string that ends with a zero.
+// SAFETY: it has the C library's signature, and does what that one does.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
+    // SAFETY: by the contract of this function.
+    let name = unsafe { CStr::from_ptr(name) };
+    let guard = lock();
+    if let Some(disk) = guard.as_ref().filter(|disk| path(name).starts_with(&disk.root)) {
+        disk.bury(&path(name));
+    }
+    answer(rustix::fs::unlink(name))
+}
+
+/// In place of the C library's.
+///
+/// # Safety
+///
+/// As there: both names point at strings that end with a zero.
+// SAFETY: it has the C library's signature, and does what that one does.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn rename(old: *const c_char, new: *const c_char) -> c_int {
+    // SAFETY: by the contract of this function.
+    let (old, new) = unsafe { (CStr::from_ptr(old), CStr::from_ptr(new)) };
+    let guard = lock();
+    if let Some(disk) = guard.as_ref().filter(|disk| path(new).starts_with(&disk.root)) {
+        disk.bury(&path(new));
+        // By its old name it may be found after a cut as well.
+        disk.bury(&path(old));
+    }
+    answer(rustix::fs::rename(old, new))
+}
