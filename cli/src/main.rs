@@ -146,7 +146,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli, output)) {
+    let result = runtime.block_on(run(cli, output));
+    // Work that waits for a disk that hangs is not waited for.
+    runtime.shutdown_background();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(ErrorRecord::new(&error), || format!("holdfast: {}", exit::explain(&error)));

@@ -125,6 +125,10 @@ struct Status {
     stored_bytes: u64,
     clock_off_seconds: i64,
     writes_disabled: Option<String>,
+    store_id: String,
+    store_lost_at: Option<u64>,
+    damaged: u64,
+    scrubbed_at: Option<u64>,
 }
 
 pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
@@ -317,10 +321,14 @@ async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()
         stored_bytes: info.stored_bytes,
         clock_off_seconds: info.time.cast_signed().wrapping_sub(now().cast_signed()),
         writes_disabled: Some(info.writes_disabled).filter(|reason| !reason.is_empty()),
+        store_id: hex::encode(&info.store_id),
+        store_lost_at: Some(info.store_lost_at).filter(|at| *at > 0),
+        damaged: info.damaged,
+        scrubbed_at: Some(info.scrubbed_at).filter(|at| *at > 0),
     };
     output.print(&status, |status| {
-        format!(
-            "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nwrites    {}\n",
+        let mut text = format!(
+            "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nwrites    {}\nstore     {}\ndamaged   {}\n",
             status.version,
             status.epoch,
             status.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string()),
@@ -328,6 +336,15 @@ async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()
             human_bytes(status.stored_bytes),
             status.clock_off_seconds,
             status.writes_disabled.as_deref().unwrap_or("enabled"),
-        )
+            status.store_id,
+            status.damaged,
+        );
+        if let Some(at) = status.store_lost_at {
+            text += &format!("lost      the store before this one, in unix second {at} or earlier\n");
+        }
+        if let Some(at) = status.scrubbed_at {
+            text += &format!("scrubbed  {} h ago\n", now().saturating_sub(at) / 3600);
+        }
+        text
     })
 }

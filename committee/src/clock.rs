@@ -2,13 +2,22 @@
 
 use std::{
     fmt::Debug,
-    time::{SystemTime, UNIX_EPOCH},
+    sync::LazyLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+/// Some moment of this process, from which the steady clock counts.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A source of unix time in seconds.
 pub trait Clock: Send + Sync + Debug {
     /// Seconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> u64;
+
+    /// Time that has passed since some moment of this process; no setting of the machine's clock moves it.
+    fn steady(&self) -> Duration {
+        START.elapsed()
+    }
 }
 
 /// The machine's clock.

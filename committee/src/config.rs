@@ -118,6 +118,9 @@ pub struct Policy {
     /// The namespaces that the member serves; every one that the registry has if empty. Anybody can make a namespace on
     /// L1, and each has a quota of its own, so a member on an open network names those it serves.
     pub namespaces: Vec<Namespace>,
+    /// Within which time all that is stored is read and checked again, such as `7d`.
+    #[serde(with = "human")]
+    pub scrub_period: Duration,
 }
 
 /// What a member takes on at once.
@@ -140,7 +143,13 @@ pub struct Limits {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { max_retention: 90 * DAY, max_whole: 30 * DAY, namespace_quota_gib_days: 30_720, namespaces: Vec::new() }
+        Self {
+            max_retention: 90 * DAY,
+            max_whole: 30 * DAY,
+            namespace_quota_gib_days: 30_720,
+            namespaces: Vec::new(),
+            scrub_period: 7 * DAY,
+        }
     }
 }
 
@@ -262,6 +271,9 @@ impl Config {
                 self.policy.max_retention, self.policy.max_whole
             );
             return invalid("policy.max_whole", reason);
+        }
+        if self.policy.scrub_period.is_zero() {
+            return invalid("policy.scrub_period", "must be more than 0s, got 0s".into());
         }
         let limits = &self.limits;
         for (key, value) in [("limits.receiving_mib", limits.receiving_mib), ("limits.sending_mib", limits.sending_mib)]

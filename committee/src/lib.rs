@@ -23,12 +23,16 @@
 //!
 //! To read one blob's way: `rpc/dispersal.rs`, `attestor/`, `store/writer.rs`, `rpc/retrieval.rs`.
 
+mod awaited;
 mod clock;
 pub mod config;
 mod error;
+mod files;
 mod holds;
 mod listen;
 mod member;
+mod registry;
+mod scrub;
 
 mod rpc;
 
@@ -48,4 +52,5 @@ mod tests;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::Error;
-pub use member::{Member, Running, registry, run};
+pub use member::{Member, Running, run};
+pub use registry::registry;

@@ -1,21 +1,20 @@
 //! A member from start to stop.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 
-use holdfast_certificate::{CommitteeFile, Keystore, SecretKey};
-use holdfast_l1::{ChainRegistry, ReaderOptions};
+use holdfast_certificate::{Keystore, SecretKey};
 use holdfast_proto::{
     MAX_MESSAGE_BYTES,
     v1::{dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer},
 };
-use holdfast_registry::{self as registry, FileRegistry, Registry};
+use holdfast_registry::Registry;
 use holdfast_transport::settings;
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -25,16 +24,22 @@ use tonic_health::server::{HealthReporter, health_reporter};
 
 use crate::{
     attestor::{Attestor, MOST_CHECKPOINTS},
+    awaited::{self, Awaited},
     clock::{Clock, SystemClock},
     config::Config,
     error::Error,
-    holds,
+    files::read,
+    holds::Retention,
     listen::listen,
     quota::Quota,
     rpc::{Budget, DispersalService, NodeService, RetrievalService, Shared},
+    scrub,
     store::{DROP_INTERVAL, Identity, IfMissing, SteadyClock, Store},
     workers::Workers,
 };
+
+/// How long the store may take to close when calls have used up the drain limit.
+const CLOSING: Duration = Duration::from_secs(1);
 
 type DispersalName = DispersalServer<DispersalService>;
 type RetrievalName = RetrievalServer<RetrievalService>;
@@ -48,6 +53,7 @@ pub struct Member {
     registry: Arc<dyn Registry>,
     clock: Arc<dyn Clock>,
     missing: IfMissing,
+    awaited: Option<Arc<Awaited>>,
 }
 
 /// A member at work. [`Running::stop`] ends it in order; dropping it cuts calls off and leaves the rest to the process's
@@ -57,6 +63,7 @@ pub struct Running {
     addr: SocketAddr,
     shared: Arc<Shared>,
     store: Arc<Store>,
+    retention: Arc<Retention>,
     health: HealthReporter,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     background: TaskTracker,
@@ -72,8 +79,13 @@ pub struct Running {
 ///
 /// What keeps the member from starting, and what ends it other than `shutdown`.
 pub async fn run(config: Config, missing: IfMissing, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-    let registry = registry(&config).await?;
-    let mut running = Member::open(config, registry).await?.if_missing(missing).launch().await?;
+    let mut shutdown = pin!(shutdown);
+    let (registry, awaited) = tokio::select! {
+        registry = awaited::registry(&config) => registry?,
+        () = &mut shutdown => return Ok(()),
+    };
+    let member = Member::open(config, registry).await?.if_missing(missing).awaiting(awaited);
+    let mut running = member.launch().await?;
     tokio::select! {
         () = shutdown => running.stop().await,
         error = running.failed() => {
@@ -83,39 +95,23 @@ pub async fn run(config: Config, missing: IfMissing, shutdown: impl Future<Outpu
     }
 }
 
-/// The registry that the settings name: a contract on L1, or a committee file.
-///
-/// # Errors
-///
-/// [`Error::File`] and [`Error::Registry`].
-pub async fn registry(config: &Config) -> Result<Arc<dyn Registry>, Error> {
-    config.check()?;
-    if let Some(l1) = &config.l1 {
-        let options = ReaderOptions { code_hash: l1.code_hash, ..ReaderOptions::default() };
-        let connected = ChainRegistry::connect_with(l1.rpc_url.as_slice(), l1.registry, options).await;
-        return Ok(Arc::new(connected.map_err(registry::Error::from)?));
-    }
-    let file = config.committee_file.as_deref().unwrap_or(Path::new("committee.json"));
-    let text = read("committee file", file)?;
-    let parsed = CommitteeFile::parse(&text).map_err(|e| Error::File {
-        what: "committee file",
-        file: file.into(),
-        reason: e.to_string(),
-    })?;
-    Ok(Arc::new(FileRegistry::from_file(parsed)?))
-}
-
 impl Member {
     /// A member with this key and the machine's clock.
     #[must_use]
     pub fn new(config: Config, key: SecretKey, registry: Arc<dyn Registry>) -> Self {
-        Self { config, key, registry, clock: Arc::new(SystemClock), missing: IfMissing::Refuse }
+        Self { config, key, registry, clock: Arc::new(SystemClock), missing: IfMissing::Refuse, awaited: None }
     }
 
     /// What is done where there is no store yet; without this it is refused.
     #[must_use]
     pub fn if_missing(mut self, missing: IfMissing) -> Self {
         self.missing = missing;
+        self
+    }
+
+    /// Its registry is one that is waited for.
+    pub(crate) fn awaiting(mut self, awaited: Option<Arc<Awaited>>) -> Self {
+        self.awaited = awaited;
         self
     }
 
@@ -145,26 +141,14 @@ impl Member {
     ///
     /// [`Error::Config`], [`Error::Store`] (the folder is another member's or in use), [`Error::InUse`].
     pub async fn launch(self) -> Result<Running, Error> {
-        let Self { config, key, registry, clock, missing } = self;
+        let Self { config, key, registry, clock, missing, awaited } = self;
         config.check()?;
         let public_key = key.public_key();
         let identity = Identity { public_key, domain: registry.domain() };
         // The port first: where it is taken nothing of a store is touched.
-        let listener = listen(config.listen).await?;
+        let listener = listen(config.listen)?;
         let addr = listener.local_addr().map_err(|e| Error::Listen { addr: config.listen, reason: e.to_string() })?;
         let data_dir = config.data_dir.clone();
-<<<<<<< HEAD
-        let quota_limit = config.policy.namespace_quota();
-        let (store, quota) = tokio::task::spawn_blocking(move || {
-            let store = Arc::new(Store::open(&data_dir, &identity)?);
-            let quota = Quota::load(&store, quota_limit)?;
-            Ok::<_, Error>((store, quota))
-        })
-        .await
-        .map_err(|e| Error::Server(e.to_string()))??;
-        let listener = match listen(config.listen) {
-            Ok(listener) => listener,
-=======
         let store = tokio::task::spawn_blocking(move || Store::open(&data_dir, &identity, missing))
             .await
             .map_err(|e| Error::Server(e.to_string()))??;
@@ -175,7 +159,6 @@ impl Member {
             .map_err(|e| Error::Server(e.to_string()))?;
         let quota = match quota {
             Ok(quota) => quota,
->>>>>>> c2b6bd6 (store: all that was signed is there, or the member does not start; nothing is made over what is there)
             Err(e) => {
                 // Not just dropped: a process that ends while RocksDB closes in a thread of its own is aborted.
                 store.close().await?;
@@ -195,25 +178,41 @@ impl Member {
             strangers: Semaphore::new(1),
             checkpoints: Arc::new(Semaphore::new(MOST_CHECKPOINTS)),
         });
+        let waits = awaited.as_ref().map_or_else(|| watch::channel(None).1, |awaited| awaited.waits());
         let shared = Arc::new(Shared {
             attestor,
             receiving: Budget::new(config.limits.receiving()),
             sending: Budget::new(config.limits.sending()),
             limits: config.limits.clone(),
+            waits: waits.clone(),
             draining: false.into(),
             tasks: TaskTracker::new(),
         });
         let stop = CancellationToken::new();
-        let (health, server) = serve(listener, &shared, &config, stop.clone()).await?;
+        let (health, server) = match serve(listener, &shared, &config, stop.clone()).await {
+            Ok(serving) => serving,
+            Err(e) => {
+                store.close().await?;
+                return Err(e);
+            }
+        };
+        let registry = Arc::clone(&shared.attestor.registry);
+        let retention = Arc::new(Retention::new(Arc::clone(&store), registry, Arc::clone(&clock)));
         let background = TaskTracker::new();
-        background.spawn(watch_writes(Arc::clone(&store), health.clone(), stop.clone()));
-        background.spawn(drop_expired(Arc::clone(&store), Arc::clone(&shared.attestor.registry), clock, stop.clone()));
+        background.spawn(watch_writes(Arc::clone(&store), waits, health.clone(), stop.clone()));
+        background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
+        background.spawn(scrub::run(Arc::clone(&store), clock, config.policy.scrub_period, stop.clone()));
+        if let Some(awaited) = awaited {
+            let (config, stop) = (config.clone(), stop.clone());
+            background.spawn(async move { awaited.connect(&config, stop).await });
+        }
         background.close();
         tracing::info!(%addr, key = %public_key, data_dir = %config.data_dir.display(), "member.start");
         Ok(Running {
             addr,
             shared,
             store,
+            retention,
             health,
             server,
             background,
@@ -243,14 +242,14 @@ impl Running {
         &self.store
     }
 
-    /// Drops what has expired by the member's clock and is not held on L1, as it does every hour unless the clock has jumped, and names the buckets.
+    /// Drops what has expired by the member's clock and by L1's and is not held on L1, as it does every hour unless the
+    /// clock has jumped, and names the buckets.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
     pub async fn drop_expired(&self) -> Result<Vec<String>, Error> {
-        let attestor = &self.shared.attestor;
-        holds::drop_expired(Arc::clone(&self.store), Arc::clone(&attestor.registry), attestor.clock.now()).await
+        self.retention.drop_expired().await
     }
 
     /// Resolves when the server ends although nobody has stopped it.
@@ -263,28 +262,37 @@ impl Running {
     }
 
     /// Stops in order: health first, so that nobody sends more; then calls under way, up to the drain limit; then the
-    /// store. The data folder is free when this returns.
+    /// store. The data folder is free when this returns, unless the disk hangs.
     ///
     /// # Errors
     ///
-    /// [`Error::NotDrained`] when calls had to be cut off, [`Error::Store`] when the last flush failed.
+    /// [`Error::NotDrained`] when calls had to be cut off or the disk hangs, [`Error::Store`] when the last flush failed.
     pub async fn stop(self) -> Result<(), Error> {
         let Self { shared, store, health, mut server, background, stop, drain_deadline, .. } = self;
+        let deadline = Instant::now() + drain_deadline;
         shared.drain();
         for service in ["", DispersalName::NAME, RetrievalName::NAME, NodeName::NAME] {
             health.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
         }
         stop.cancel();
-        let drained = server.is_finished() || tokio::time::timeout(drain_deadline, &mut server).await.is_ok();
+        let drained = server.is_finished() || timeout_at(deadline, &mut server).await.is_ok();
         if !drained {
             server.abort();
         }
-        // Writes that have begun are finished, whoever asked for them; each is bounded by one sync.
-        shared.tasks.close();
-        shared.tasks.wait().await;
-        background.wait().await;
-        store.close().await?;
-        tracing::info!(drained, "member.stop");
+        let closing = async {
+            // Writes that have begun are finished, whoever asked for them; each is bounded by one sync.
+            shared.tasks.close();
+            shared.tasks.wait().await;
+            background.wait().await;
+            store.close().await
+        };
+        // What is not flushed is in the log: a disk that hangs is not waited for.
+        let closed = timeout_at(deadline.max(Instant::now() + CLOSING), closing).await;
+        tracing::info!(drained, closed = closed.is_ok(), "member.stop");
+        match closed {
+            Ok(closed) => closed?,
+            Err(_) => return Err(Error::NotDrained { limit: drain_deadline }),
+        }
         if drained { Ok(()) } else { Err(Error::NotDrained { limit: drain_deadline }) }
     }
 }
@@ -297,8 +305,13 @@ async fn serve(
     config: &Config,
     stop: CancellationToken,
 ) -> Result<(HealthReporter, Serving), Error> {
+    let ready = shared.waits.borrow().is_none() && shared.attestor.store.writes_disabled().borrow().is_none();
     let (health, health_service) = health_reporter();
-    health.set_serving::<DispersalName>().await;
+    if ready {
+        health.set_serving::<DispersalName>().await;
+    } else {
+        health.set_not_serving::<DispersalName>().await;
+    }
     health.set_serving::<RetrievalName>().await;
     health.set_serving::<NodeName>().await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -325,32 +338,51 @@ async fn serve(
     Ok((health, server))
 }
 
-/// Turns the health of `Dispersal` when the store writes no more; what is stored is still given out.
-async fn watch_writes(store: Arc<Store>, health: HealthReporter, stop: CancellationToken) {
+/// Keeps the health of `Dispersal`: it serves once L1 has answered, and until the store writes no more. What is stored is
+/// given out all the same.
+async fn watch_writes(
+    store: Arc<Store>,
+    mut waits: watch::Receiver<Option<Arc<str>>>,
+    health: HealthReporter,
+    stop: CancellationToken,
+) {
     let mut disabled = store.writes_disabled();
     drop(store);
-    let found = tokio::select! {
-        () = stop.cancelled() => false,
-        found = disabled.wait_for(Option::is_some) => found.is_ok(),
+    let keep = async {
+        loop {
+            let serves = disabled.borrow_and_update().is_none() && waits.borrow_and_update().is_none();
+            if serves {
+                health.set_serving::<DispersalName>().await;
+            } else {
+                health.set_not_serving::<DispersalName>().await;
+            }
+            tokio::select! {
+                Ok(()) = disabled.changed() => {}
+                Ok(()) = waits.changed() => {}
+                else => std::future::pending().await,
+            }
+        }
     };
-    if found {
-        health.set_not_serving::<DispersalName>().await;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = keep => {}
     }
 }
 
-/// Looks for expired buckets that nobody holds every hour, for as long as the clock has not jumped. Not at the start: a machine that has just
-/// come up may not have set its clock yet.
-async fn drop_expired(store: Arc<Store>, registry: Arc<dyn Registry>, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    let started = Instant::now();
-    let mut steady = SteadyClock::starting_at(clock.now());
-    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + DROP_INTERVAL, DROP_INTERVAL);
+/// Looks for expired buckets that nobody holds every hour, for as long as the clock has not jumped. Not at the start: a
+/// machine that has just come up may not have set its clock yet.
+async fn drop_expired(retention: Arc<Retention>, stop: CancellationToken) {
+    let clock = &retention.clock;
+    let (now, started) = (clock.now(), clock.steady());
+    let mut steady = SteadyClock::starting_at(now);
+    let mut ticks = tokio::time::interval_at(Instant::now() + DROP_INTERVAL, DROP_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let hourly = async {
         loop {
             ticks.tick().await;
-            match steady.check(clock.now(), started.elapsed()) {
+            match steady.check(clock.now(), clock.steady().saturating_sub(started)) {
                 Err(error) => tracing::error!(%error, "store.drop_expired"),
-                Ok(now) => match holds::drop_expired(Arc::clone(&store), Arc::clone(&registry), now).await {
+                Ok(_) => match retention.drop_expired().await {
                     Ok(dropped) if dropped.is_empty() => {}
                     Ok(dropped) => tracing::info!(buckets = ?dropped, "store.drop_expired"),
                     Err(error) => tracing::error!(%error, "store.drop_expired"),
@@ -375,8 +407,4 @@ fn open_key(keystore: &Path, password_file: &Path) -> Result<SecretKey, Error> {
     let password = read("password file", password_file)?;
     let password = password.strip_suffix('\n').map_or(password.as_str(), |p| p.strip_suffix('\r').unwrap_or(p));
     parsed.decrypt(password).map_err(|source| Error::Keystore { file: keystore.into(), source })
-}
-
-fn read(what: &'static str, file: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(file).map_err(|e| Error::File { what, file: file.into(), reason: e.to_string() })
 }

@@ -13,6 +13,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::{attestor::Attestor, config::Limits};
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) receiving: Budget,
     /// Bytes of bodies being sent.
     pub(crate) sending: Budget,
+    /// Why nothing is signed yet, while L1 has not answered since the start.
+    pub(crate) waits: watch::Receiver<Option<Arc<str>>>,
     /// Set once the member stops: nothing new is taken.
     pub(crate) draining: AtomicBool,
     /// Work that goes on when the call that asked for it is cut off.

@@ -15,6 +15,7 @@
 //! A read is checked against the recorded root before it is returned; damage is [`Error::Damaged`], never other bytes.
 
 mod covered;
+mod damage;
 mod database;
 mod dropped;
 mod error;
@@ -27,6 +28,8 @@ mod marker;
 mod options;
 mod read;
 mod records;
+mod room;
+mod scrub;
 mod survey;
 mod tamper;
 mod writer;
@@ -42,13 +45,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_certificate::{PublicKey, StatementDigest};
+use holdfast_certificate::{Domain, PublicKey, StatementDigest};
 use holdfast_erasure::{AcceptedShard, BlobId, Commitment, EncodedBlob, ShardIndex, keccak256};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use database::{Database, Opened};
 use mark::Seal;
 use marker::Marker;
+use room::Room;
 use writer::{Hold, Job, QUEUE, Shared, Writer};
 
 pub use error::Error;
@@ -59,6 +63,7 @@ pub(crate) use holds::Answer;
 pub use marker::StoreId;
 pub use read::Listed;
 pub use records::{Identity, Promise};
+pub(crate) use scrub::Step;
 
 /// A member's store. Reads are blocking and belong off the async threads; writes go through one thread.
 #[derive(Debug)]
@@ -193,6 +198,11 @@ impl Store {
         Ok(folder::marker(dir, IfMissing::Create, Some(public_key))?.id)
     }
 
+    /// The chain and registry of the store in `dir`, where there is one that can be told.
+    pub(crate) fn recorded_domain(dir: &Path) -> Option<Domain> {
+        Marker::read(dir).ok().flatten()?.domain
+    }
+
     fn open_as(dir: &Path, identity: Option<&Identity>, missing: IfMissing) -> Result<Self, Error> {
         let cache = options::cache();
         let Opened { database, closed, marker, mark, read_only } = database::open(dir, identity, missing, &cache)?;
@@ -204,6 +214,11 @@ impl Store {
                 database.drop_bucket(bucket).map_err(|e| Error::opening(dir, &e))?;
             }
         }
+        let database_dir = dir.join(folder::DATABASE);
+        let seal = match &read_only {
+            None => Some(Seal::start(mark, &database_dir).map_err(|e| Error::file(dir, &e))?),
+            Some(_) => None,
+        };
         let shared = Arc::new(Shared {
             disabled: watch::Sender::new(read_only.map(Arc::from)),
             usage: Mutex::new(read::usage(&database, &dropped)?),
@@ -211,11 +226,12 @@ impl Store {
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = Writer {
-            next_sequence: read::last_sequence(&database)?.map_or(1, |last| last + 1),
+            next_sequence: read::last_sequence(&database)? + 1,
             database: Arc::clone(&database),
             cache,
             shared: Arc::clone(&shared),
-            seal: Seal::new(mark, &dir.join(folder::DATABASE)),
+            seal,
+            room: Room::open(dir),
             dropped,
         };
         let thread = std::thread::Builder::new()

@@ -18,6 +18,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -48,21 +49,36 @@ pub(crate) const SLOT: u16 = 3;
 
 /// A clock that stands where a test sets it.
 #[derive(Debug)]
-pub(crate) struct TestClock(AtomicU64);
+pub(crate) struct TestClock {
+    now: AtomicU64,
+    /// How far it was set ahead of the time that has passed.
+    ahead: AtomicU64,
+}
 
 impl TestClock {
     pub(crate) fn at(now: u64) -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(now)))
+        Arc::new(Self { now: now.into(), ahead: 0.into() })
     }
 
+    /// Time passes until then.
     pub(crate) fn set(&self, now: u64) {
-        self.0.store(now, Ordering::SeqCst);
+        self.now.store(now, Ordering::SeqCst);
+    }
+
+    /// The clock is set, and no time passes.
+    pub(crate) fn jump(&self, now: u64) {
+        let before = self.now.swap(now, Ordering::SeqCst);
+        self.ahead.fetch_add(now - before, Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.now.load(Ordering::SeqCst)
+    }
+
+    fn steady(&self) -> Duration {
+        Duration::from_secs(self.now() - self.ahead.load(Ordering::SeqCst))
     }
 }
 

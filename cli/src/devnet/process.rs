@@ -68,7 +68,7 @@ impl ProcessId {
         }
     }
 
-    /// SIGKILL, as a power cut would.
+    /// SIGKILL. The system still writes what the process has handed to it, which a power cut would not.
     pub(crate) async fn kill(&self) {
         self.signal(Signal::KILL);
         self.wait_gone(STOP_LIMIT).await;

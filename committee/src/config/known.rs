@@ -7,7 +7,7 @@ use figment::{
 
 use super::Error;
 
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 21] = [
     "listen",
     "data_dir",
     "keystore",
@@ -22,6 +22,7 @@ pub(super) const KEYS: [&str; 20] = [
     "policy.max_whole",
     "policy.namespace_quota_gib_days",
     "policy.namespaces",
+    "policy.scrub_period",
     "limits",
     "limits.receiving_mib",
     "limits.sending_mib",

@@ -77,6 +77,7 @@ fn values_that_cannot_work_are_refused_with_what_was_expected() {
         (GOOD.replace("60d", "10d"), "at most max_retention"),
         (GOOD.replace("60d", "sixty days"), "sixty days"),
         (format!("{GOOD}\n[limits]\nreceiving_mib = 0\n"), "limits.receiving_mib"),
+        (format!("{GOOD}\nscrub_period = \"0s\"\n"), "policy.scrub_period"),
         (GOOD.replace("127.0.0.1:7001", "somewhere"), "listen"),
         (GOOD.replace("keystore = \"/keys/keystore.json\"", ""), "keystore"),
         ("listen = ".into(), "member.toml"),

@@ -132,7 +132,10 @@ impl DispersalService {
             })
             .await??;
         if !promised {
-            return Err(Error::NotSigned(digest));
+            return Err(match attestor.store.lost_at() {
+                None => Error::NotSigned(digest),
+                Some(_) => attestor.store.absent(&id, "the promise").into(),
+            });
         }
         if known.as_ref() == Some(&request.certificate) {
             return Ok(());

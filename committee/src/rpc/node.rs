@@ -37,7 +37,8 @@ impl NodeService {
         };
         let usage = attestor.store.usage();
         let domain = attestor.domain();
-        let disabled = attestor.store.writes_disabled().borrow().clone();
+        let store = &attestor.store;
+        let disabled = store.writes_disabled().borrow().clone().or_else(|| self.0.waits.borrow().clone());
         v1::GetInfoResponse {
             version: env!("CARGO_PKG_VERSION").into(),
             protocol: PROTOCOL,
@@ -50,6 +51,10 @@ impl NodeService {
             blobs: usage.items,
             stored_bytes: usage.bytes,
             writes_disabled: disabled.map_or_else(String::new, |reason| reason.to_string()),
+            store_id: Bytes::copy_from_slice(store.id().as_bytes()),
+            store_lost_at: store.lost_at().unwrap_or_default(),
+            damaged: store.damaged(),
+            scrubbed_at: store.scrubbed_at(),
         }
     }
 }

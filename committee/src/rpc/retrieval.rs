@@ -74,15 +74,22 @@ impl RetrievalService {
         let id = holdfast_proto::blob_id(&request.blob_id)?;
         let (commitment, (indices, whole), promises) =
             self.read(move |store| Ok((commitment(store, &id)?, store.indices(&id)?, store.promises(&id)?))).await?;
+        let sound = self.sound(id, &indices).await?;
+        // While the payload is to be there whole, it has to be.
+        let whole_sound = !whole || held(self.payload(id.as_bytes()).await)?;
         let mut statements = Vec::with_capacity(promises.len());
         for (durable, promise) in promises {
             let digest = *durable.digest();
             let certificate = self.read(move |store| store.certificate(&digest)).await?;
-            let attestation = self.0.attestor.sign(&durable).await?;
+            // A signature says that the data is held. Where it is not, it is not said again.
+            let blob = &promise.statement.blob;
+            let index = commitment.parameters().shard_of_slot(promise.slot, &blob.shards_root).get();
+            let kept = sound.contains(&index) && (whole_sound || !blob.is_by_payload());
+            let attestation = if kept { Some((&self.0.attestor.sign(&durable).await?).into()) } else { None };
             statements.push(v1::SignedStatement {
                 statement: Some((&promise.statement).into()),
                 disperser_signature: Bytes::copy_from_slice(&promise.disperser_signature.to_bytes()),
-                attestation: Some((&attestation).into()),
+                attestation,
                 certificate: certificate.unwrap_or_default(),
             });
         }
@@ -92,6 +99,17 @@ impl RetrievalService {
             statements,
             whole,
         })
+    }
+
+    /// Those of `indices` whose shards are what was stored.
+    async fn sound(&self, id: BlobId, indices: &[u16]) -> Result<Vec<u16>, Error> {
+        let mut sound = Vec::with_capacity(indices.len());
+        for index in indices {
+            if held(self.shard(id.as_bytes(), (*index).into()).await)? {
+                sound.push(*index);
+            }
+        }
+        Ok(sound)
     }
 
     async fn find(&self, request: &v1::FindBlobsRequest) -> Result<v1::FindBlobsResponse, Error> {
@@ -180,8 +198,20 @@ impl RetrievalService {
     }
 }
 
+/// Whether what was read is what was stored. A member that is too busy to look does not know.
+fn held<T>(read: Result<T, Error>) -> Result<bool, Error> {
+    match read {
+        Ok(_) => Ok(true),
+        Err(Error::Store(error)) => {
+            tracing::debug!(%error, "rpc.not_held");
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn commitment(store: &Store, id: &BlobId) -> Result<Commitment, store::Error> {
-    store.commitment(id)?.ok_or_else(|| store::Error::NotFound { id: *id, what: "the commitment".into() })
+    store.commitment(id)?.ok_or_else(|| store.absent(id, "the commitment"))
 }
 
 fn index_of(index: u32) -> Result<u16, Error> {

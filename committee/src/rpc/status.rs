@@ -185,9 +185,12 @@ fn store_verdict(error: &store::Error) -> (Code, Tell) {
     use store::Error as E;
     match error {
         E::NotFound { .. } => (Code::NotFound, Tell::All),
-        E::Expired { .. } | E::NotPromised { .. } => (Code::FailedPrecondition, Tell::All),
-        E::Damaged { .. } => (Code::DataLoss, Tell::All),
+        E::Expired { .. } | E::NotPromised { .. } | E::BucketDropped { .. } => (Code::FailedPrecondition, Tell::All),
+        E::Damaged { .. } | E::Lost { .. } => (Code::DataLoss, Tell::All),
         E::TooManyStatements { .. } => (Code::ResourceExhausted, Tell::All),
+        E::NoRoom { .. } => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
+        // The record is damaged, and its text names files.
+        E::Record { .. } => (Code::DataLoss, Tell::Id),
         E::WritesDisabled { .. } | E::Closed => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Locked { .. }
         | E::WrongIdentity { .. }
@@ -200,8 +203,6 @@ fn store_verdict(error: &store::Error) -> (Code, Tell) {
         | E::ReadOnly { .. }
         | E::File { .. }
         | E::Open { .. }
-        | E::Record { .. }
-        | E::BucketDropped { .. }
         | E::Read(_) => (Code::Internal, Tell::Id),
     }
 }

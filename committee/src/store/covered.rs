@@ -3,13 +3,7 @@
 use holdfast_certificate::Checkpoint;
 use holdfast_erasure::BlobId;
 
-use super::{
-    Error, Store,
-    database::Database,
-    keys::{self, Kind},
-    read,
-    records::Promise,
-};
+use super::{Error, Store, database::Database, keys::Kind, read, records::Promise};
 
 /// Bytes of shards that one pass reads and checks against their roots; of shards past it, only the records. That is half a
 /// second of a disk, and every shard of a few hundred usual batches.
@@ -45,19 +39,21 @@ impl Store {
 fn promised(database: &Database, checkpoint: &Checkpoint, id: &BlobId) -> Result<Promise, Error> {
     let Checkpoint { namespace, epoch, retain_until: until, .. } = *checkpoint;
     let (mut known, mut latest) = (false, 0);
-    for entry in database.scan(keys::PROMISES, id.as_bytes(), id.as_bytes()) {
-        let promise = Promise::decode(&entry?.1)?;
+    let mut found = None;
+    database.each_promise_of(id, |_, promise| {
         known = true;
         if (promise.statement.namespace, promise.statement.epoch) == (namespace, epoch) {
-            if promise.statement.retain_until >= until {
-                return Ok(promise);
-            }
             latest = latest.max(promise.statement.retain_until);
+            if promise.statement.retain_until >= until {
+                found.get_or_insert(promise);
+            }
         }
-    }
-    if known {
+    })?;
+    if let Some(promise) = found {
+        Ok(promise)
+    } else if known {
         Err(Error::NotPromised { id: *id, namespace, epoch, until, latest })
     } else {
-        Err(Error::NotFound { id: *id, what: "a shard".into() })
+        Err(database.absent(id, "a shard".into()))
     }
 }

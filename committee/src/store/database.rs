@@ -7,22 +7,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use rocksdb::{BoundColumnFamily, Cache, ColumnFamilyDescriptor, DB, ErrorKind};
+use rocksdb::{BoundColumnFamily, Cache, ColumnFamilyDescriptor, DB, ErrorKind, Options};
 use tokio::sync::oneshot;
 
 use super::{
     Error, Identity, IfMissing,
+    damage::{Damages, is_damage},
     folder::{self, DATABASE},
     keys::{self, Bucket},
     mark::MarkFile,
     marker::Marker,
     options::{self, Purpose},
-    records,
+    records, room,
     survey::{Survey, survey},
 };
-
-/// Key and value.
-pub(super) type Entry = (Box<[u8]>, Box<[u8]>);
 
 /// An open database. Dropping the last reference closes it; the receiver that [`open`] returns resolves then.
 #[derive(Debug)]
@@ -30,6 +28,9 @@ pub(super) struct Database {
     // Fields are dropped in order: the database first, then the lock on its folder, then the sender that says so.
     pub(super) db: DB,
     buckets: Mutex<BTreeSet<Bucket>>,
+    pub(super) damages: Damages,
+    /// When the store took the place of one that is lost.
+    pub(super) lost: Option<u64>,
     _lock: File,
     _closed: oneshot::Sender<()>,
 }
@@ -77,13 +78,14 @@ pub(super) fn open(
         tracing::error!(file = %lost.display(), "store.lost: the data in this file is gone");
     }
     if read_only.is_none() {
-        tidy(&survey)?;
+        read_only = tidy(dir, &survey)?.err();
     }
     let db = open_database(dir, &survey, if read_only.is_none() { Purpose::Write } else { Purpose::Read }, cache)?;
     let (sender, closed) = oneshot::channel();
     let buckets = survey.families.iter().filter_map(|name| Bucket::parse(name)).collect();
-    let database = Database { db, buckets: Mutex::new(buckets), _lock: lock, _closed: sender };
-    let recorded = database.identity(dir, &marker)?;
+    let (buckets, damages) = (Mutex::new(buckets), Damages::default());
+    let database = Database { db, buckets, damages, lost: marker.lost, _lock: lock, _closed: sender };
+    let recorded = database.identity(dir, &marker, read_only.is_none())?;
     if let Some(identity) = identity {
         check_identity(dir, identity, &recorded)?;
     }
@@ -97,8 +99,8 @@ pub(super) fn open(
     Ok(Opened { database, closed, marker, mark: mark_file, read_only })
 }
 
-/// Cuts off what was never synced.
-fn tidy(survey: &Survey) -> Result<(), Error> {
+/// Cuts off what was never synced, and makes room; or says why there is none.
+fn tidy(dir: &Path, survey: &Survey) -> Result<Result<(), String>, Error> {
     for cut in &survey.cuts {
         tracing::warn!(
             file = %cut.file.display(), from = cut.from, to = cut.to, reason = cut.reason,
@@ -108,17 +110,28 @@ fn tidy(survey: &Survey) -> Result<(), Error> {
         let done = file.and_then(|file| file.set_len(cut.to).and_then(|()| file.sync_all()));
         done.map_err(|e| Error::file(&cut.file, &e))?;
     }
-    Ok(())
+    room::prepare(dir, survey.log_bytes, &survey.unreferenced)
 }
 
 fn open_database(dir: &Path, survey: &Survey, purpose: Purpose, cache: &Cache) -> Result<DB, Error> {
-    let names = &survey.families;
-    let families = names.iter().map(|name| ColumnFamilyDescriptor::new(name, options::column_family(name, cache)));
-    let (settings, path) = (options::database(purpose), dir.join(DATABASE));
-    let opened = match purpose {
-        Purpose::Make | Purpose::Write => DB::open_cf_descriptors(&settings, path, families),
-        Purpose::Read => DB::open_cf_descriptors_read_only(&settings, path, families, false),
+    let open = |settings: &Options| {
+        let names = &survey.families;
+        let families = names.iter().map(|name| ColumnFamilyDescriptor::new(name, options::column_family(name, cache)));
+        match purpose {
+            Purpose::Make | Purpose::Write => DB::open_cf_descriptors(settings, dir.join(DATABASE), families),
+            Purpose::Read => DB::open_cf_descriptors_read_only(settings, dir.join(DATABASE), families, false),
+        }
     };
+    let mut settings = options::database(purpose);
+    let opened = open(&settings).or_else(|error| {
+        if error.kind() != ErrorKind::Corruption {
+            return Err(error);
+        }
+        // The logs are whole. It is a table, and the rest of them can be read.
+        tracing::error!(%error, "store.damaged: a table cannot be opened");
+        settings.set_paranoid_checks(false);
+        open(&settings)
+    });
     let db = opened.map_err(|e| Error::opening(dir, &e))?;
     match keys::FIXED.into_iter().find(|name| db.cf_handle(name).is_none()) {
         None => Ok(db),
@@ -172,20 +185,23 @@ impl Database {
         self.db.get_cf(&self.fixed(family), key).map_err(|e| read(&e))
     }
 
-    /// Records of `family` whose key begins with `prefix`, from `start` on, in key order.
-    pub(super) fn scan(&self, family: &str, prefix: &[u8], start: &[u8]) -> impl Iterator<Item = Result<Entry, Error>> {
-        let from = rocksdb::IteratorMode::From(start, rocksdb::Direction::Forward);
-        let prefix = prefix.to_vec();
-        self.db
-            .iterator_cf(&self.fixed(family), from)
-            .map(|entry| entry.map_err(|e| read(&e)))
-            .take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
-    }
-
-    /// Whose database it is. It must be that of the marker beside it.
-    fn identity(&self, dir: &Path, marker: &Marker) -> Result<Identity, Error> {
+    /// Whose database it is. It must be that of the marker beside it; a record that is damaged is made anew from that, for
+    /// the mark has shown already that both belong together.
+    fn identity(&self, dir: &Path, marker: &Marker, writable: bool) -> Result<Identity, Error> {
         let broken = |reason: String| Error::Corrupt { dir: dir.into(), reason };
-        let bytes = self.db.get(keys::IDENTITY).map_err(|e| Error::opening(dir, &e))?;
+        let bytes = match (self.db.get(keys::IDENTITY), marker.domain) {
+            (Err(error), Some(domain)) if is_damage(&error) => {
+                tracing::error!(%error, "store.set_aside: whose database it is, and what was dropped last");
+                let identity = Identity { public_key: marker.public_key, domain };
+                if writable {
+                    let written = self.db.put_opt(keys::IDENTITY, identity.encode(marker.id), &options::synced());
+                    written.map_err(|e| Error::opening(dir, &e))?;
+                    self.spare("default");
+                }
+                return Ok(identity);
+            }
+            (bytes, _) => bytes.map_err(|e| Error::opening(dir, &e))?,
+        };
         let bytes = bytes.ok_or_else(|| broken("it does not say whose it is".into()))?;
         let format = bytes.first().copied().unwrap_or_default();
         if format != records::FORMAT {
@@ -219,8 +235,9 @@ fn check_identity(dir: &Path, expected: &Identity, got: &Identity) -> Result<(),
 }
 
 pub(super) fn read(error: &rocksdb::Error) -> Error {
-    match error.kind() {
-        ErrorKind::Corruption => Error::Record { what: "the database", reason: error.to_string() },
-        _ => Error::Read(error.to_string()),
+    if is_damage(error) {
+        Error::Record { what: "the database", reason: error.to_string() }
+    } else {
+        Error::Read(error.to_string())
     }
 }

@@ -6,6 +6,7 @@ use rocksdb::WriteBatch;
 
 use super::{
     Error,
+    damage::is_damage,
     database::{self, Database},
     keys::{self, Bucket},
     records,
@@ -37,19 +38,22 @@ impl Dropped {
 }
 
 impl Database {
-    /// What has been dropped.
+    /// What has been dropped. Where that cannot be read, nothing counts as dropped until the next drop records it anew: data
+    /// of buckets that are gone is then called damaged for a while, and not expired.
     pub(super) fn dropped(&self) -> Result<Dropped, Error> {
         // The marker first: a drop that is recorded between both reads moves the marker past buckets that it then keeps, and
         // with the new marker and the old set those would seem dropped.
-        let before = match self.db.get(keys::DROPPED_BEFORE).map_err(|e| database::read(&e))? {
-            None => return Ok(Dropped::default()),
-            Some(bytes) => bytes.as_slice().try_into().map(u32::from_be_bytes).map_err(|_| Error::Record {
-                what: "dropped buckets",
-                reason: format!("{} bytes, expected 4", bytes.len()),
-            })?,
-        };
-        let kept = self.db.get(keys::KEPT).map_err(|e| database::read(&e))?;
-        let kept = kept.map(|bytes| records::decode_kept(&bytes)).transpose()?.unwrap_or_default();
+        let records = [self.db.get(keys::DROPPED_BEFORE), self.db.get(keys::KEPT)];
+        if records.iter().any(|record| record.as_ref().is_err_and(is_damage)) {
+            return Ok(Dropped::default());
+        }
+        let [before, kept] = records.map(|record| record.map_err(|e| database::read(&e)));
+        let Some(before) = before? else { return Ok(Dropped::default()) };
+        let before = before.as_slice().try_into().map(u32::from_be_bytes).map_err(|_| Error::Record {
+            what: "dropped buckets",
+            reason: format!("{} bytes, expected 4", before.len()),
+        })?;
+        let kept = kept?.map(|bytes| records::decode_kept(&bytes)).transpose()?.unwrap_or_default();
         Ok(Dropped { before, kept })
     }
 }

@@ -91,6 +91,16 @@ pub enum Error {
         /// What the file system says.
         reason: String,
     },
+    /// The disk has too little room left to take more and still come up again.
+    #[error("the disk of data folder {} is full: {needed} bytes are needed, {free} are free", dir.display())]
+    NoRoom {
+        /// The data folder.
+        dir: PathBuf,
+        /// Bytes that must be free.
+        needed: u64,
+        /// Bytes that are.
+        free: u64,
+    },
     /// The data folder could not be opened or created.
     #[error("data folder {}: {reason}", dir.display())]
     Open {
@@ -106,6 +116,18 @@ pub enum Error {
         id: BlobId,
         /// What was asked for.
         what: String,
+    },
+    /// It is not here, and nobody knows whether it was: this store took the place of one that is lost.
+    #[error(
+        "{what} of blob {id} is not here; the store of this member was lost before {at}, and it may have been in it"
+    )]
+    Lost {
+        /// The blob.
+        id: BlobId,
+        /// What was asked for.
+        what: String,
+        /// When this store was made, unix seconds.
+        at: u64,
     },
     /// This member stored it, and has dropped it since its time was over.
     #[error("{what} of blob {id} has expired: it was kept until {until}")]

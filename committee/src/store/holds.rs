@@ -1,13 +1,17 @@
 //! Which buckets that have expired are kept, because the guardian holds a namespace on L1 (docs/protocol.md section 6).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use holdfast_certificate::Namespace;
+use holdfast_erasure::BlobId;
 
 use super::{
     Error, GRACE, Store,
     keys::{self, Bucket},
-    records::{Held, Promise},
+    records::Held,
 };
 
 /// How long a bucket is kept past its time, or past the hold last seen, while the registry does not say whether it is held: a
@@ -30,6 +34,8 @@ struct Content {
     namespaces: BTreeSet<Namespace>,
     /// Until when it was held when the registry last said so. Holds only ever get longer.
     seen: u64,
+    /// A record cannot be read that may be of something in it.
+    unreadable: bool,
 }
 
 /// Buckets in which every promise has ended and which are still there.
@@ -56,6 +62,10 @@ impl Due {
     pub(super) fn decide(&self, answers: &BTreeMap<Namespace, Answer>, now: u64) -> Decision {
         let mut decision = Decision::default();
         for (&bucket, content) in &self.0 {
+            if content.unreadable {
+                decision.keep.insert(bucket, content.seen);
+                continue;
+            }
             let (mut held, mut unknown) = (0, None);
             for namespace in &content.namespaces {
                 match answers.get(namespace) {
@@ -95,14 +105,23 @@ impl Store {
         if due.0.is_empty() {
             return Ok(due);
         }
-        for entry in database.scan(keys::HELD, &[], &[]) {
-            let (key, value) = entry?;
-            let bucket = Bucket::of_held(&key, Held::decode(&value)?.day);
-            let Some(content) = due.0.get_mut(&bucket) else { continue };
-            let id = key.get(..32).unwrap_or(&key);
-            for entry in database.scan(keys::PROMISES, id, id) {
-                content.namespaces.insert(Promise::decode(&entry?.1)?.statement.namespace);
+        let unreadable = database.walk(keys::HELD, &[], &[], |key, value| {
+            let bucket = Bucket::of_held(key, Held::decode(value)?.day);
+            let id = key.first_chunk::<32>().copied().map(BlobId::from);
+            if let (Some(content), Some(id)) = (due.0.get_mut(&bucket), id) {
+                let namespaces = &mut content.namespaces;
+                content.unreadable |= database.each_promise_of(&id, |_, promise| {
+                    namespaces.insert(promise.statement.namespace);
+                })?;
             }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if unreadable {
+            // It may be of any of them.
+            due.0.values_mut().for_each(|content| content.unreadable = true);
+        }
+        for bucket in due.0.iter().filter(|(_, content)| content.unreadable).map(|(bucket, _)| bucket) {
+            tracing::error!(%bucket, "store.keep_expired: a record cannot be read that may be of something in it");
         }
         Ok(due)
     }
@@ -122,8 +141,11 @@ mod tests {
     }
 
     fn due(buckets: &[(Bucket, &[u8], u64)]) -> Due {
-        let content =
-            |namespaces: &[u8], seen| Content { namespaces: namespaces.iter().copied().map(namespace).collect(), seen };
+        let content = |namespaces: &[u8], seen| Content {
+            namespaces: namespaces.iter().copied().map(namespace).collect(),
+            seen,
+            unreadable: false,
+        };
         Due(buckets.iter().map(|(bucket, namespaces, seen)| (*bucket, content(namespaces, *seen))).collect())
     }
 
@@ -148,6 +170,13 @@ mod tests {
         assert_eq!(kept(&due, &[(1, Answer::HeldUntil(until)), (2, no)], until + GRACE - 1), [(SHARDS, until)]);
         assert_eq!(kept(&due, &[(1, Answer::HeldUntil(until)), (2, no)], until + GRACE), []);
         assert_eq!(kept(&due, &[(1, Answer::HeldUntil(u64::MAX)), (2, no)], u64::MAX - 1), [(SHARDS, u64::MAX)]);
+    }
+
+    #[test]
+    fn a_bucket_of_which_a_record_cannot_be_read_is_kept_however_late_it_is() {
+        let mut due = due(&[(SHARDS, &[1], 0), (WHOLE, &[1], 0)]);
+        due.0.get_mut(&SHARDS).expect("due").unreadable = true;
+        assert_eq!(kept(&due, &[(1, Answer::HeldUntil(0))], END + 1000 * PATIENCE), [(SHARDS, 0)]);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) const IDENTITY: &[u8] = b"identity";
 pub(crate) const DROPPED_BEFORE: &[u8] = b"dropped-before";
 /// In the default column family: buckets of days before that one which are kept all the same. Missing means none.
 pub(crate) const KEPT: &[u8] = b"kept-buckets";
+/// In the default column family: how far the scrub has come.
+pub(crate) const SCRUB: &[u8] = b"scrub";
 
 const DAY: u64 = 86_400;
 /// The index under which a whole payload is held; no shard has it, since shard indices are below 126.

@@ -1,6 +1,6 @@
 //! Reads. All of them block; callers run them off the async threads.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_certificate::{Namespace, StatementDigest};
@@ -62,17 +62,16 @@ impl Store {
         let database = self.database()?;
         let dropped = database.dropped()?;
         let (mut shards, mut whole) = (Vec::new(), false);
-        for entry in database.scan(keys::HELD, id.as_bytes(), id.as_bytes()) {
-            let (key, value) = entry?;
-            if dropped.has(Bucket::of_held(&key, Held::decode(&value)?.day)) {
-                continue;
+        database.walk(keys::HELD, id.as_bytes(), id.as_bytes(), |key, value| {
+            if !dropped.has(Bucket::of_held(key, Held::decode(value)?.day)) {
+                match keys::held_index(key) {
+                    Some(keys::WHOLE) => whole = true,
+                    Some(index) => shards.push(index),
+                    None => {}
+                }
             }
-            match keys::held_index(&key) {
-                Some(keys::WHOLE) => whole = true,
-                Some(index) => shards.push(index),
-                None => {}
-            }
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok((shards, whole))
     }
 
@@ -153,14 +152,10 @@ impl Store {
     ///
     /// [`Error::Record`] or [`Error::Read`].
     pub fn promises(&self, id: &BlobId) -> Result<Vec<(Durable, Promise)>, Error> {
-        let database = self.database()?;
         let mut promises = Vec::new();
-        for entry in database.scan(keys::PROMISES, id.as_bytes(), id.as_bytes()) {
-            let (key, value) = entry?;
-            let promise = Promise::decode(&value)?;
-            let digest = digest(key.get(32..).unwrap_or_default())?;
+        self.database()?.each_promise_of(id, |digest, promise| {
             promises.push((Durable { digest, slot: promise.slot }, promise));
-        }
+        })?;
         promises.sort_by_key(|(_, promise)| std::cmp::Reverse(promise.statement.retain_until));
         promises.truncate(MAX_STATEMENTS);
         Ok(promises)
@@ -174,25 +169,25 @@ impl Store {
     /// [`Error::Record`] or [`Error::Read`].
     pub fn promised_until(&self, id: &BlobId, namespace: &Namespace) -> Result<(u64, u64), Error> {
         let (mut retained, mut whole) = (0, 0);
-        for entry in self.database()?.scan(keys::PROMISES, id.as_bytes(), id.as_bytes()) {
-            let Promise { statement, .. } = Promise::decode(&entry?.1)?;
+        self.database()?.each_promise_of(id, |_, Promise { statement, .. }| {
             if statement.namespace == *namespace {
                 retained = retained.max(statement.retain_until);
                 whole = whole.max(statement.whole_until);
             }
-        }
+        })?;
         Ok((retained, whole))
     }
 
-    /// Every promise, in the order of blob ids.
+    /// Every promise that can be read, in the order of blob ids.
     ///
     /// # Errors
     ///
-    /// [`Error::Record`] or [`Error::Read`].
+    /// [`Error::Read`].
     pub fn each_promise(&self, mut visit: impl FnMut(Promise)) -> Result<(), Error> {
-        for entry in self.database()?.scan(keys::PROMISES, &[], &[]) {
-            visit(Promise::decode(&entry?.1)?);
-        }
+        self.database()?.walk(keys::PROMISES, &[], &[], |_, value| {
+            visit(Promise::decode(value)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(())
     }
 
@@ -222,17 +217,14 @@ impl Store {
     pub fn find(&self, namespace: &Namespace, payload: &Digest) -> Result<Vec<BlobId>, Error> {
         let prefix = keys::payload_prefix(namespace, payload);
         let mut found = Vec::new();
-        for entry in self.database()?.scan(keys::PAYLOADS, &prefix, &prefix) {
-            let (key, _) = entry?;
+        self.database()?.walk(keys::PAYLOADS, &prefix, &prefix, |key, _| {
             let id: [u8; 32] = key.last_chunk().copied().unwrap_or_default();
             let id = BlobId::from(id);
             if !found.contains(&id) {
                 found.push(id);
             }
-            if found.len() == MAX_FOUND {
-                break;
-            }
-        }
+            Ok(if found.len() == MAX_FOUND { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
         Ok(found)
     }
 
@@ -251,26 +243,39 @@ impl Store {
         let database = self.database()?;
         let prefix = keys::order_prefix(namespace);
         let start = keys::order(namespace, after.saturating_add(1));
-        let (mut listed, mut place) = (Vec::new(), after);
-        for entry in database.scan(keys::ORDER, &prefix, &start) {
-            let (key, value) = entry?;
+        let (mut listed, mut place, mut more) = (Vec::new(), after, false);
+        database.walk(keys::ORDER, &prefix, &start, |key, value| {
             if listed.len() == limit {
-                return Ok((listed, Some(place)));
+                more = true;
+                return Ok(ControlFlow::Break(()));
             }
-            place = keys::order_sequence(&key).unwrap_or(place);
-            let (id, digest) = records::decode_order(&value)?;
-            let missing =
-                || Error::Record { what: "promise", reason: format!("none for statement {digest} of blob {id}") };
-            let promise = self.promise(&id, &digest)?.ok_or_else(missing)?;
-            let certified = database.get(keys::CERTIFICATES, digest.as_bytes())?.is_some();
+            place = keys::order_sequence(key).unwrap_or(place);
+            let (id, digest) = records::decode_order(value)?;
+            let promise = match self.promise(&id, &digest) {
+                Ok(Some(promise)) => promise,
+                Ok(None) | Err(Error::Record { .. }) => {
+                    tracing::error!(blob = %id, statement = %digest, "store.set_aside: its promise cannot be read");
+                    return Ok(ControlFlow::Continue(()));
+                }
+                Err(error) => return Err(error),
+            };
+            let certified = self.certificate(&digest)?.is_some();
             listed.push(Listed { id, digest, promise, certified });
-        }
-        Ok((listed, None))
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((listed, more.then_some(place)))
     }
 
+    /// What can be made or given again; a damaged one counts as none.
     fn opaque(&self, what: &'static str, family: &str, digest: &StatementDigest) -> Result<Option<Bytes>, Error> {
-        let bytes = self.database()?.get(family, digest.as_bytes())?;
-        bytes.map(|bytes| records::decode_opaque(what, &bytes)).transpose()
+        let read = self.database()?.get(family, digest.as_bytes());
+        match read.and_then(|bytes| bytes.map(|bytes| records::decode_opaque(what, &bytes)).transpose()) {
+            Err(Error::Record { what, reason }) => {
+                tracing::warn!(what, %digest, reason, "store.set_aside");
+                Ok(None)
+            }
+            other => other,
+        }
     }
 
     fn data(
@@ -283,15 +288,19 @@ impl Store {
     ) -> Result<Bytes, Error> {
         let database = self.database()?;
         let (held, family) = live(&database, kind, id, index, what)?;
-        let damaged = |reason: String| Error::Damaged { id: *id, what: what(), reason };
+        let bucket = Bucket { kind, day: held.day };
+        let damaged = |reason: String| {
+            database.damaged(bucket, id, index, &reason);
+            Error::Damaged { id: *id, what: what(), reason }
+        };
         let bytes = database.db.get_cf(&family, keys::held(id, index));
         let bytes = bytes.map_err(|e| damaging(database::read(&e), &damaged))?;
-        let bucket = Bucket { kind, day: held.day };
         let bytes = Bytes::from(bytes.ok_or_else(|| damaged(format!("it is not in bucket {bucket}")))?);
         let got = root(&bytes);
         if got != held.root {
             return Err(damaged(format!("expected root {}, got {got}", held.root)));
         }
+        database.damages.forget(&keys::held(id, index));
         Ok(bytes)
     }
 }
@@ -306,7 +315,7 @@ pub(super) fn live<'a>(
 ) -> Result<(Held, Arc<BoundColumnFamily<'a>>), Error> {
     let damaged = |reason: String| Error::Damaged { id: *id, what: what(), reason };
     let record = database.get(keys::HELD, &keys::held(id, index)).map_err(|e| damaging(e, &damaged))?;
-    let Some(record) = record else { return Err(Error::NotFound { id: *id, what: what() }) };
+    let Some(record) = record else { return Err(database.absent(id, what())) };
     let held = Held::decode(&record).map_err(|e| damaged(e.to_string()))?;
     let bucket = Bucket { kind, day: held.day };
     let expired = || Error::Expired { id: *id, what: what(), until: held.until };
@@ -337,29 +346,65 @@ impl Database {
     }
 }
 
-/// Usage by bucket, counted anew.
+/// Usage by bucket, counted anew, of what can be read.
 pub(super) fn usage(database: &Database, dropped: &Dropped) -> Result<UsageByBucket, Error> {
     let mut usage: UsageByBucket = BTreeMap::new();
-    for entry in database.scan(keys::HELD, &[], &[]) {
-        let (key, value) = entry?;
-        let held = Held::decode(&value)?;
-        let bucket = Bucket::of_held(&key, held.day);
+    database.walk(keys::HELD, &[], &[], |key, value| {
+        let held = Held::decode(value)?;
+        let bucket = Bucket::of_held(key, held.day);
         if !dropped.has(bucket) {
             usage.entry(bucket).or_default().add(held.length);
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(usage)
 }
 
-/// The last place given out in the signing order.
-pub(super) fn last_sequence(database: &Database) -> Result<Option<u64>, Error> {
+/// The last place given out in the signing order, zero if none was. Where it cannot be read, one that is surely behind it:
+/// each place is an entry of the database by itself.
+pub(super) fn last_sequence(database: &Database) -> Result<u64, Error> {
     let end = keys::order(None, u64::MAX);
     let last =
         database.db.iterator_cf(&database.fixed(keys::ORDER), IteratorMode::From(&end, Direction::Reverse)).next();
     match last {
-        None => Ok(None),
-        Some(Err(e)) => Err(database::read(&e)),
-        Some(Ok((key, _))) => Ok(keys::order_sequence(&key)),
+        None => Ok(0),
+        Some(Ok((key, _))) => Ok(keys::order_sequence(&key).unwrap_or_default()),
+        Some(Err(e)) => match database::read(&e) {
+            Error::Record { .. } => Ok(database.db.latest_sequence_number()),
+            other => Err(other),
+        },
+    }
+}
+
+impl Store {
+    /// What is said of something that is not here: that it never was, unless this store took the place of one that is lost.
+    #[must_use]
+    pub fn absent(&self, id: &BlobId, what: impl Into<String>) -> Error {
+        match self.lost_at() {
+            None => Error::NotFound { id: *id, what: what.into() },
+            Some(at) => Error::Lost { id: *id, what: what.into(), at },
+        }
+    }
+}
+
+impl Database {
+    pub(super) fn absent(&self, id: &BlobId, what: String) -> Error {
+        match self.lost {
+            None => Error::NotFound { id: *id, what },
+            Some(at) => Error::Lost { id: *id, what, at },
+        }
+    }
+
+    /// Every promise made for a blob that can be read; tells whether one could not.
+    pub(super) fn each_promise_of(
+        &self,
+        id: &BlobId,
+        mut visit: impl FnMut(StatementDigest, Promise),
+    ) -> Result<bool, Error> {
+        self.walk(keys::PROMISES, id.as_bytes(), id.as_bytes(), |key, value| {
+            visit(digest(key.get(32..).unwrap_or_default())?, Promise::decode(value)?);
+            Ok(ControlFlow::Continue(()))
+        })
     }
 }
 
@@ -375,7 +420,7 @@ fn damaging(error: Error, damaged: &dyn Fn(String) -> Error) -> Error {
 fn sound<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
     match read {
         Ok(read) => Ok(Some(read)),
-        Err(Error::NotFound { .. } | Error::Expired { .. } | Error::Damaged { .. }) => Ok(None),
+        Err(Error::NotFound { .. } | Error::Lost { .. } | Error::Expired { .. } | Error::Damaged { .. }) => Ok(None),
         Err(e) => Err(e),
     }
 }

@@ -154,6 +154,33 @@ pub(super) fn decode_kept(bytes: &[u8]) -> Result<BTreeMap<Bucket, u64>, Error> 
     Ok(kept)
 }
 
+/// How far the scrub has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scrub {
+    /// When this pass began, unix seconds.
+    pub(crate) begun: u64,
+    /// When the last whole pass ended; zero while there was none.
+    pub(crate) ended: u64,
+    /// The last item of this pass that was checked; `None` between two passes.
+    pub(crate) after: Option<[u8; 34]>,
+}
+
+pub(super) fn scrub(scrub: &Scrub) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    out.extend_from_slice(&scrub.begun.to_be_bytes());
+    out.extend_from_slice(&scrub.ended.to_be_bytes());
+    out.extend(scrub.after.iter().flatten());
+    out
+}
+
+pub(super) fn decode_scrub(bytes: &[u8]) -> Result<Scrub, Error> {
+    let mut reader = Reader::versioned("scrub", bytes)?;
+    let (begun, ended) = (reader.u64()?, reader.u64()?);
+    let after = if reader.rest.is_empty() { None } else { Some(reader.array::<34>()?) };
+    reader.end()?;
+    Ok(Scrub { begun, ended, after })
+}
+
 /// A commitment, checked again when it is read, so that damage to it shows.
 pub(super) fn commitment(commitment: &Commitment) -> Vec<u8> {
     let mut out = vec![VERSION];

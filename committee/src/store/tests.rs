@@ -1,6 +1,8 @@
 //! The store by itself: what holds on any folder it is opened on.
 
+mod damage;
 mod folder;
+mod full_disk;
 mod logs;
 
 use std::{

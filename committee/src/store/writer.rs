@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_certificate::{Namespace, StatementDigest};
-use holdfast_erasure::{AcceptedShard, Commitment, Digest};
+use holdfast_erasure::{AcceptedShard, BlobId, Commitment, Digest};
 use rocksdb::{Cache, WriteBatch};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -21,7 +21,8 @@ use super::{
     keys::{self, Bucket, Kind},
     mark::Seal,
     options,
-    records::{self, Held, Promise},
+    records::{self, Held, Promise, Scrub},
+    room::Room,
 };
 use crate::failpoint;
 
@@ -56,6 +57,8 @@ pub(super) enum Job {
     Attestation(StatementDigest, [u8; 48]),
     /// Written without a sync of its own: no promise is in it.
     Certificate(StatementDigest, Bytes, Reply<()>),
+    /// Written without a sync of its own: it can do a little twice.
+    Scrub(Scrub),
     DropBefore(u32, Decision, Reply<Vec<String>>),
     Stop(oneshot::Sender<()>),
 }
@@ -86,7 +89,9 @@ pub(super) struct Writer {
     pub(super) database: Arc<Database>,
     pub(super) cache: Cache,
     pub(super) shared: Arc<Shared>,
-    pub(super) seal: Seal,
+    /// Nothing is written where there is none.
+    pub(super) seal: Option<Seal>,
+    pub(super) room: Room,
     pub(super) next_sequence: u64,
     pub(super) dropped: Dropped,
 }
@@ -97,7 +102,7 @@ struct Group {
     batch: WriteBatch,
     held: HashMap<[u8; 34], Held>,
     promises: HashMap<[u8; 64], Namespace>,
-    moved: Vec<(Option<Held>, Held, Kind)>,
+    moved: Vec<([u8; 34], Option<Held>, Held, Kind)>,
     sync: bool,
 }
 
@@ -153,6 +158,10 @@ impl Writer {
                 Job::Certificate(digest, bytes, reply) => {
                     (self.stage_opaque(&mut group, keys::CERTIFICATES, &digest, &bytes), Some(reply))
                 }
+                Job::Scrub(state) => {
+                    group.batch.put(keys::SCRUB, records::scrub(&state));
+                    (Ok(()), None)
+                }
                 Job::DropBefore(..) | Job::Stop(..) => unreachable!("barriers are never grouped"),
             };
             answers.push((staged, reply));
@@ -170,10 +179,15 @@ impl Writer {
         if group.batch.is_empty() {
             return Ok(());
         }
-        failpoint::reach("before-write");
+        let log_bytes = self.seal.as_ref().map_or(0, Seal::log_bytes);
+        self.room.take(log_bytes, group.batch.size_in_bytes() as u64)?;
+        if group.sync {
+            failpoint::reach("before-write");
+        }
         self.put(group.batch, group.sync).map_err(|reason| self.disable(reason))?;
         let mut usage = self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        for (before, after, kind) in group.moved {
+        for (key, before, after, kind) in group.moved {
+            self.database.damages.forget(&key);
             if let Some(before) = before {
                 usage.entry(Bucket { kind, day: before.day }).or_default().remove(before.length);
             }
@@ -185,17 +199,22 @@ impl Writer {
     /// Writes, syncs, and says so in the mark: only then may anything of it be signed.
     fn put(&mut self, batch: WriteBatch, sync: bool) -> Result<(), String> {
         self.shared.faults.write(sync)?;
-        if failpoint::is_armed("between-write-and-sync") {
+        if sync && failpoint::is_armed("between-write-and-sync") {
             self.database.db.write_opt(batch, &options::unsynced()).map_err(|e| e.to_string())?;
             failpoint::reach("between-write-and-sync");
             return Ok(());
         }
         let settings = if sync { options::synced() } else { options::unsynced() };
         self.database.db.write_opt(batch, &settings).map_err(|e| e.to_string())?;
-        failpoint::reach("between-sync-and-mark");
+        if sync {
+            failpoint::reach("between-sync-and-mark");
+        }
         // No other thread writes, so the last sequence number is that of this batch.
-        self.seal.wrote(sync.then(|| self.database.db.latest_sequence_number()))?;
-        failpoint::reach("after-sync");
+        let sequence = sync.then(|| self.database.db.latest_sequence_number());
+        self.seal.as_mut().map_or(Ok(()), |seal| seal.wrote(sequence))?;
+        if sync {
+            failpoint::reach("after-sync");
+        }
         Ok(())
     }
 
@@ -213,7 +232,7 @@ impl Writer {
         }
         let mut plans = Vec::with_capacity(2);
         for (kind, key, bytes, root, until) in places {
-            let before = self.held(group, &key)?;
+            let before = self.held(group, &id, &key)?;
             // What was dropped is no longer anywhere; it starts anew.
             let live = before.filter(|held| !self.dropped.has(Bucket { kind, day: held.day }));
             let until = live.map_or(until, |held| held.until.max(until));
@@ -227,19 +246,19 @@ impl Writer {
             plans.push((key, bucket, live, held, put.then_some(bytes)));
         }
         let promise_key = keys::promise(&id, &hold.digest);
-        let promised =
-            group.promises.contains_key(&promise_key) || self.database.get(keys::PROMISES, &promise_key)?.is_some();
+        let promised = group.promises.contains_key(&promise_key)
+            || readable(self.database.get(keys::PROMISES, &promise_key))?.flatten().is_some();
         if !promised {
             let staged = group.promises.iter().filter(|(key, of)| key.starts_with(id.as_bytes()) && **of == namespace);
             let mut signed = staged.count();
-            for entry in self.database.scan(keys::PROMISES, id.as_bytes(), id.as_bytes()) {
-                signed += usize::from(Promise::decode(&entry?.1)?.statement.namespace == namespace);
-            }
+            self.database.each_promise_of(&id, |_, promise| {
+                signed += usize::from(promise.statement.namespace == namespace);
+            })?;
             if signed >= MAX_STATEMENTS {
                 return Err(Error::TooManyStatements { id, namespace, most: MAX_STATEMENTS });
             }
         }
-        let committed = !hold.fresh && self.database.get(keys::BLOBS, id.as_bytes())?.is_some();
+        let committed = !hold.fresh && readable(self.database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
         for (_, bucket, _, _, put) in &plans {
             if put.is_some() {
                 self.create(*bucket)?;
@@ -255,7 +274,7 @@ impl Writer {
             }
             group.batch.put_cf(&database.fixed(keys::HELD), key, held.encode());
             group.held.insert(key, held);
-            group.moved.push((live, held, bucket.kind));
+            group.moved.push((key, live, held, bucket.kind));
         }
         if !committed {
             group.batch.put_cf(&database.fixed(keys::BLOBS), id.as_bytes(), records::commitment(&hold.commitment));
@@ -290,10 +309,24 @@ impl Writer {
         Ok(())
     }
 
-    fn held(&self, group: &Group, key: &[u8; 34]) -> Result<Option<Held>, Error> {
-        match group.held.get(key) {
-            Some(held) => Ok(Some(*held)),
-            None => self.database.get(keys::HELD, key)?.map(|bytes| Held::decode(&bytes)).transpose(),
+    fn held(&self, group: &Group, id: &BlobId, key: &[u8; 34]) -> Result<Option<Held>, Error> {
+        if let Some(held) = group.held.get(key) {
+            return Ok(Some(*held));
+        }
+        let read = self.database.get(keys::HELD, key);
+        match read.and_then(|bytes| bytes.map(|bytes| Held::decode(&bytes)).transpose()) {
+            // It is made anew, for the latest time that is still known to be promised.
+            Err(Error::Record { .. }) => {
+                let mut until = 0;
+                self.database.each_promise_of(id, |_, promise| {
+                    let whole = keys::held_index(key) == Some(keys::WHOLE);
+                    until =
+                        until.max(if whole { promise.statement.whole_until } else { promise.statement.retain_until });
+                })?;
+                let day = keys::day_of(until);
+                Ok((until > 0).then_some(Held { day, length: 0, until, root: Digest::from([0; 32]) }))
+            }
+            other => other,
         }
     }
 
@@ -348,5 +381,14 @@ impl Writer {
             first
         });
         Error::WritesDisabled { reason }
+    }
+}
+
+/// `None` for a record that is damaged: it is written anew.
+fn readable<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Error::Record { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }

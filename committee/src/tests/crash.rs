@@ -1,5 +1,7 @@
 //! SIGKILL between every two steps of write and signature: after a restart nothing that was signed is missing.
 //!
+//! A kill leaves to the system what was written and not synced; that nothing rests on it, `tests/power_cut.rs` shows.
+//!
 //! The test runs itself again as a child process, which prints every signature that it was given and then kills itself
 //! at the place under test, with the data folder open.
 

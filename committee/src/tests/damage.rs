@@ -29,6 +29,10 @@ async fn a_flipped_bit_is_data_loss_and_storing_again_repairs_it() {
 
         let member = world.start(folder.path(), &clock).await;
         let peer = Peer::connect(&member).await;
+        // What is no longer held is not promised again, though the statement is still told.
+        let blob = peer.get_blob(encoded.id()).await.expect("known");
+        assert!(blob.statements.len() == 1 && blob.statements[0].attestation.is_none());
+        assert!(peer.get_blob(sound.id()).await.expect("known").statements[0].attestation.is_some());
         let status = peer.get_shard(encoded.id(), index(&encoded)).await.expect_err("damaged");
         assert_eq!(status.code(), Code::DataLoss, "{status}");
         let leaf = v1::GetLeafRequest {
@@ -40,6 +44,7 @@ async fn a_flipped_bit_is_data_loss_and_storing_again_repairs_it() {
         assert_eq!(peer.get_shard(sound.id(), index(&sound)).await.expect("the other is sound"), shard(&sound));
         assert_eq!(peer.store(&world, &encoded, &statement).await, attestation);
         assert_eq!(peer.get_shard(encoded.id(), index(&encoded)).await.expect("repaired"), shard(&encoded));
+        assert!(peer.get_blob(encoded.id()).await.expect("known").statements[0].attestation.is_some());
         member.stop().await.expect("stops");
         let member = world.start(folder.path(), &clock).await;
         let peer = Peer::connect(&member).await;
@@ -105,5 +110,39 @@ async fn a_failed_write_disables_writes_for_good_while_reads_go_on() {
     let member = world.start(folder.path(), &clock).await;
     let peer = Peer::connect(&member).await;
     peer.store(&world, &second, &world.statement(&second)).await;
+    member.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scrub_finds_what_nobody_reads_and_says_so_until_it_is_stored_again() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let member = world.start(folder.path(), &clock).await;
+    let encoded = coded(3_000_000, 1, Dispersal::ByShard);
+    let statement = world.statement(&encoded);
+    Peer::connect(&member).await.store(&world, &encoded, &statement).await;
+    member.stop().await.expect("stops");
+    fault::flip_bit(&folder.path().join("data"), &encoded.id()).await.expect("flipped");
+    let mut config = World::config(folder.path());
+    config.policy.scrub_period = Duration::from_secs(2);
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let mut node = v1::node_client::NodeClient::new(peer.channel.clone());
+    let seen = async |damaged: u64, node: &mut v1::node_client::NodeClient<Channel>| {
+        tokio::time::timeout(Duration::from_secs(30), async {
+            loop {
+                let info = node.get_info(v1::GetInfoRequest {}).await.expect("info").into_inner();
+                if info.damaged == damaged && info.scrubbed_at == clock.now() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .expect("the scrub comes past");
+    };
+    seen(1, &mut node).await;
+    peer.store(&world, &encoded, &statement).await;
+    clock.set(NOW + 60);
+    seen(0, &mut node).await;
     member.stop().await.expect("stops");
 }

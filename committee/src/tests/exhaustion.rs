@@ -195,3 +195,19 @@ async fn readers_that_never_read_do_not_keep_others_from_reading() {
     assert_eq!(cut.code(), Code::DeadlineExceeded, "{cut}");
     member.stop().await.expect("stops");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_keeps_no_member_from_stopping_in_time() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.limits.drain_deadline = Duration::from_millis(500);
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let encoded = coded(2_000_000, 1, Dispersal::ByShard);
+    let _hanging = Hanging::start(&world, &member, &peer, encoded).await;
+    let started = std::time::Instant::now();
+    let error =
+        tokio::time::timeout(Duration::from_secs(20), member.stop()).await.expect("it ends").expect_err("cut off");
+    assert!(matches!(error, crate::Error::NotDrained { .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}

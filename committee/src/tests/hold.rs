@@ -229,6 +229,50 @@ async fn node_that_says_for_ever_keeps_for_ninety_days_past_its_lie() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_sixty_days_ahead_drops_nothing_with_l1_or_without() {
+    let scene = Scene::new().await;
+    for down in [false, true] {
+        scene.registry.set_down(down);
+        scene.registry.time.store(NOW, Ordering::SeqCst);
+        let real = scene.clock.now();
+        scene.clock.jump(real + 60 * DAY);
+        let dropped = scene.member.drop_expired().await.expect("decided");
+        assert!(dropped.is_empty(), "down {down}: {dropped:?}");
+        scene.is_served().await;
+        // An hour of the steady clock later it is no different.
+        scene.clock.set(scene.clock.now() + HOUR);
+        assert!(scene.member.drop_expired().await.expect("decided").is_empty());
+    }
+    // A member that has heard nothing of L1 since its start knows no time at all.
+    scene.registry.time.store(0, Ordering::SeqCst);
+    let scene = scene.restart().await;
+    scene.clock.set(scene.clock.now() + 100 * DAY);
+    assert!(scene.member.drop_expired().await.expect("decided").is_empty());
+    scene.is_served().await;
+    // L1 says that it is so late.
+    scene.registry.set_down(false);
+    scene.registry.time.store(DUE, Ordering::SeqCst);
+    assert_eq!(scene.member.drop_expired().await.expect("dropped").into_iter().collect::<BTreeSet<_>>(), both());
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storing_into_a_day_that_was_dropped_is_refused_as_what_it_is() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.dropped(DUE).await, both());
+    // A clock that goes back makes an old date look as if it were ahead.
+    scene.clock.set(RETAIN - DAY);
+    let encoded = coded(1000, 9, Dispersal::ByShard);
+    let statement = scene.world.statement(&encoded);
+    let peer = Peer::connect(&scene.member).await;
+    let refused = peer.store_shard(scene.world.shard_header(&statement, &encoded), shard(&encoded)).await;
+    let status = refused.expect_err("dropped");
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    assert!(status.message().contains("are dropped"), "{status}");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_can_be_promised_anew_without_a_second_transfer() {
     let scene = Scene::new().await;
     scene.hold(DUE + 3 * DAY);

@@ -165,6 +165,8 @@ async fn a_member_says_who_and_how_it_is() {
     assert_eq!((info.blobs, info.stored_bytes), (1, 1000 + 512));
     assert_eq!(info.registry, world.registry.domain().registry.as_bytes().as_slice());
     assert_eq!(info.writes_disabled, "");
+    assert_eq!(info.store_id, member.store().id().as_bytes().as_slice());
+    assert_eq!((info.store_lost_at, info.damaged), (0, 0));
     for service in ["", "holdfast.v1.Dispersal", "holdfast.v1.Retrieval", "holdfast.v1.Node"] {
         assert_eq!(health(&peer, service).await, ServingStatus::Serving, "{service}");
     }
@@ -270,5 +272,45 @@ async fn reflection_lists_every_service() {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     drop(answers);
+    member.stop().await.expect("stops");
+}
+
+/// An address on loopback at which nothing listens.
+fn nowhere() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    format!("http://{}", listener.local_addr().expect("an address"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whose_l1_is_away_at_its_start_serves_what_it_holds_and_signs_nothing() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let member = world.start(folder.path(), &clock).await;
+    let encoded = coded(1000, 1, Dispersal::ByShard);
+    Peer::connect(&member).await.store(&world, &encoded, &world.statement(&encoded)).await;
+    member.stop().await.expect("stops");
+
+    let mut config = World::config(folder.path());
+    config.committee_file = None;
+    let registry = world.registry.domain().registry;
+    config.l1 = Some(crate::config::L1 { rpc_url: nowhere().as_str().into(), registry, code_hash: None });
+    // Without a store there is nothing to serve, and nobody knows the chain.
+    let empty = tempfile::tempdir().expect("a folder");
+    let unknown = Config { data_dir: empty.path().into(), ..config.clone() };
+    assert!(matches!(crate::awaited::registry(&unknown).await, Err(Error::Registry(_))));
+
+    let (registry, awaited) = crate::awaited::registry(&config).await.expect("waited for");
+    let key = SecretKey::from_bytes(world.secrets[usize::from(SLOT)].to_bytes().as_ref()).expect("a key");
+    let member = Member::new(config, key, registry).awaiting(awaited).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    assert_eq!(peer.get_shard(encoded.id(), index(&encoded)).await.expect("served"), shard(&encoded));
+    assert!(peer.get_blob(encoded.id()).await.expect("served").statements[0].attestation.is_some());
+    assert_eq!(health(&peer, "holdfast.v1.Dispersal").await, ServingStatus::NotServing);
+    assert_eq!(health(&peer, "holdfast.v1.Retrieval").await, ServingStatus::Serving);
+    let info = NodeClient::new(peer.channel.clone()).get_info(v1::GetInfoRequest {}).await.expect("info").into_inner();
+    assert!(info.writes_disabled.contains("L1 has not answered"), "{}", info.writes_disabled);
+    let more = coded(1000, 2, Dispersal::ByShard);
+    let header = world.shard_header(&world.statement(&more), &more);
+    let status = peer.store_shard(header, shard(&more)).await.expect_err("nothing is signed");
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
     member.stop().await.expect("stops");
 }

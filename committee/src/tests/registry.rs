@@ -24,6 +24,8 @@ pub(crate) struct Scripted {
     pub(crate) down: AtomicBool,
     /// While set, nothing newer has become final for long.
     pub(crate) stalled: AtomicBool,
+    /// The time of the block that is final; later than any clock until a test sets it.
+    pub(crate) time: AtomicU64,
     /// Namespaces that were looked up.
     pub(crate) asked: AtomicUsize,
     namespaces: Mutex<BTreeMap<Namespace, NamespaceRecord>>,
@@ -39,6 +41,7 @@ impl Scripted {
             active: AtomicU64::new(EPOCH),
             stalled: AtomicBool::new(false),
             down: AtomicBool::new(false),
+            time: AtomicU64::new(u64::MAX),
             asked: AtomicUsize::new(0),
             namespaces: Mutex::new(BTreeMap::from([(world.namespace, own)])),
         });
@@ -109,6 +112,7 @@ impl Registry for Scripted {
 
     fn finality(&self) -> Option<Finality> {
         let stalled = self.stalled.load(Ordering::SeqCst);
-        Some(Finality { block: 1, timestamp: 1, read_at: 1, stalled, failure: None, dissenters: Vec::new() })
+        let timestamp = self.time.load(Ordering::SeqCst);
+        Some(Finality { block: 1, timestamp, read_at: 1, stalled, failure: None, dissenters: Vec::new() })
     }
 }

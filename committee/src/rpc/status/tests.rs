@@ -64,6 +64,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (A::Registry(L1::NoActiveEpoch { at: 1 }).into(), Code::Unavailable, NoRegistry(RETRY_MS)),
         (A::Unfinished(unfinished().await).into(), Code::Internal, Id),
         (S::NotFound { id, what: text() }.into(), Code::NotFound, All),
+        (S::Lost { id, what: text(), at: 1 }.into(), Code::DataLoss, All),
         (S::Expired { id, what: text(), until: 1 }.into(), Code::FailedPrecondition, All),
         (S::NotPromised { id, namespace, epoch: 1, until: 2, latest: 0 }.into(), Code::FailedPrecondition, All),
         (S::Damaged { id, what: text(), reason: text() }.into(), Code::DataLoss, All),
@@ -84,9 +85,14 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (S::Corrupt { dir: dir.clone(), reason: text() }.into(), Code::Internal, Id),
         (S::NotPermitted { path: dir.clone() }.into(), Code::Internal, Id),
         (S::ReadOnly { path: dir.clone() }.into(), Code::Internal, Id),
-        (S::File { file: dir, reason: text() }.into(), Code::Internal, Id),
-        (S::Record { what: "promise", reason: text() }.into(), Code::Internal, Id),
-        (S::BucketDropped { day: 1, dropped_before: 2 }.into(), Code::Internal, Id),
+        (S::File { file: dir.clone(), reason: text() }.into(), Code::Internal, Id),
+        (S::Record { what: "promise", reason: text() }.into(), Code::DataLoss, Id),
+        (
+            S::NoRoom { dir: dir.clone(), needed: 2, free: 1 }.into(),
+            Code::ResourceExhausted,
+            RetryAfter(RETRY_LATER_MS),
+        ),
+        (S::BucketDropped { day: 1, dropped_before: 2 }.into(), Code::FailedPrecondition, All),
         (S::Read(text()).into(), Code::Internal, Id),
     ]
 }

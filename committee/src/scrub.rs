@@ -1,0 +1,107 @@
+//! The scrub: all that is stored is read and checked again, on a budget that lets it be done within a period.
+//!
+//! Disks lose bits in what nobody reads. What is found damaged is logged, counted in `GetInfo`, and never served; storing it
+//! again repairs it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    store::{Error, Step, Store},
+};
+
+/// Bytes a second at the least, so that a small store is not spread thin over a week.
+const LEAST_RATE: u64 = 1 << 20;
+/// The part of the period, in tenths, within which a pass is planned to end.
+const PLANNED: u64 = 9;
+/// How often it is recorded how far it has come.
+const RECORDED: Duration = Duration::from_secs(60);
+/// How long it waits after the disk could not be read.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Scrubs until `stop`.
+pub(crate) async fn run(store: Arc<Store>, clock: Arc<dyn Clock>, period: Duration, stop: CancellationToken) {
+    let passes = async {
+        loop {
+            match pass(&store, &*clock, period).await {
+                Ok(()) => {}
+                Err(Error::Closed) => return,
+                Err(error) => {
+                    tracing::error!(%error, "store.scrub");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = passes => {}
+    }
+}
+
+/// What is left of one pass, and the wait for the time of the next.
+async fn pass(store: &Arc<Store>, clock: &dyn Clock, period: Duration) -> Result<(), Error> {
+    let mut state = read(store, Store::scrub_state).await?;
+    let age = clock.now().saturating_sub(state.begun);
+    if state.after.is_none() && state.ended >= state.begun && age < period.as_secs() {
+        tokio::time::sleep(period - Duration::from_secs(age)).await;
+    }
+    if state.after.is_none() {
+        state.begun = clock.now();
+    }
+    let rate = rate(store.usage().bytes, period);
+    let (started, mut recorded, mut bytes) = (Instant::now(), Instant::now(), 0u64);
+    loop {
+        let after = state.after;
+        let Some(Step { next, bytes: more }) = read(store, move |store| store.scrub(after.as_ref())).await? else {
+            break;
+        };
+        state.after = Some(next);
+        bytes += more;
+        tokio::time::sleep_until(started + Duration::from_secs_f64(bytes as f64 / rate as f64)).await;
+        if recorded.elapsed() >= RECORDED {
+            recorded = Instant::now();
+            store.record_scrub(state).await?;
+        }
+    }
+    state.after = None;
+    state.ended = clock.now();
+    store.record_scrub(state).await?;
+    tracing::info!(bytes, damaged = store.damaged(), seconds = started.elapsed().as_secs(), "store.scrub");
+    // In a store with little in it, or a short period, a pass ends long before its time; and time must pass between two.
+    tokio::time::sleep(period.saturating_sub(started.elapsed()).max(Duration::from_millis(10))).await;
+    Ok(())
+}
+
+/// Bytes a second.
+fn rate(stored: u64, period: Duration) -> u64 {
+    let seconds = period.as_secs().max(1);
+    (stored / seconds).saturating_mul(10).div_ceil(PLANNED).max(LEAST_RATE)
+}
+
+async fn read<T: Send + 'static>(
+    store: &Arc<Store>,
+    read: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let store = Arc::clone(store);
+    tokio::task::spawn_blocking(move || read(&store)).await.map_err(|e| Error::Read(e.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_enough_for_all_of_it_within_the_period() {
+        let week = Duration::from_secs(7 * 86_400);
+        assert_eq!(rate(0, week), LEAST_RATE);
+        for stored in [10u64 << 30, 1 << 40, 50 << 40] {
+            let took = stored / rate(stored, week);
+            assert!(took <= week.as_secs(), "{stored}: {took}");
+            assert!(rate(stored, week) <= LEAST_RATE.max(stored / week.as_secs() * 12 / 10), "{stored}");
+        }
+    }
+}

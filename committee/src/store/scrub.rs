@@ -1,0 +1,97 @@
+//! Reading all that is stored again, piece by piece.
+
+use std::ops::ControlFlow;
+
+use holdfast_erasure::BlobId;
+
+use super::{
+    Error, Store,
+    database::Database,
+    keys::{self, Bucket},
+    records::{self, Held, Scrub},
+    writer::Job,
+};
+
+/// What one step has looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Where the next one goes on.
+    pub(crate) next: [u8; 34],
+    /// Bytes that were read.
+    pub(crate) bytes: u64,
+}
+
+impl Store {
+    /// Checks the next shard or whole payload behind `after`, and with the first of a blob its records; `None` when there is
+    /// no other. Damage is logged and counted. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`]; [`Error::Read`] when the disk cannot be read at all.
+    pub(crate) fn scrub(&self, after: Option<&[u8; 34]>) -> Result<Option<Step>, Error> {
+        let database = self.database()?;
+        let Some((key, held)) = next(&database, after)? else { return Ok(None) };
+        let id = BlobId::from(*key.first_chunk::<32>().expect("keys have 34 bytes"));
+        let index = keys::held_index(&key).unwrap_or(keys::WHOLE);
+        let checked = if index == keys::WHOLE { self.whole(&id) } else { self.shard(&id, index) };
+        match checked {
+            Ok(_) | Err(Error::Damaged { .. } | Error::Expired { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        if after.is_none_or(|after| after[..32] != key[..32]) {
+            self.scrub_records(&id)?;
+        }
+        Ok(Some(Step { next: key, bytes: held.length.into() }))
+    }
+
+    /// What is kept of a blob beside its data.
+    fn scrub_records(&self, id: &BlobId) -> Result<(), Error> {
+        match self.commitment(id) {
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::error!(blob = %id, "store.damaged: its commitment is gone"),
+            Err(Error::Damaged { reason, .. }) => tracing::error!(blob = %id, reason, "store.damaged: its commitment"),
+            Err(error) => return Err(error),
+        }
+        for (durable, _) in self.promises(id)? {
+            let _known = (self.attestation(durable.digest())?, self.certificate(durable.digest())?);
+        }
+        Ok(())
+    }
+
+    /// How far the scrub has come, as recorded.
+    pub(crate) fn scrub_state(&self) -> Result<Scrub, Error> {
+        // Where it cannot be read it begins again from the start.
+        let bytes = self.database()?.db.get(keys::SCRUB).ok().flatten();
+        Ok(bytes.and_then(|bytes| records::decode_scrub(&bytes).ok()).unwrap_or_default())
+    }
+
+    /// Records how far it has come. Not synced: it can do a little twice.
+    pub(crate) async fn record_scrub(&self, state: Scrub) -> Result<(), Error> {
+        self.jobs.send(Job::Scrub(state)).await.map_err(|_| Error::Closed)
+    }
+
+    /// When the last pass over all stored data has ended, unix seconds; zero while there was none.
+    #[must_use]
+    pub fn scrubbed_at(&self) -> u64 {
+        self.scrub_state().map_or(0, |state| state.ended)
+    }
+}
+
+/// The first item behind `after` whose bucket is there.
+fn next(database: &Database, after: Option<&[u8; 34]>) -> Result<Option<([u8; 34], Held)>, Error> {
+    let dropped = database.dropped()?;
+    let start = after.map(|after| [after.as_slice(), &[0]].concat()).unwrap_or_default();
+    let mut found = None;
+    database.walk(keys::HELD, &[], &start, |key, value| {
+        let held = Held::decode(value)?;
+        let live = !dropped.has(Bucket::of_held(key, held.day));
+        Ok(match key.try_into() {
+            Ok(key) if live => {
+                found = Some((key, held));
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        })
+    })?;
+    Ok(found)
+}

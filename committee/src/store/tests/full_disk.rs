@@ -1,0 +1,167 @@
+//! A disk that is full, and one that is read-only. Both are mounted in a name space of a child process of their own, for which
+//! no rights are needed where the system lets users have one; where it does not, the test says so.
+
+use std::process::Command;
+
+use super::*;
+
+const FOLDER: &str = "HOLDFAST_TEST_SMALL_DISK";
+/// Bytes of the small disk.
+const SIZE: u64 = 160 << 20;
+
+/// Runs the child `test` with a small disk mounted at the folder that it is given.
+fn on_a_small_disk(test: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = format!(
+        "mount -t tmpfs -o size={SIZE} tmpfs \"${FOLDER}\" || exit 42; exec \"$0\" --exact {test} --ignored --nocapture"
+    );
+    let ran = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+        .arg(std::env::current_exe().expect("this test"))
+        .env(FOLDER, folder.path())
+        .output();
+    let output = match ran {
+        Ok(output) if output.status.code() != Some(42) => output,
+        other => return eprintln!("not run: nothing can be mounted here ({other:?})"),
+    };
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success() && text[0].contains("1 passed"), "{}\n{}", text[0], text[1]);
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(std::env::var(FOLDER).expect("run by the tests below only"))
+}
+
+/// Large enough that a few fill the disk.
+fn large(seed: u8) -> EncodedBlob {
+    let payload: Vec<u8> = (0..4_000_000u32).map(|i| i.wrapping_mul(0x9e37_79b1).to_be_bytes()[0] ^ seed).collect();
+    encode(Parameters::new(2, 5).expect("good"), payload.into(), Dispersal::ByShard).expect("encodes")
+}
+
+/// Fills the disk to the last byte. What a store that was just ended had open is given back a moment later.
+fn fill(dir: &Path, filler: &str) {
+    let mut file = fs::File::create(dir.join(filler)).expect("made");
+    let mut full = 0;
+    while full < 10 {
+        let left = free(dir);
+        full = if left < 4096 { full + 1 } else { 0 };
+        std::io::Write::write_all(&mut file, &vec![1; usize::try_from(left).expect("small")]).expect("written");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+fn free(dir: &Path) -> u64 {
+    let stat = rustix::fs::statvfs(dir).expect("statvfs");
+    stat.f_bavail * stat.f_frsize
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a child process of the test below"]
+async fn fill_up() {
+    let folder = folder();
+    let dir = folder.join("data");
+    let store = open(&dir);
+    // Until the member itself says that there is too little room left for more.
+    let mut signed = Vec::new();
+    let refused = loop {
+        let encoded = large(u8::try_from(signed.len()).expect("a small disk"));
+        match hold(&store, &encoded, 1, RETAIN).await {
+            Ok(_) => signed.push(encoded),
+            Err(error) => break error,
+        }
+    };
+    let Error::NoRoom { needed, free: left, .. } = refused else { panic!("{refused}") };
+    assert!(needed > left && signed.len() > 5, "{needed} {left} {}", signed.len());
+    assert!(store.writes_disabled().borrow().is_none(), "it goes on when there is room again");
+    abandon(store).await;
+    // Something else fills the disk to the last byte.
+    let filler = folder.join("filler");
+    fill(&folder, "filler");
+    // Half-written tables of starts that failed, and a reserve for one that does not.
+    let has_all = |store: &Store| {
+        for encoded in &signed {
+            assert!(store.shard(&encoded.id(), 1).is_ok());
+        }
+    };
+    let store = open(&dir);
+    assert!(store.writes_disabled().borrow().is_none(), "{:?}", store.writes_disabled().borrow());
+    has_all(&store);
+    abandon(store).await;
+
+    // The same without a reserve: it is read from, and the number is said.
+    let _given_up = fs::remove_file(dir.join("reserve"));
+    let store = open(&dir);
+    let more = large(200);
+    while hold(&store, &more, 1, RETAIN).await.is_err() {
+        let length = fs::metadata(&filler).expect("there").len();
+        fs::File::options().write(true).open(&filler).expect("opens").set_len(length - (8 << 20)).expect("cut");
+    }
+    abandon(store).await;
+    let _given_up = fs::remove_file(dir.join("reserve"));
+    let half = dir.join("db/999999.sst");
+    fs::write(&half, b"half a table").expect("written");
+    fill(&folder, "filler2");
+    let store = open(&dir);
+    assert!(!half.exists(), "what nothing refers to is swept before");
+    let reason = store.writes_disabled().borrow().clone().expect("nothing can be written");
+    assert!(reason.contains("a start needs") && reason.contains("are free"), "{reason}");
+    has_all(&store);
+    assert!(matches!(hold(&store, &large(201), 1, RETAIN).await, Err(Error::WritesDisabled { .. })));
+    store.close().await.expect("closes");
+    // Room is made in steps, each with a start: none of them eats it up.
+    fs::remove_file(folder.join("filler2")).expect("removed");
+    let mut starts = 0;
+    loop {
+        let store = open(&dir);
+        has_all(&store);
+        let up = store.writes_disabled().borrow().is_none();
+        store.close().await.expect("closes");
+        starts += 1;
+        if up {
+            break;
+        }
+        assert!(starts < 40, "never comes up");
+        let length = fs::metadata(&filler).expect("there").len();
+        fs::File::options().write(true).open(&filler).expect("opens").set_len(length - (4 << 20)).expect("cut");
+    }
+    println!("up after {starts} starts");
+}
+
+#[test]
+fn a_full_disk_is_refused_in_time_and_a_member_on_it_starts_and_serves() {
+    on_a_small_disk("store::tests::full_disk::fill_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a child process of the test below"]
+async fn read_only() {
+    let folder = folder();
+    let dir = folder.join("data");
+    let store = open(&dir);
+    hold(&store, &large(1), 1, RETAIN).await.expect("held");
+    abandon(store).await;
+    let mounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&folder).status().expect("runs");
+    assert!(mounted.success());
+    let store = open(&dir);
+    assert!(store.shard(&large(1).id(), 1).is_ok());
+    let reason = store.writes_disabled().borrow().clone().expect("nothing can be written");
+    assert!(reason.contains("read-only"), "{reason}");
+    assert!(matches!(hold(&store, &large(2), 1, RETAIN).await, Err(Error::WritesDisabled { .. })));
+    store.close().await.expect("closes");
+    let error = Store::open(&folder.join("new"), &identity(), IfMissing::Create).expect_err("read-only");
+    assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+}
+
+#[test]
+fn a_read_only_disk_is_read_from_and_named() {
+    on_a_small_disk("store::tests::full_disk::read_only");
+}
+
+#[test]
+fn what_the_system_says_is_told_apart() {
+    use std::io::{Error as Io, ErrorKind as K};
+    let path = Path::new("data/mark");
+    assert!(matches!(Error::file(path, &Io::from(K::PermissionDenied)), Error::NotPermitted { .. }));
+    assert!(matches!(Error::file(path, &Io::from(K::ReadOnlyFilesystem)), Error::ReadOnly { .. }));
+    assert!(matches!(Error::file(path, &Io::from(K::StorageFull)), Error::File { .. }));
+}
