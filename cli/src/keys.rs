@@ -10,10 +10,10 @@ use holdfast_certificate::{
 use serde::Serialize;
 
 use crate::{
-    committee::card::RegistrationArgs,
     exit::{Exit, fail},
     files,
     output::Output,
+    registration::RegistrationArgs,
 };
 
 /// Make and show signing keys.

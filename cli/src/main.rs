@@ -25,6 +25,7 @@ mod namespace;
 mod output;
 mod peers;
 mod put;
+mod registration;
 mod safe;
 mod shell;
 mod shutdown;

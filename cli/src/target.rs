@@ -47,7 +47,7 @@ enum Place {
         before: Option<Before>,
     },
     /// What cannot be replaced: a FIFO, a device, a file with further names, or one in a folder that takes no new files.
-    InPlace {
+    Existing {
         file: PathBuf,
         truncate: bool,
     },
@@ -103,7 +103,7 @@ impl Target {
         let written = match &self.place {
             Place::StandardOutput => return standard_output(bytes).context("cannot write to standard output"),
             Place::Beside { file, before } => beside(file, *before, bytes),
-            Place::InPlace { file, truncate } => in_place(file, *truncate, bytes),
+            Place::Existing { file, truncate } => in_place(file, *truncate, bytes),
         };
         written.with_context(|| format!("cannot write {}", self.shown.display()))
     }
@@ -131,7 +131,7 @@ fn place(path: &Path, force: bool) -> anyhow::Result<Place> {
         Ok(found) if found.is_file() => {
             // What stands under these names is a file that somebody has open, such as a redirected standard output.
             if path.starts_with("/dev") || path.starts_with("/proc") {
-                return Ok(Place::InPlace { file: path.to_owned(), truncate: false });
+                return Ok(Place::Existing { file: path.to_owned(), truncate: false });
             }
             if !force && found.len() > 0 {
                 return fail(Exit::Unsafe, format!("{shown} exists and would be overwritten; --force replaces it"));
@@ -139,7 +139,7 @@ fn place(path: &Path, force: bool) -> anyhow::Result<Place> {
             let file = fs::canonicalize(path).with_context(|| format!("cannot write {shown}"))?;
             existing(file, &found).or_else(|error| fail(Exit::Usage, format!("cannot write {shown}: {error}")))
         }
-        Ok(_) => Ok(Place::InPlace { file: path.to_owned(), truncate: false }),
+        Ok(_) => Ok(Place::Existing { file: path.to_owned(), truncate: false }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let file = end_of_links(path).with_context(|| format!("cannot write {shown}"))?;
             let folder = folder_of(&file);
@@ -163,7 +163,7 @@ fn existing(file: PathBuf, found: &Metadata) -> io::Result<Place> {
         return Ok(Place::Beside { file, before: Some(before) });
     }
     OpenOptions::new().write(true).open(&file)?;
-    Ok(Place::InPlace { file, truncate: true })
+    Ok(Place::Existing { file, truncate: true })
 }
 
 /// A link that leads nowhere yet is made where it leads.

@@ -7,6 +7,7 @@
 //! `HOLDFAST_POWER_CUTS` sets how many cuts there are (`make soak`: 10,000).
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::cast_possible_truncation, reason = "small random numbers")]
 #![expect(unsafe_code, reason = "four functions of the C library are replaced in this process")]
 
 #[path = "power_cut/disk.rs"]

@@ -103,7 +103,7 @@ impl Database {
                 Ok(()) => return Ok(gaps),
                 Err(error) if is_damage(&error) => {
                     gaps = true;
-                    self.set_aside(family, &last, &error.to_string());
+                    self.set_aside(family, &last, error.as_ref());
                     if !skip(&mut records, &last) {
                         return Ok(gaps);
                     }

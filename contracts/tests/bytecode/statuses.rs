@@ -11,7 +11,10 @@ use revm::primitives::hardfork::SpecId;
 use crate::{
     abi::Registry,
     chain::{Chain, START},
-    fixture::{DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, MIN_RETENTION, OWNER, SEVEN, STRANGER, Size, TWENTY, bitmap, encode_l1, keys_of, propose, secret_keys},
+    fixture::{
+        DELAY, FIVE, Fixture, GOVERNANCE, GUARDIAN, LARGEST, MAX_PAYLOAD, MIN_RETENTION, OWNER, SEVEN, STRANGER, Size,
+        TWENTY, bitmap, encode_l1, keys_of, propose, secret_keys,
+    },
 };
 
 /// A change of a statement.

@@ -138,6 +138,7 @@ impl Node for Member {
             blobs: u64::try_from(self.held.lock().unwrap().len()).unwrap(),
             stored_bytes: 0,
             writes_disabled: String::new(),
+            ..v1::GetInfoResponse::default()
         }))
     }
 }
