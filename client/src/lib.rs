@@ -103,3 +103,8 @@ pub use holdfast_proto::Error as WireError;
 pub use holdfast_registry::{
     Endpoint, EpochRecord, Error as RegistryError, Fault as RegistryFault, FileRegistry, NamespaceRecord, Registry,
 };
+
+/// The code on the first page compiles.
+#[cfg(all(doctest, feature = "l1"))]
+#[doc = include_str!("../../README.md")]
+struct FirstPage;

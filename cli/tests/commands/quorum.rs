@@ -30,7 +30,7 @@ fn below_quorum_and_back() {
     let started = Instant::now();
     let ran = devnet.run(&["put", &file, "--deadline", "5s", "-o", &devnet.path("five.cert")]);
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
-    ran.fails(3, &["quorum not reached", "of 6", "\n  members 1, 2: ", "unreachable"]);
+    ran.fails(3, &["quorum not reached", "of 6", "\n  members 1 and 2: ", "unreachable"]);
     assert!(!fs::exists(devnet.path("five.cert")).unwrap());
 
     // Too few are up to be certain that a blob was never stored.
@@ -45,7 +45,7 @@ fn below_quorum_and_back() {
         devnet.devnet(&["fault", member, "crash"]).ok();
     }
     let ran = devnet.run(&["get", &by_shard, "-o", &read]);
-    ran.fails(3, &["not retrievable now", "1 of 2 shards", "\n  members 1, 2, 3, 4, 5, 6: unreachable"]);
+    ran.fails(3, &["not retrievable now", "1 of 2 shards", "\n  members 1, 2, 3, 4, 5 and 6: unreachable"]);
     assert_eq!(devnet.get(&by_payload), payload);
 
     let healed = devnet.devnet(&["--json", "heal"]).ok().json();
