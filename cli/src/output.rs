@@ -239,7 +239,8 @@ fn blocks(rows: &[Vec<String>]) -> String {
     let width = heading.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for row in rows {
-        for (position, (name, cell)) in heading.iter().zip(row).enumerate() {
+        // A row that only goes on with the one before has nothing in its first cells.
+        for (position, (name, cell)) in heading.iter().zip(row).enumerate().filter(|(_, (_, cell))| !cell.is_empty()) {
             let indent = if position == 0 { "" } else { "  " };
             let width = if position == 0 { width + indent.len() + GAP } else { width };
             let _ = writeln!(text, "{}", format!("{indent}{name:<width$}  {cell}").trim_end());

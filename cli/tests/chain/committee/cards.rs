@@ -47,7 +47,7 @@ fn seven_cards_make_a_committee_that_is_shown_as_it_was_made() {
         assert_eq!(made["operator"], format!("Operator of m{slot}"));
     }
     let text = run(&["--config", &config, "committee", "show", "--epoch", "1"]).ok();
-    for part in ["epoch         1 (active)", "n=7 t=6 k=2", "slot     m6", "https://m6.example:7400"] {
+    for part in ["epoch         1 (active)", "n=7 t=6 k=2", "slot        m6", "https://m6.example:7400"] {
         assert!(text.text().contains(part), "expected {part:?} in: {}", text.text());
     }
     run(&["--config", &config, "committee", "show", "--epoch", "2"]).fails(5, &["no epoch 2 in the committee file"]);
