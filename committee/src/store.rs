@@ -32,6 +32,7 @@ mod room;
 mod scrub;
 mod survey;
 mod tamper;
+mod walk;
 mod writer;
 
 #[cfg(test)]

@@ -1,0 +1,131 @@
+//! Reading past damage: one record that cannot be read does not stand in the way of others.
+
+use std::ops::ControlFlow;
+
+use holdfast_erasure::BlobId;
+use rocksdb::{DB, DBRawIteratorWithThreadMode};
+
+use super::{
+    Error, Store,
+    damage::is_damage,
+    database::{self, Database},
+    keys::{self, Bucket},
+};
+
+impl Store {
+    /// Shards, whole payloads and places among the records that were found damaged since the start and have not been stored
+    /// anew.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        self.database().map_or(0, |database| database.damages.count())
+    }
+}
+
+impl Database {
+    /// Visits records of `family` whose key begins with `prefix`, from `start` on, in key order, and passes over what cannot
+    /// be read; tells whether there was such a thing.
+    pub(super) fn walk(
+        &self,
+        family: &'static str,
+        prefix: &[u8],
+        start: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<bool, Error> {
+        let mut records = self.db.raw_iterator_cf(&self.fixed(family));
+        records.seek(start);
+        let (mut last, mut gaps) = (start.to_vec(), false);
+        loop {
+            while let Some((key, value)) = records.item() {
+                if !key.starts_with(prefix) {
+                    return Ok(gaps);
+                }
+                match visit(key, value) {
+                    Ok(ControlFlow::Continue(())) => {}
+                    Ok(ControlFlow::Break(())) => return Ok(gaps),
+                    // This one is read, and makes no sense.
+                    Err(Error::Record { what, reason }) => {
+                        gaps = true;
+                        self.set_aside(family, key, &format!("{what}: {reason}"));
+                    }
+                    Err(error) => return Err(error),
+                }
+                last.clear();
+                last.extend_from_slice(key);
+                records.next();
+            }
+            match records.status() {
+                Ok(()) => return Ok(gaps),
+                Err(error) if is_damage(&error) => {
+                    gaps = true;
+                    self.set_aside(family, &last, error.as_ref());
+                    if !skip(&mut records, &last) {
+                        return Ok(gaps);
+                    }
+                }
+                Err(error) => return Err(database::read(&error)),
+            }
+        }
+    }
+
+    /// Notes that records behind `key` cannot be read. RocksDB would stop all writes when it meets them in a compaction, so
+    /// this family is no longer compacted until it has been made anew.
+    fn set_aside(&self, family: &'static str, key: &[u8], reason: &str) {
+        if !self.damages.gap(family, key) {
+            return;
+        }
+        tracing::error!(family, behind = hex::encode(key), reason, "store.set_aside: a record cannot be read");
+        self.spare(family);
+    }
+
+    /// Compacts a damaged column family no more, and lets it have as many tables as it gets.
+    pub(super) fn spare(&self, family: &str) {
+        let Some(handle) = self.family(family) else { return };
+        let many = i32::MAX.to_string();
+        let settings = [
+            ("disable_auto_compactions", "true"),
+            ("level0_slowdown_writes_trigger", many.as_str()),
+            ("level0_stop_writes_trigger", many.as_str()),
+        ];
+        if let Err(error) = self.db.set_options_cf(&handle, &settings) {
+            tracing::warn!(family, %error, "store.spare");
+        }
+    }
+
+    /// An item was read and is not what was stored.
+    pub(super) fn damaged(&self, bucket: Bucket, id: &BlobId, index: u16, reason: &str) {
+        if self.damages.note(keys::held(id, index)) {
+            let what = if index == keys::WHOLE { "payload".to_owned() } else { format!("shard {index}") };
+            tracing::error!(blob = %id, what, reason, "store.damaged");
+            self.spare(&bucket.to_string());
+        }
+    }
+}
+
+/// Goes to the first record behind `last` that can be read; false if there is none.
+///
+/// Nothing says where the damaged block ends. A place behind it is found by larger and larger steps, and its end from there
+/// by going back.
+fn skip(records: &mut DBRawIteratorWithThreadMode<'_, DB>, last: &[u8]) -> bool {
+    for place in (0..last.len()).rev() {
+        let mut target = last[..=place].to_vec();
+        let Some(more) = target[place].checked_add(1) else { continue };
+        target[place] = more;
+        records.seek(&target);
+        if records.status().is_err() {
+            continue;
+        }
+        if records.valid() {
+            records.prev();
+        } else {
+            records.seek_to_last();
+        }
+        let mut first = None;
+        while let Some(key) = records.key().filter(|key| *key > last) {
+            first = Some(key.to_vec());
+            records.prev();
+        }
+        records.seek(first.as_ref().unwrap_or(&target));
+        return records.valid();
+    }
+    false
+}
