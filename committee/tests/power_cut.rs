@@ -72,13 +72,13 @@ fn open(dir: &Path) -> Result<Store, Error> {
 /// Stores one blob and notes it once it may be signed.
 async fn hold(store: &Store, seed: u64, signed: &Mutex<Vec<Signed>>) {
     let mut random = Random(seed);
-    let most = [200, 5000, 60_000, 400_000][random.below(4) as usize];
-    let length = 1 + random.below(most) as usize;
+    let most = [200, 5000, 60_000, 400_000][random.below(4)];
+    let length = 1 + random.below(most);
     let payload: Vec<u8> = (0..length).map(|_| random.next().to_be_bytes()[0]).collect();
     let dispersal = if random.coin() { Dispersal::ByShard } else { Dispersal::ByPayload };
     let encoded = encode(Parameters::new(2, 5).expect("good"), payload.into(), dispersal).expect("encodes");
     let blob = *encoded.blob();
-    let retain_until = RETAIN + random.below(5) * DAY;
+    let retain_until = RETAIN + [0, 1, 2, 3, 4][random.below(5)] * DAY;
     let whole_until = if blob.is_by_payload() { retain_until - DAY } else { 0 };
     let statement = Statement { namespace: Namespace::from([3; 32]), epoch: 1, blob, whole_until, retain_until };
     let digest = statement.digest(&identity().domain);
@@ -121,7 +121,7 @@ fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) {
                 hold(&store, seed, signed).await;
             });
             // A kill does not wait for what is under way.
-            let limit = Duration::from_millis(if random.coin() { 10_000 } else { 1 + random.below(60) });
+            let limit = Duration::from_millis(if random.coin() { 10_000 } else { 1 + random.next() % 60 });
             let _cut_short = tokio::time::timeout(limit, stored).await;
             if random.coin() {
                 store.close().await.expect("closes");
@@ -192,7 +192,7 @@ fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> (usize, Option<String>) {
             (checked, None)
         });
         for number in 0..CUTS_OF_ONE.min(cuts - done) {
-            std::thread::sleep(Duration::from_micros(random.below(60_000)));
+            std::thread::sleep(Duration::from_micros(random.next() % 60_000));
             let image = folder.path().join(format!("image{number}"));
             // First what was signed, then what is durable: all of the one must be in the other.
             let known = signed.lock().expect("no panic").clone();

@@ -108,8 +108,8 @@ fn overwritten(old: &[u8], new: &[u8], random: &mut Random) -> Vec<u8> {
     let mut left = old.to_vec();
     for from in (0..new.len()).step_by(PAGE) {
         let to = (from + PAGE).min(new.len());
-        let torn = from + (random.below((PAGE / SECTOR + 1) as u64) as usize * SECTOR).min(to - from);
-        let until = [from, to, torn][random.below(3) as usize];
+        let torn = from + (random.below(PAGE / SECTOR + 1) * SECTOR).min(to - from);
+        let until = [from, to, torn][random.below(3)];
         left[from..until].copy_from_slice(&new[from..until]);
     }
     left
@@ -122,7 +122,7 @@ fn appended(bytes: &[u8], synced: usize, stale: &[u8], random: &mut Random) -> V
     let page = synced.next_multiple_of(PAGE).min(bytes.len());
     match random.below(8) {
         0 => left.truncate(synced),
-        1 => left.truncate(synced + random.below((bytes.len() - synced + 1) as u64) as usize),
+        1 => left.truncate(synced + random.below(bytes.len() - synced + 1)),
         2 => left[synced..].fill(0),
         3 => left[page..].fill(0),
         4 => left[page..].iter_mut().for_each(|byte| *byte = random.next().to_be_bytes()[0]),
