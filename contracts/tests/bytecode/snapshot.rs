@@ -28,7 +28,7 @@ const FILE: &str = "gas-snapshot.txt";
 const HEADER: &str = "\
 # Gas of whole transactions, with their 21,000 and calldata, by the rules of Osaka; those of Prague cost the same. Keys and
 # blobs are always the same. Written and compared by a test:
-#   UPDATE_GAS_SNAPSHOT=1 cargo test --release -p holdfast-contracts --features devchain --test bytecode snapshot
+#   UPDATE_GAS_SNAPSHOT=1 cargo test --release -p holdfast-contracts --test bytecode snapshot
 ";
 
 #[test]
