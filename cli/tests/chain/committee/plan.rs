@@ -66,7 +66,7 @@ fn a_choice_of_ones_own_is_judged_alone() {
     assert_eq!(choices.len(), 1);
     assert_eq!((&choices[0]["threshold"], &choices[0]["originalShards"]), (&5.into(), &1.into()));
     assert_eq!(choices[0]["isDefault"], false);
-    assert!(plan["gasRegisterKey"].as_u64().unwrap() > 200_000 && plan["gasProposeEpoch"].as_u64().unwrap() > 500_000);
+    assert!(plan["gasRegisterKey"].as_u64().unwrap() > 150_000 && plan["gasProposeEpoch"].as_u64().unwrap() > 500_000);
 }
 
 #[test]
