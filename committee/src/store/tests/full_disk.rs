@@ -140,8 +140,13 @@ async fn read_only() {
     let store = open(&dir);
     hold(&store, &large(1), 1, RETAIN).await.expect("held");
     abandon(store).await;
-    let mounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&folder).status().expect("runs");
-    assert!(mounted.success());
+    // What the store had open is given back a moment later; until then the disk is busy.
+    let remount = || Command::new("mount").args(["-o", "remount,ro"]).arg(&folder).status().expect("runs").success();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !remount() {
+        assert!(std::time::Instant::now() < end, "the disk stays busy");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     let store = open(&dir);
     assert!(store.shard(&large(1).id(), 1).is_ok());
     let reason = store.writes_disabled().borrow().clone().expect("nothing can be written");
