@@ -17,8 +17,9 @@ use std::{
 };
 
 use alloy::{
-    eips::BlockNumberOrTag,
+    eips::{BlockId, BlockNumberOrTag},
     primitives::{self, Bytes, keccak256},
+    rpc::types::Log,
     sol_types::{SolConstructor as _, SolEvent},
 };
 use holdfast_certificate::{Address, Domain, VerifiedCertificate, VerifiedCheckpoint};
@@ -32,11 +33,7 @@ pub use self::{
     job::{Job, JobState, JobStatus, PublishReceipt, Until},
     options::PublisherOptions,
 };
-use crate::{
-    account::Account,
-    error::Error as L1Error,
-    node::{At, answers::Receipt},
-};
+use crate::{account::Account, error::Error as L1Error};
 
 /// Who governs a new registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +44,8 @@ pub struct Deployment {
     pub guardian: Address,
     /// Seconds from a proposal to its activation, at least.
     pub delay: u64,
+    /// Seconds for which an epoch's certificates are good after its end, for what is on its way to L1 then.
+    pub overlap: u64,
 }
 
 /// One account that writes to the registry.
@@ -80,14 +79,15 @@ pub struct Publisher {
 #[derive(Debug)]
 struct Sent {
     receipt: PublishReceipt,
-    details: Receipt,
+    logs: Vec<Log>,
+    created: Option<Address>,
 }
 
 impl Publisher {
     /// Connects to an existing registry with the secp256k1 secret key of the account.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for URL or key, [`Error::WrongChain`], [`Error::NoRegistry`], or an L1 error.
+    /// [`L1Error::Invalid`] for URL or key, [`L1Error::WrongChain`], [`L1Error::NoRegistry`], or an L1 error.
     pub async fn connect(rpc_url: &str, registry: Address, key: &[u8; 32]) -> Result<Self, Error> {
         Self::connect_with(rpc_url, registry, key, PublisherOptions::default()).await
     }
@@ -118,7 +118,7 @@ impl Publisher {
     ) -> Result<Self, Error> {
         let outbox = Outbox::open(rpc_url, account, &options).await?;
         let block = outbox.node().block(BlockNumberOrTag::Latest).await?.number;
-        if outbox.node().code(registry, At::Name(BlockNumberOrTag::Number(block))).await?.is_empty() {
+        if outbox.node().code(registry, BlockId::number(block)).await?.is_empty() {
             return Err(L1Error::NoRegistry { registry, chain_id: outbox.chain_id(), block }.into());
         }
         Ok(Self { outbox, registry, receipt_limit: options.receipt_limit })
@@ -140,7 +140,7 @@ impl Publisher {
     /// [`Publisher::deploy`] with any account.
     ///
     /// # Errors
-    /// [`Error::Reverted`] when the chain lacks EIP-2537 or governance is zero; otherwise as
+    /// [`L1Error::Reverted`] when the chain lacks EIP-2537 or governance is zero; otherwise as
     /// [`Publisher::connect_account`].
     pub async fn deploy_account(
         rpc_url: &str,
@@ -153,10 +153,11 @@ impl Publisher {
             governance_: address_out(deployment.governance),
             guardian_: address_out(deployment.guardian),
             delay_: deployment.delay,
+            overlap_: deployment.overlap,
         };
         let code = [abi::BYTECODE.as_ref(), &arguments.abi_encode()].concat();
         let sent = carry_out(&outbox, new_id(&code), None, code.into(), options.receipt_limit).await?;
-        let registry = sent.details.contract_address.map(address_in).ok_or_else(|| L1Error::BadAnswer {
+        let registry = sent.created.ok_or_else(|| L1Error::BadAnswer {
             what: "eth_getTransactionReceipt",
             reason: "no contract address".to_owned(),
         })?;
@@ -195,7 +196,7 @@ impl Publisher {
     /// publisher's journal knows is not published again; its receipt is given.
     ///
     /// # Errors
-    /// [`Error::NotAvailable`] with the rule that it breaks, mostly from the dry run and so without cost; otherwise an
+    /// [`L1Error::NotAvailable`] with the rule that it breaks, mostly from the dry run and so without cost; otherwise an
     /// L1 error. After [`Error::NotMined`] and [`Error::NotSent`] the job goes on: see [`Publisher::wait`].
     pub async fn publish(&self, certificate: &VerifiedCertificate) -> Result<PublishReceipt, Error> {
         let status = self.submit_certificate(certificate).await?;
@@ -205,23 +206,20 @@ impl Publisher {
     /// Waits until a block is final, which is when members and clients see what stands in it.
     ///
     /// # Errors
-    /// [`L1Error::Timeout`] after `limit`; [`L1Error::NoFinality`] at once where the node names no finalized block.
+    /// [`L1Error::Timeout`] after `limit`.
     pub async fn wait_final(&self, block: u64, limit: Duration) -> Result<(), Error> {
-        const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-        let mut pause = Duration::from_millis(50);
+        const PAUSE: Duration = Duration::from_millis(100);
         let end = Instant::now() + limit;
         loop {
             match self.outbox.node().block(BlockNumberOrTag::Finalized).await {
                 Ok(final_block) if final_block.number >= block => return Ok(()),
                 Ok(_) => {}
-                Err(error @ L1Error::NoFinality { .. }) => return Err(error.into()),
                 Err(error) => tracing::debug!(%error, "no answer about the finalized block"),
             }
-            if Instant::now() + pause > end {
+            if Instant::now() + PAUSE > end {
                 return Err(L1Error::Timeout { what: "finality", limit }.into());
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -239,7 +237,10 @@ impl Publisher {
 
     /// The event of that type which the registry emitted in a transaction.
     fn event<E: SolEvent>(&self, sent: &Sent, what: &'static str) -> Result<E, Error> {
-        sent.details.event(address_out(self.registry)).ok_or_else(|| {
+        let registry = address_out(self.registry);
+        let mut ours = sent.logs.iter().filter(|log| log.address() == registry);
+        let found = ours.find_map(|log| E::decode_log(&log.inner).ok().map(|log| log.data));
+        found.ok_or_else(|| {
             let reason = format!("no event {} in transaction {}", E::SIGNATURE, sent.receipt.tx_hash);
             L1Error::BadAnswer { what, reason }.into()
         })
@@ -255,8 +256,8 @@ async fn carry_out(
 ) -> Result<Sent, Error> {
     outbox.submit(id, to, input).await?;
     let receipt = outbox.wait(&id, Until::Mined, limit).await?;
-    let details = outbox.receipt(&receipt.tx_hash, limit).await?;
-    Ok(Sent { receipt, details })
+    let found = outbox.receipt(&receipt.tx_hash, limit).await?;
+    Ok(Sent { receipt, logs: found.logs().to_vec(), created: found.contract_address.map(address_in) })
 }
 
 /// The id of a call that may be made many times: of this one.

@@ -10,7 +10,9 @@ use futures::future;
 use holdfast_certificate::Address;
 use holdfast_contracts::{
     address_in,
-    bindings::CommitteeRegistry::{activeEpochCall, delayCall, epochCountCall, governanceCall, guardianCall},
+    bindings::CommitteeRegistry::{
+        activeEpochCall, delayCall, epochCountCall, governanceCall, guardianCall, overlapCall,
+    },
 };
 use holdfast_erasure::Digest;
 use serde::Serialize;
@@ -61,8 +63,6 @@ pub struct NodeReport {
     pub finalized_age_seconds: Option<u64>,
     /// Whether the chain has the BLS12-381 precompiles.
     pub eip2537: Option<bool>,
-    /// Whether it answers for the block that is asked for by its hash, and not for another one.
-    pub by_hash: Option<bool>,
     /// How long it took to say its chain id, in milliseconds.
     pub latency_ms: Option<u64>,
 }
@@ -83,6 +83,8 @@ pub struct RegistryReport {
     pub guardian: Option<Address>,
     /// Seconds from a proposal to its activation, at least.
     pub delay: Option<u64>,
+    /// Seconds for which an epoch's certificates are good after its end.
+    pub overlap: Option<u64>,
     /// Epochs proposed so far.
     pub epoch_count: Option<u64>,
     /// The epoch that is active now; 0 for none.
@@ -140,6 +142,7 @@ impl L1Report {
             governance: None,
             guardian: None,
             delay: None,
+            overlap: None,
             epoch_count: None,
             active_epoch: None,
         };
@@ -176,6 +179,7 @@ impl RegistryReport {
         self.governance = Some(address_in(self.call(nodes, governanceCall {}, block).await?));
         self.guardian = Some(address_in(self.call(nodes, guardianCall {}, block).await?));
         self.delay = Some(self.call(nodes, delayCall {}, block).await?);
+        self.overlap = Some(self.call(nodes, overlapCall {}, block).await?);
         self.epoch_count = Some(self.call(nodes, epochCountCall {}, block).await?);
         self.active_epoch =
             Some(self.call(nodes, activeEpochCall { atTime: now().max(block.timestamp) }, block).await?);
@@ -202,7 +206,6 @@ async fn look_at(url: &str) -> (NodeReport, Vec<String>) {
         finalized: None,
         finalized_age_seconds: None,
         eip2537: None,
-        by_hash: None,
         latency_ms: None,
     };
     let mut problems = Vec::new();
@@ -239,9 +242,6 @@ impl NodeReport {
         if !has {
             problems.push("its chain has no EIP-2537 (BLS12-381 precompiles, since Prague)".to_owned());
         }
-        let other = probe::other_block(&node, block).await?;
-        self.by_hash = Some(other.is_none());
-        problems.extend(other.map(|reason| Error::OtherBlock { reason }.to_string()));
         Ok(())
     }
 }

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use alloy::{eips::BlockNumberOrTag, primitives::B256, rpc::types::TransactionRequest};
+use alloy::{
+    eips::{BlockId, BlockNumberOrTag},
+    primitives::B256,
+    providers::Provider as _,
+    rpc::types::TransactionRequest,
+};
 use holdfast_certificate::{Address, Committee, Domain, Namespace, PublicKey};
 use holdfast_contracts::{
     RegistryCall, address_in, address_out,
     bindings::CommitteeRegistry::{
         activeEpochCall, delayCall, endpointOfCall, epochCountCall, getEpochCall, governanceCall, guardianCall,
-        keyAccountCall, namespaceOfCall, slotKeysCall, slotsOfCall,
+        keyAccountCall, namespaceOfCall, overlapCall, slotKeysCall, slotsOfCall,
     },
     key_id,
 };
@@ -17,7 +22,7 @@ use holdfast_registry::{self as registry, NamespaceRecord};
 
 use crate::{
     error::Error,
-    node::{At, BlockPoint, Node},
+    node::{BlockPoint, Node},
     reader::{
         nodes::Nodes,
         probe,
@@ -56,6 +61,8 @@ pub struct Governance {
     pub guardian: Address,
     /// Seconds from a proposal to its activation, at least.
     pub delay: u64,
+    /// Seconds for which an epoch's certificates are good after its end.
+    pub overlap: u64,
 }
 
 /// An epoch, with what its slots' accounts have said.
@@ -67,6 +74,8 @@ pub struct EpochView {
     pub active_from: u64,
     /// Unix seconds from which a successor is.
     pub active_until: Option<u64>,
+    /// Unix seconds from which its certificates are no longer good.
+    pub accepted_until: Option<u64>,
     /// Unix seconds from which it is revoked.
     pub revoked_at: Option<u64>,
     /// Whether the proposal was taken back.
@@ -143,6 +152,7 @@ impl RegistryView {
             is_contract: self.is_contract(governance).await?,
             guardian: address_in(self.nodes.call(registry, guardianCall {}, self.at()).await?),
             delay: self.nodes.call(registry, delayCall {}, self.at()).await?,
+            overlap: self.nodes.call(registry, overlapCall {}, self.at()).await?,
         })
     }
 
@@ -207,6 +217,7 @@ impl RegistryView {
             committee,
             active_from: found.activeFrom,
             active_until: (found.activeUntil != 0).then_some(found.activeUntil),
+            accepted_until: (found.acceptedUntil != 0).then_some(found.acceptedUntil),
             revoked_at: (found.revokedAt != 0).then_some(found.revokedAt),
             cancelled: found.cancelled,
             slots,
@@ -234,7 +245,7 @@ impl RegistryView {
         let (what, block) = (call.function(), self.at());
         let run = move |node: Node| {
             let request = request.clone();
-            async move { node.run(what, &request, block).await }
+            async move { node.limited(what, async { node.provider().call(request).block(block).await }).await }
         };
         self.nodes.run(what, run).await.map(drop)
     }
@@ -265,7 +276,7 @@ impl RegistryView {
         Ok(!code.await?.is_empty())
     }
 
-    fn at(&self) -> At {
+    fn at(&self) -> BlockId {
         self.block.id()
     }
 }

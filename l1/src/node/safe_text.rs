@@ -3,6 +3,7 @@
 use std::fmt;
 
 use alloy::transports::http::reqwest::Url;
+use holdfast_certificate::is_unfit;
 
 /// The most characters of a node's text that an error shows.
 const SHOWN: usize = 200;
@@ -70,12 +71,6 @@ impl fmt::Debug for SafeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SafeText(…)")
     }
-}
-
-/// Whether a character would move a cursor, begin a line, or turn the direction of what follows.
-fn is_unfit(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// The text without a secret that is given in lower case.

@@ -2,7 +2,7 @@
 //! those that the registry takes only once.
 
 use alloy::{primitives::Bytes, sol_types::SolCall as _};
-use holdfast_certificate::{Address, CommitteeParameters, Namespace, ProofOfPossession, PublicKey};
+use holdfast_certificate::{Address, CommitteeParameters, Namespace, ProofOfPossession, PublicKey, Registration};
 use holdfast_contracts::{
     RegistryCall,
     bindings::CommitteeRegistry::{EpochProposed, NamespaceCreated, registerKeyCall},
@@ -24,15 +24,21 @@ impl Publisher {
         Ok(self.call(id, call.data()).await?.receipt)
     }
 
-    /// Registers a key for this account, with its proof of possession, which the registry checks. As [`Publisher::publish`],
+    /// What a proof of possession must be for, for this account to register the key.
+    #[must_use]
+    pub fn registration(&self) -> Registration {
+        Registration { domain: self.domain(), account: self.account() }
+    }
+
+    /// Registers a key for this account, with its proof of possession for [`Self::registration`], which the registry checks. As [`Publisher::publish`],
     /// once for each key.
     ///
     /// # Errors
     /// [`L1Error::Reverted`] when the proof is wrong or the key is registered; otherwise an L1 error.
     pub async fn register_key(&self, key: &PublicKey, proof: &ProofOfPossession) -> Result<PublishReceipt, Error> {
         let call = registerKeyCall {
-            pk: Bytes::from(key.to_eip2537().to_vec()),
-            pop: Bytes::from(proof.to_eip2537().to_vec()),
+            key: Bytes::from(key.to_eip2537().to_vec()),
+            proof: Bytes::from(proof.to_eip2537().to_vec()),
         };
         let input = call.abi_encode();
         Ok(self.call(self.only_id(&input), input).await?.receipt)
@@ -52,36 +58,37 @@ impl Publisher {
         self.send(&RegistryCall::SetEndpoint { key: *key, endpoint: endpoint.to_owned(), tls_pin }).await
     }
 
-    /// Proposes the next epoch with the keys in slot order, active from unix time `active_from`, or as soon as the
-    /// delay allows. Only by governance. Gives the epoch's number.
+    /// Proposes the next epoch with the keys in slot order, each with the account that it belongs to, active from unix
+    /// time `active_from`, or as soon as the delay allows. Only by governance. Gives the epoch's number.
     ///
     /// # Errors
     /// [`L1Error::Invalid`] when the number of keys is not the parameters'; [`L1Error::Reverted`] for an unknown or
-    /// duplicate key, a time that is too early or an account that is not governance; otherwise an L1 error.
+    /// duplicate key, one of another account, a time that is too early or an account that is not governance; otherwise an
+    /// L1 error.
     pub async fn propose_epoch(
         &self,
-        keys: &[PublicKey],
+        members: &[(PublicKey, Address)],
         parameters: &CommitteeParameters,
         active_from: Option<u64>,
     ) -> Result<(u64, PublishReceipt), Error> {
         let expected = usize::from(parameters.total_shards());
-        if keys.len() != expected {
-            let reason = format!("expected {expected} keys, got {}", keys.len());
+        if members.len() != expected {
+            let reason = format!("expected {expected} keys, got {}", members.len());
             return Err(L1Error::Invalid { what: "epoch", reason }.into());
         }
-        let call = RegistryCall::ProposeEpoch { keys: keys.to_vec(), parameters: *parameters, active_from };
+        let call = RegistryCall::ProposeEpoch { members: members.to_vec(), parameters: *parameters, active_from };
         let sent = self.call(new_id(&call.data()), call.data()).await?;
         let event: EpochProposed = self.event(&sent, call.function())?;
         Ok((event.epoch, sent.receipt))
     }
 
-    /// Withdraws a proposed epoch before it is active. Only by the guardian.
+    /// Takes back a proposed epoch before it is active, and all that were proposed after it. Only by the guardian or
+    /// governance.
     ///
     /// # Errors
-    /// [`L1Error::Registry`]; [`L1Error::Reverted`] when it is active or the account is not the guardian; otherwise an
-    /// L1 error.
-    pub async fn cancel_epoch(&self, epoch: u64) -> Result<PublishReceipt, Error> {
-        self.send(&RegistryCall::CancelEpoch { epoch }).await
+    /// [`L1Error::Registry`]; [`L1Error::Reverted`] when it is active or the account is neither; otherwise an L1 error.
+    pub async fn cancel_from(&self, epoch: u64) -> Result<PublishReceipt, Error> {
+        self.send(&RegistryCall::CancelFrom { epoch }).await
     }
 
     /// Revokes an epoch from now on and for ever. Only by the guardian.
@@ -123,8 +130,8 @@ impl Publisher {
         self.send(&RegistryCall::SetDisperser { namespace: *namespace, disperser, allowed }).await
     }
 
-    /// Sets how long, in seconds, data of this account's namespace must still be retained: a raise holds from the next
-    /// second, a lowering after the registry's delay.
+    /// Sets how long, in seconds, data of this account's namespace must still be retained: a raise holds after an
+    /// hour, a lowering after the registry's delay.
     ///
     /// # Errors
     /// [`L1Error::Reverted`] when the namespace is not this account's or the time out of bounds; otherwise an L1 error.

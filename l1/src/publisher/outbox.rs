@@ -5,9 +5,7 @@
 //! by way of [`chain`]. [`journal`] keeps it all: whatever is given to a node stands there before.
 
 mod chain;
-mod costs;
 mod fees;
-mod identity;
 mod journal;
 mod look;
 mod plan;
@@ -17,24 +15,23 @@ mod send;
 mod table;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::{
+    primitives::{Address, B256, Bytes},
+    rpc::types::TransactionReceipt,
+};
 use holdfast_erasure::Digest;
 use tokio::time::Instant;
 
 use self::{
-    chain::{Chain, View},
+    chain::Chain,
     fees::Bounds,
-    identity::{Likeness, Mark},
     journal::{Journal, Owner},
     plan::Pace,
-    record::{BlockRef, Inclusion, Record, Refusal, Stage},
+    record::{Inclusion, Record, Refusal, Stage},
     table::{Entry, Note, Table},
 };
 use super::{
@@ -42,17 +39,10 @@ use super::{
     job::{JobState, JobStatus, PublishReceipt, Until},
     options::PublisherOptions,
 };
-use crate::{
-    account::Account,
-    error::Error as L1Error,
-    node::{Node, answers::Receipt},
-};
+use crate::{account::Account, error::Error as L1Error, node::Node};
 
 /// The first pause between two looks at the chain; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-
-/// After how many final blocks the journal knows its chain by a newer one: nodes refuse old ones.
-const MARK_EVERY: u64 = 7200;
 
 /// One account's jobs on one chain.
 #[derive(Debug)]
@@ -62,25 +52,11 @@ pub(crate) struct Outbox {
     table: Mutex<Table>,
     pace: Pace,
     bounds: Bounds,
-    /// The highest least tip that the node has asked for so far, in wei per gas.
-    least_tip: AtomicU64,
-    known: Mutex<Known>,
     poll: Duration,
     /// Held for a round, of which one runs at a time; when the last one ended.
     turn: tokio::sync::Mutex<Option<Instant>>,
     /// Held while a job is taken in.
     intake: tokio::sync::Mutex<()>,
-}
-
-/// What this process knows of the chain's final blocks.
-#[derive(Debug, Default)]
-struct Known {
-    /// The newest one that was seen.
-    newest: Option<BlockRef>,
-    /// The number of the one by which the journal knows the chain, once there is one.
-    marked: Option<u64>,
-    /// Whether the node's finalized block is behind the newest one that was seen.
-    behind: bool,
 }
 
 impl Outbox {
@@ -94,37 +70,24 @@ impl Outbox {
             return Err(L1Error::WrongChain { expected, got: chain_id }.into());
         }
         let chain = Chain::new(node, account, chain_id, options.call_limit);
-        let (journal, records, mark) = match options.journal.clone() {
-            None => (Journal::Memory, Vec::new(), None),
+        let (journal, records) = match options.journal.clone() {
+            None => (Journal::Memory, Vec::new()),
             Some(base) => {
-                let owner = Owner { chain_id, account: chain.account().signer_address() };
+                let account = chain.account().signer_address();
+                let owner = Owner { chain_id, genesis: chain.genesis().await?, account };
                 blocking(move || Journal::open(&base, owner)).await?
             }
         };
-        let outbox = Arc::new(Self {
+        Ok(Arc::new(Self {
             chain,
             journal: Arc::new(journal),
             table: Mutex::new(Table::new(records)),
             pace: Pace { bump_blocks: options.bump_blocks.max(1), bump_after: options.bump_after },
             bounds: Bounds { max_fee: options.max_fee_per_gas, min_tip: options.min_tip_per_gas },
-            least_tip: AtomicU64::new(0),
-            known: Mutex::default(),
             poll: options.poll.max(FIRST_PAUSE),
             turn: tokio::sync::Mutex::new(None),
             intake: tokio::sync::Mutex::new(()),
-        });
-        if let Some(mark) = mark {
-            outbox.compare(mark).await?;
-        }
-        // Where the node names none yet, nothing is sent either.
-        if let Ok(finalized) = outbox.chain.finalized().await {
-            let marked = match mark {
-                Some(Mark::Block(block)) => Some(block.number),
-                Some(Mark::Genesis(_)) | None => None,
-            };
-            outbox.remember(finalized, marked).await?;
-        }
-        Ok(outbox)
+        }))
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -224,7 +187,7 @@ impl Outbox {
             match tokio::time::timeout_at(end, self.drive_unless(pause / 2)).await {
                 // A round that takes longer goes on without this caller.
                 Ok(Ok(_)) | Err(_) => {}
-                Ok(Err(error)) if error.must_stop() || error.names_what_is_missing() => return Err(error),
+                Ok(Err(error)) if error.must_stop() => return Err(error),
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "L1 cannot be looked at");
                     trouble = Some(error);
@@ -244,7 +207,7 @@ impl Outbox {
     }
 
     /// The receipt of a transaction that was mined.
-    pub(crate) async fn receipt(&self, hash: &Digest, limit: Duration) -> Result<Receipt, Error> {
+    pub(crate) async fn receipt(&self, hash: &Digest, limit: Duration) -> Result<TransactionReceipt, Error> {
         let end = Instant::now() + limit;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -270,14 +233,13 @@ impl Outbox {
                 None => Ok(receipt(inclusion)),
                 Some(refusal) => Err(refusal.error(record.what()).into()),
             }),
-            (stage, _) => match &live.note {
-                Some(Note::Unfunded { balance, needed }) if matches!(stage, Stage::Built) => {
-                    let (balance, needed) = (*balance, *needed);
+            (Stage::Built, _) => match live.note {
+                Some(Note::Unfunded { balance, needed }) => {
                     Some(Err(Error::Unfunded { account: self.account().address(), balance, needed }))
                 }
-                Some(Note::Held(reason)) => Some(Err(Error::Held { what: record.what(), reason: reason.clone() })),
                 _ => None,
             },
+            _ => None,
         }
     }
 
@@ -297,75 +259,6 @@ impl Outbox {
         blocking(move || journal.remove(id)).await?;
         self.table().remove(&id);
         Ok(())
-    }
-
-    /// Checks that what the journal or this process knows of the chain is so on the node's.
-    async fn compare(&self, mark: Mark) -> Result<(), Error> {
-        match identity::compare(&self.chain, mark).await? {
-            Likeness::Same => Ok(()),
-            Likeness::Unknown => {
-                tracing::info!(?mark, "the L1 node refuses the block that would tell its chain from another of its id");
-                Ok(())
-            }
-            Likeness::Other(reason) => Err(self.other_chain(reason)),
-        }
-    }
-
-    fn other_chain(&self, reason: String) -> Error {
-        Error::OtherChain { path: self.journal.folder().to_owned(), chain_id: self.chain_id(), reason }
-    }
-
-    /// Checks that a view is one of the same chain as the one before it, which a node, or what chooses among nodes, could
-    /// have changed.
-    async fn stay_on_chain(&self, view: &View) -> Result<(), Error> {
-        let found = view.finalized;
-        let newest = self.known().newest;
-        match newest {
-            None => {}
-            Some(newest) if newest.number == found.number => {
-                if newest.hash != found.hash {
-                    let reason =
-                        format!("block {} was final as {}, and is {} there", found.number, newest.hash, found.hash);
-                    return Err(self.other_chain(reason));
-                }
-            }
-            Some(newest) => {
-                let gone_back = found.number < newest.number;
-                if gone_back && !self.known().behind {
-                    tracing::warn!(known = newest.number, got = found.number, "L1's finalized block has gone back");
-                }
-                self.known().behind = gone_back;
-                self.compare(Mark::Block(newest)).await?;
-            }
-        }
-        let marked = self.known().marked;
-        self.remember(found, marked).await
-    }
-
-    /// Remembers a final block, and now and then in the journal too, which knows its chain by the `marked` one.
-    async fn remember(&self, found: BlockRef, marked: Option<u64>) -> Result<(), Error> {
-        let is_due = marked.is_none_or(|marked| found.number >= marked.saturating_add(MARK_EVERY));
-        if is_due {
-            let journal = Arc::clone(&self.journal);
-            blocking(move || journal.mark(Mark::Block(found))).await?;
-        }
-        let mut known = self.known();
-        known.marked = if is_due { Some(found.number) } else { marked };
-        known.newest = Some(known.newest.filter(|newest| newest.number > found.number).unwrap_or(found));
-        Ok(())
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().expect("no code panics while it holds this")
-    }
-
-    /// The least tip that the node has asked for, within the bound.
-    fn least_tip(&self) -> u64 {
-        self.least_tip.load(Ordering::Relaxed).min(self.bounds.max_fee)
-    }
-
-    fn learn_tip(&self, least: u64) {
-        self.least_tip.fetch_max(least, Ordering::Relaxed);
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

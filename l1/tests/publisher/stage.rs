@@ -127,7 +127,7 @@ impl Stage {
 
     /// How many `Published` events of the certificate's blob are on the chain.
     pub(crate) async fn published(&self, certificate: &VerifiedCertificate) -> usize {
-        let topic = keccak256("Published(bytes32,bytes32,bytes32,uint64,uint64)");
+        let topic = keccak256("Published(bytes32,bytes32,bytes32,address,bytes32,uint64,uint64)");
         let topics = json!([topic, certificate.statement.blob.id().to_string()]);
         let filter = json!([{ "fromBlock": "0x0", "toBlock": "latest", "address": self.registry, "topics": topics }]);
         self.node.call("eth_getLogs", filter).await.as_array().unwrap().len()

@@ -23,7 +23,7 @@ alloy::sol! {
     function setMinRetention(bytes32 namespace, uint64 minRetention);
     function holdNamespace(bytes32 namespace, uint64 until);
     function setEndpoint(bytes32 keyId, string endpoint, bytes32 tlsPin);
-    function cancelEpoch(uint64 epoch);
+    function cancelFrom(uint64 epoch);
 }
 
 /// Calls the registry in a transaction of a development account.
@@ -51,7 +51,8 @@ async fn send(world: &World, sender: usize, call: impl SolCall) {
 async fn a_lowered_retention_is_seen_while_pending_and_holds_from_its_second_on() {
     let world = World::start().await;
     // A day of delay: only a lowering waits for it.
-    let deployment = holdfast_l1::Deployment { governance: account(0), guardian: account(1), delay: 86_400 };
+    let deployment =
+        holdfast_l1::Deployment { governance: account(0), guardian: account(1), delay: 86_400, overlap: 3_600 };
     let (publisher, _) =
         holdfast_l1::Publisher::deploy(&world.chain.url(), &DEV_KEYS[0], deployment, Default::default()).await.unwrap();
     let (namespace, _) = publisher.create_namespace([2; 32], MIN_RETENTION, &[]).await.unwrap();
@@ -119,13 +120,14 @@ async fn a_proposal_that_was_cancelled_is_unknown_and_closes_nothing() {
     let registry = world.reader([&world.proxy().await], eager()).await.unwrap();
     let parameters = &world.members.parameters;
     let later = world.node.time().await + 1000;
-    let (next, _) = world.publisher.propose_epoch(&world.members.keys(), parameters, Some(later)).await.unwrap();
+    let (next, _) =
+        world.publisher.propose_epoch(&world.members.members(&world.publisher), parameters, Some(later)).await.unwrap();
     world.node.finalize().await;
     assert_eq!(registry.epoch(world.epoch).await.unwrap().active_until, Some(later));
     assert_eq!(registry.epoch(next).await.unwrap().active_from, later);
     assert_eq!(registry.active_epoch(later).await.unwrap().committee.epoch(), next);
 
-    send(&world, 1, cancelEpochCall { epoch: next }).await;
+    send(&world, 1, cancelFromCall { epoch: next }).await;
     world.node.finalize().await;
     let cancelled = registry.epoch(next).await.unwrap_err();
     assert!(
@@ -149,5 +151,10 @@ async fn a_revocation_is_seen_by_the_first_look_after_its_finality_also_when_ask
     world.node.finalize().await;
     let none = registry.active_epoch(revoked).await.unwrap_err();
     assert!(matches!(none, Error::Registry(registry::Error::NoActiveEpoch { .. })), "{none}");
+    assert_eq!(
+        registry.newest_epoch(revoked).await.unwrap().committee.epoch(),
+        world.epoch,
+        "what it holds can be read"
+    );
     assert_eq!(registry.epoch(world.epoch).await.unwrap().revoked_at, Some(revoked));
 }

@@ -75,15 +75,27 @@ async fn leaves_open_where_they_stand(registry: &ChainRegistry, members: &Member
         encoded.opening(index, leaf).unwrap()
     };
     for (shard, leaf) in [(0, 0), (0, last), (1, 0), (1, last)] {
-        assert!(registry.open_payload(encoded.blob(), &at(shard, leaf)).await.unwrap(), "leaf {leaf} of {shard}");
+        let opening = at(shard, leaf);
+        let before =
+            u64::from(shard) * encoded.commitment().shard_length() as u64 + u64::from(leaf) * LEAF_BYTES as u64;
+        let expected = (50_000 - before).min(opening.leaf.len() as u64);
+        let opened = registry.open_payload(encoded.blob(), &opening).await.unwrap();
+        assert_eq!(opened, expected, "leaf {leaf} of {shard}");
+        assert_eq!(registry.open_committed_leaf(encoded.blob(), &opening).await.unwrap(), expected);
     }
     let moved = holdfast_erasure::Opening { leaf_number: 1, ..at(0, 0) };
-    assert!(!registry.open_payload(encoded.blob(), &moved).await.unwrap());
+    assert_eq!(registry.open_payload(encoded.blob(), &moved).await.unwrap(), 0);
     let mut flipped = at(1, last);
     flipped.leaf = flipped.leaf.iter().map(|byte| byte ^ 1).collect();
-    assert!(!registry.open_payload(encoded.blob(), &flipped).await.unwrap());
+    assert_eq!(registry.open_payload(encoded.blob(), &flipped).await.unwrap(), 0);
     // Parity is no payload.
-    assert!(!registry.open_payload(encoded.blob(), &at(2, 0)).await.unwrap());
+    assert_eq!(registry.open_payload(encoded.blob(), &at(2, 0)).await.unwrap(), 0);
+    // By shard a leaf was committed, and is no payload.
+    let payload: Vec<u8> = (0..50_000_u32).map(|byte| (byte % 251) as u8).collect();
+    let by_shard = encode(members.parameters.code(), payload.into(), Dispersal::ByShard).unwrap();
+    let opening = by_shard.opening(by_shard.blob().parameters().unwrap().index(0).unwrap(), 0).unwrap();
+    assert_eq!(registry.open_payload(by_shard.blob(), &opening).await.unwrap(), 0);
+    assert_eq!(registry.open_committed_leaf(by_shard.blob(), &opening).await.unwrap(), LEAF_BYTES as u64);
 }
 
 async fn retention_changes_forward_only(
@@ -98,6 +110,11 @@ async fn retention_changes_forward_only(
     let certificate = members.certificate(record, namespace, hours_after(start, 48));
     let longer = 60 * HOUR;
     publisher.set_min_retention(&namespace, longer).await.unwrap();
+    settle(node).await;
+    let rules = registry.namespace(&namespace).await.unwrap();
+    assert_eq!((rules.min_retention, rules.next_min_retention.map(|next| next.0)), (MIN_RETENTION, Some(longer)));
+    assert_eq!(registry.verify_on_chain(&certificate, None).await.unwrap(), Status::Ok, "for an hour");
+    node.pass(HOUR).await;
     settle(node).await;
     assert_eq!(registry.namespace(&namespace).await.unwrap().min_retention, longer);
     let raised = node.time().await;
@@ -136,7 +153,7 @@ async fn the_next_epoch_closes_the_one_before(
     namespace: Namespace,
 ) {
     let certificate = members.certificate(record, namespace, hours_after(node.time().await, 96));
-    let (next, _) = publisher.propose_epoch(&members.keys(), &members.parameters, None).await.unwrap();
+    let (next, _) = publisher.propose_epoch(&members.members(publisher), &members.parameters, None).await.unwrap();
     settle(node).await;
     let successor = registry.epoch(next).await.unwrap();
     let from = successor.active_from;

@@ -14,7 +14,7 @@ pub(crate) fn still() -> DevChainConfig {
 
 /// A registry with the fixture's members, deployed and governed by the first development account, guarded by the second.
 pub(crate) async fn deploy(url: &str) -> Publisher {
-    let deployment = Deployment { governance: account(0), guardian: account(1), delay: 0 };
+    let deployment = Deployment { governance: account(0), guardian: account(1), delay: 0, overlap: 0 };
     let (publisher, receipt) =
         Publisher::deploy(url, &DEV_KEYS[0], deployment, PublisherOptions::default()).await.unwrap();
     assert!(receipt.gas_used > 1_000_000, "{receipt:?}");

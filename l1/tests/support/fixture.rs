@@ -37,6 +37,11 @@ impl Members {
         self.secrets.iter().map(SecretKey::public_key).collect()
     }
 
+    /// Each key with the account that registered it.
+    pub(crate) fn members(&self, publisher: &Publisher) -> Vec<(PublicKey, Address)> {
+        self.keys().into_iter().map(|key| (key, publisher.account())).collect()
+    }
+
     pub(crate) fn endpoint(slot: usize) -> String {
         format!("http://127.0.0.1:{}", 4100 + slot)
     }
@@ -45,10 +50,11 @@ impl Members {
     pub(crate) async fn enter(&self, publisher: &Publisher) -> (u64, Namespace, PublishReceipt) {
         for (slot, secret) in self.secrets.iter().enumerate() {
             let key = secret.public_key();
-            publisher.register_key(&key, &secret.prove_possession()).await.unwrap();
+            let proof = secret.prove_possession(&publisher.registration());
+            publisher.register_key(&key, &proof).await.unwrap();
             publisher.set_endpoint(&key, &Self::endpoint(slot), None).await.unwrap();
         }
-        let (epoch, _) = publisher.propose_epoch(&self.keys(), &self.parameters, None).await.unwrap();
+        let (epoch, _) = publisher.propose_epoch(&self.members(publisher), &self.parameters, None).await.unwrap();
         let dispersers = [self.disperser.address()];
         let (namespace, receipt) = publisher.create_namespace([1; 32], MIN_RETENTION, &dispersers).await.unwrap();
         (epoch, namespace, receipt)
