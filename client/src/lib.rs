@@ -42,8 +42,7 @@
 //! # Reading order
 //!
 //! [`Client`] is the face. Two wings do its work: `disperse/` (`disperser`, `rules`, `statement`, `delivery`, `round`,
-//! `asking`, [`quorum`], `feeding`, `checkpoint`) and `retrieve/` (`retriever`, `epochs`, `locate`, `whole`, `shards`, `race`, [`plan`], `find`,
-//! `lookup`).
+//! `asking`, [`quorum`], `feeding`, `checkpoint`) and `retrieve/` (`retriever`, `epochs`, `locate`, `whole`, `shards`, `race`, [`plan`], `find`).
 //! `context`, what the calls of a client share, is the ground that both stand on, with `peer` and what a member can do wrong
 //! (`failure`, `fault`) under it. [`quorum`] and [`plan`] decide, without I/O or clock; the rest carries out.
 
@@ -79,7 +78,6 @@ pub use disperse::{
     quorum,
 };
 pub use retrieve::{
-    lookup::{Found, LookupOptions},
     options::RetrieveOptions,
     plan,
     reference::{ParseReferenceError, Reference},

@@ -9,14 +9,12 @@
 mod checkpoint;
 mod error;
 mod rules;
-mod strangers;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_certificate::{
-    Address, Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, SecretKey, Statement,
-    StatementDigest,
+    Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, SecretKey, Statement, StatementDigest,
 };
 use holdfast_erasure::{BlobId, Commitment, Dispersal, Parameters, ShardIndex, encode};
 use holdfast_registry::{EpochRecord, NamespaceRecord, Registry};
@@ -33,7 +31,9 @@ use crate::{
 
 pub(crate) use checkpoint::{CheckpointRequest, MOST_CHECKPOINTS};
 pub(crate) use error::Error;
-pub(crate) use strangers::Strangers;
+
+/// How long a namespace that has nothing here waits for its turn to be looked up.
+const STRANGERS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What signs for this member.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ pub(crate) struct Attestor {
     pub(crate) quota: Quota,
     pub(crate) store: Arc<Store>,
     pub(crate) workers: Workers,
-    /// Namespaces that have nothing here.
-    pub(crate) strangers: Strangers,
+    /// The turn of namespaces that have nothing here to be looked up.
+    pub(crate) strangers: Semaphore,
     /// The turns of checkpoints to be looked up in the store.
     pub(crate) checkpoints: Arc<Semaphore>,
 }
@@ -69,7 +69,6 @@ pub(crate) struct Admitted {
     id: BlobId,
     parameters: Parameters,
     index: ShardIndex,
-    disperser: Address,
     reservation: Reservation,
 }
 
@@ -85,11 +84,6 @@ impl Admitted {
     /// The shard that this member's slot holds.
     pub(crate) fn index(&self) -> ShardIndex {
         self.index
-    }
-
-    /// Whose signature it came with.
-    pub(crate) fn disperser(&self) -> Address {
-        self.disperser
     }
 
     pub(crate) fn statement(&self) -> &Statement {
@@ -112,14 +106,13 @@ impl Attestor {
         let Request { statement, disperser_signature, call } = request;
         let now = self.clock.now();
         rules::dispersal(&statement, call)?;
-        rules::clock(self.registry.finality().as_ref(), now)?;
         let active = self.active_epoch(statement.epoch, now).await?;
         rules::format(&statement, &active)?;
         let slot = rules::slot(&active, &self.public_key)?;
         rules::served(&statement.namespace, &self.policy)?;
-        let digest = statement.digest(&self.domain());
-        let disperser = self.recover(disperser_signature, digest).await?;
         let namespace = self.namespace(&statement.namespace).await?;
+        let digest = statement.digest(&self.domain());
+        let disperser = disperser_signature.recover(&digest).map_err(Error::DisperserSignature)?;
         rules::disperser(&statement.namespace, &namespace, disperser)?;
         rules::times(&statement, &namespace, &self.policy, now)?;
         let parameters = statement.blob.parameters()?;
@@ -132,21 +125,8 @@ impl Attestor {
             id,
             parameters,
             index: parameters.shard_of_slot(slot, &statement.blob.shards_root),
-            disperser,
             reservation,
         })
-    }
-
-    /// Whether a statement of the active epoch would be signed now, as far as it does not depend on the statement.
-    pub(crate) async fn ready(&self) -> Result<(), Error> {
-        if let Some(reason) = &*self.store.writes_disabled().borrow() {
-            return Err(store::Error::WritesDisabled { reason: reason.to_string() }.into());
-        }
-        let now = self.clock.now();
-        rules::clock(self.registry.finality().as_ref(), now)?;
-        let active = self.registry.active_epoch(now).await.map_err(Error::Registry)?;
-        rules::slot(&active, &self.public_key)?;
-        Ok(())
     }
 
     /// The active epoch, which must be the one asked for.
@@ -159,15 +139,13 @@ impl Attestor {
         Ok(active)
     }
 
-    /// Whose signature it is. It comes before the namespace, since it costs nobody else anything.
-    async fn recover(&self, signature: DisperserSignature, digest: StatementDigest) -> Result<Address, Error> {
-        self.workers.cpu(move || signature.recover(&digest)).await?.map_err(Error::DisperserSignature)
-    }
-
-    /// A namespace's rules. Those that have nothing here wait for their turn.
+    /// A namespace's rules. Those that have nothing here are looked up one at a time: for each the registry may have to ask
+    /// L1, and anybody can make up names, so they must not keep those waiting who are known.
     async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
+        let mut _turn = None;
         if !self.quota.knows(namespace) {
-            return self.strangers.look_up(namespace, &*self.registry).await;
+            let turn = tokio::time::timeout(STRANGERS_PATIENCE, self.strangers.acquire()).await;
+            _turn = Some(turn.map_err(|_| Error::TooManyStrangers { namespace: *namespace })?);
         }
         self.registry.namespace(namespace).await.map_err(|e| match e {
             holdfast_registry::Error::UnknownNamespace { namespace } => Error::UnknownNamespace(namespace),
@@ -175,16 +153,10 @@ impl Attestor {
         })
     }
 
-    /// Whether something was ever held here of what is asked for: only then can it be recalled.
-    pub(crate) async fn holds(&self, admitted: &Admitted) -> Result<bool, Error> {
-        let (store, id, index) = (Arc::clone(&self.store), admitted.id, admitted.index.get());
-        Ok(self.workers.disk(move || store.length(&id, Some(index))).await??.is_some())
-    }
-
     /// What is held here already, if it is whole and sound: then the disperser need not send it again.
     pub(crate) async fn recall(&self, admitted: &Admitted) -> Result<Option<Holding>, Error> {
         let (store, id, index) = (Arc::clone(&self.store), admitted.id, admitted.index);
-        Ok(self.workers.load(move || store.recall(&id, index)).await??)
+        Ok(self.workers.disk(move || store.recall(&id, index)).await??)
     }
 
     /// Accepts a shard that was sent.

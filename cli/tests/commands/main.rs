@@ -10,7 +10,6 @@ mod devnet;
 mod endpoints;
 mod environment;
 mod files;
-mod gateway;
 mod keys;
 mod looking;
 mod member;

@@ -10,7 +10,6 @@ mod checkpoint;
 mod disperse;
 mod epochs;
 mod find;
-mod lookup;
 mod members;
 mod patience;
 mod promises;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use holdfast_proto::v1::{self, node_server};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{shared::Shared, status::without_paths};
+use super::Shared;
 
 /// The version of docs/protocol.md.
 const PROTOCOL: u32 = 1;
@@ -50,8 +50,7 @@ impl NodeService {
             time,
             blobs: usage.items,
             stored_bytes: usage.bytes,
-            // All of it is in this member's log: it may name paths of the host, or L1's nodes.
-            writes_disabled: disabled.map_or_else(String::new, |reason| without_paths(&reason)),
+            writes_disabled: disabled.map_or_else(String::new, |reason| reason.to_string()),
             store_id: Bytes::copy_from_slice(store.id().as_bytes()),
             store_lost_at: store.lost_at().unwrap_or_default(),
             damaged: store.damaged(),

@@ -1,3 +1,0 @@
-module holdfast.test/devnet
-
-go 1.22
