@@ -328,7 +328,9 @@ fn sent_text(sent: &Sent) -> String {
 
 fn text(report: &L1Report) -> String {
     let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    let mut rows = vec![["node", "chain id", "head", "finalized", "age", "EIP-2537"].map(str::to_owned).to_vec()];
+    let yes = |holds: Option<bool>| holds.map_or("-", |holds| if holds { "yes" } else { "no" }).to_owned();
+    let mut rows =
+        vec![["node", "chain id", "head", "finalized", "age", "EIP-2537", "by hash"].map(str::to_owned).to_vec()];
     for node in &report.nodes {
         rows.push(vec![
             node.node.clone(),
@@ -336,7 +338,8 @@ fn text(report: &L1Report) -> String {
             number(node.head),
             number(node.finalized),
             node.finalized_age_seconds.map_or_else(|| "-".to_owned(), |age| format!("{age} s")),
-            node.eip2537.map_or("-", |has| if has { "yes" } else { "no" }).to_owned(),
+            yes(node.eip2537),
+            yes(node.by_hash),
         ]);
     }
     let mut text = table(&rows);

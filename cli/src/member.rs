@@ -129,6 +129,44 @@ struct Status {
     store_lost_at: Option<u64>,
     damaged: u64,
     scrubbed_at: Option<u64>,
+    l1: Option<L1View>,
+}
+
+/// How fresh what the member knows of L1 is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct L1View {
+    block: u64,
+    block_age_seconds: u64,
+    confirmed_seconds_ago: u64,
+    stalled: bool,
+    failing: bool,
+    expired: bool,
+}
+
+impl L1View {
+    /// By the member's own clock.
+    fn of(view: &holdfast_proto::v1::L1View, time: u64) -> Self {
+        Self {
+            block: view.block,
+            block_age_seconds: time.saturating_sub(view.block_time),
+            confirmed_seconds_ago: time.saturating_sub(view.confirmed_at),
+            stalled: view.stalled,
+            failing: view.failing,
+            expired: view.expired,
+        }
+    }
+
+    fn text(&self) -> String {
+        let notes = [
+            (self.stalled, "finality stalls"),
+            (self.failing, "its nodes do not answer as they should: see its log"),
+            (self.expired, "too old to sign by"),
+        ];
+        let notes: String = notes.iter().filter(|(holds, _)| *holds).map(|(_, note)| format!(", {note}")).collect();
+        let Self { block, block_age_seconds, confirmed_seconds_ago, .. } = self;
+        format!("block {block}, {block_age_seconds} s old, confirmed {confirmed_seconds_ago} s ago{notes}")
+    }
 }
 
 pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
@@ -325,16 +363,18 @@ async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()
         store_lost_at: Some(info.store_lost_at).filter(|at| *at > 0),
         damaged: info.damaged,
         scrubbed_at: Some(info.scrubbed_at).filter(|at| *at > 0),
+        l1: info.l1.map(|view| L1View::of(&view, info.time)),
     };
     output.print(&status, |status| {
         let mut text = format!(
-            "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nwrites    {}\nstore     {}\ndamaged   {}\n",
+            "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nL1        {}\nwrites    {}\nstore     {}\ndamaged   {}\n",
             status.version,
             status.epoch,
             status.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string()),
             status.blobs,
             human_bytes(status.stored_bytes),
             status.clock_off_seconds,
+            status.l1.as_ref().map_or_else(|| "not read from a chain".to_owned(), L1View::text),
             status.writes_disabled.as_deref().unwrap_or("enabled"),
             status.store_id,
             status.damaged,

@@ -142,13 +142,16 @@ impl Attestor {
     /// A namespace's rules. Those that have nothing here are looked up one at a time: for each the registry may have to ask
     /// L1, and anybody can make up names, so they must not keep those waiting who are known.
     async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
-        let mut _turn = None;
-        if !self.quota.knows(namespace) {
+        let found = if self.quota.knows(namespace) {
+            self.registry.namespace(namespace).await
+        } else {
             let turn = tokio::time::timeout(STRANGERS_PATIENCE, self.strangers.acquire()).await;
-            _turn = Some(turn.map_err(|_| Error::TooManyStrangers { namespace: *namespace })?);
-        }
-        self.registry.namespace(namespace).await.map_err(|e| match e {
+            let _turn = turn.map_err(|_| Error::TooManyStrangers { namespace: *namespace })?;
+            self.registry.look_up(namespace).await
+        };
+        found.map_err(|e| match e {
             holdfast_registry::Error::UnknownNamespace { namespace } => Error::UnknownNamespace(namespace),
+            holdfast_registry::Error::TooManyUnknown { .. } => Error::TooManyStrangers { namespace: *namespace },
             e => Error::Registry(e),
         })
     }

@@ -135,8 +135,16 @@ impl Registry for Awaited {
         self.near()?.active_epoch(at).await
     }
 
+    async fn newest_epoch(&self, at: u64) -> Result<Arc<EpochRecord>, Error> {
+        self.near()?.newest_epoch(at).await
+    }
+
     async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
         self.near()?.namespace(namespace).await
+    }
+
+    async fn look_up(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
+        self.near()?.look_up(namespace).await
     }
 
     fn domain(&self) -> Domain {
@@ -152,6 +160,7 @@ impl Registry for Awaited {
                 timestamp: 0,
                 read_at: 0,
                 stalled: true,
+                expired: true,
                 failure: Some(error.to_string()),
                 dissenters: Vec::new(),
             }),

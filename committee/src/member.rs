@@ -1,6 +1,12 @@
 //! A member from start to stop.
 
-use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    pin::pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use holdfast_certificate::{Keystore, SecretKey};
 use holdfast_proto::{
@@ -40,6 +46,8 @@ use crate::{
 
 /// How long the store may take to close when calls have used up the drain limit.
 const CLOSING: Duration = Duration::from_secs(1);
+/// How often a member looks whether what it knows of the registry can still be used.
+const REGISTRY_INTERVAL: Duration = Duration::from_secs(2);
 
 type DispersalName = DispersalServer<DispersalService>;
 type RetrievalName = RetrievalServer<RetrievalService>;
@@ -199,7 +207,8 @@ impl Member {
         let registry = Arc::clone(&shared.attestor.registry);
         let retention = Arc::new(Retention::new(Arc::clone(&store), registry, Arc::clone(&clock)));
         let background = TaskTracker::new();
-        background.spawn(watch_writes(Arc::clone(&store), waits, health.clone(), stop.clone()));
+        let disabled = store.writes_disabled();
+        background.spawn(watch_dispersal(Arc::downgrade(&shared), disabled, waits, health.clone(), stop.clone()));
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
         background.spawn(scrub::run(Arc::clone(&store), clock, config.policy.scrub_period, stop.clone()));
         if let Some(awaited) = awaited {
@@ -338,34 +347,37 @@ async fn serve(
     Ok((health, server))
 }
 
-/// Keeps the health of `Dispersal`: it serves once L1 has answered, and until the store writes no more. What is stored is
-/// given out all the same.
-async fn watch_writes(
-    store: Arc<Store>,
+/// Keeps the health of `Dispersal`: it serves once L1 has answered, until the store writes no more, and not while what is
+/// known of the registry is too old. What is stored is given out all the same.
+async fn watch_dispersal(
+    shared: Weak<Shared>,
+    mut disabled: watch::Receiver<Option<Arc<str>>>,
     mut waits: watch::Receiver<Option<Arc<str>>>,
     health: HealthReporter,
     stop: CancellationToken,
 ) {
-    let mut disabled = store.writes_disabled();
-    drop(store);
-    let keep = async {
-        loop {
-            let serves = disabled.borrow_and_update().is_none() && waits.borrow_and_update().is_none();
+    let mut looks = tokio::time::interval(REGISTRY_INTERVAL);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut serving = None;
+    loop {
+        // A member that stops has turned it already.
+        let Some(shared) = shared.upgrade().filter(|shared| !shared.is_draining()) else { return };
+        let is_expired = shared.attestor.registry.finality().is_some_and(|finality| finality.expired);
+        drop(shared);
+        let serves = disabled.borrow_and_update().is_none() && waits.borrow_and_update().is_none() && !is_expired;
+        if serving.replace(serves) != Some(serves) {
             if serves {
                 health.set_serving::<DispersalName>().await;
             } else {
                 health.set_not_serving::<DispersalName>().await;
             }
-            tokio::select! {
-                Ok(()) = disabled.changed() => {}
-                Ok(()) = waits.changed() => {}
-                else => std::future::pending().await,
-            }
         }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = keep => {}
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Ok(()) = disabled.changed() => {}
+            Ok(()) = waits.changed() => {}
+            _ = looks.tick() => {}
+        }
     }
 }
 

@@ -46,6 +46,11 @@ impl Shared {
         self.draining.store(true, Ordering::SeqCst);
     }
 
+    /// Whether the member is stopping.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
     fn accepting(&self) -> Result<(), Error> {
         if self.draining.load(Ordering::SeqCst) {
             return Err(Error::Draining);

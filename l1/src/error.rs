@@ -122,6 +122,31 @@ pub enum Error {
         reason: String,
     },
 
+    /// The node names no finalized block: it has no consensus client, or one that has not spoken yet.
+    #[error(
+        "the L1 node knows no finalized block ({reason}): its consensus client (beacon node) must be running and in sync"
+    )]
+    NoFinality {
+        /// The node's message.
+        reason: String,
+    },
+
+    /// The node does not know a method, or a form of its parameters, for which there is no other way.
+    #[error("the L1 node does not serve {what}: {reason}")]
+    Unsupported {
+        /// The call.
+        what: &'static str,
+        /// The node's message.
+        reason: String,
+    },
+
+    /// The node answers for another block than the one that is asked for by its hash, so that what it says may not be final.
+    #[error("the L1 node does not answer for the block that is asked for: {reason}")]
+    OtherBlock {
+        /// What it was asked, and what it said.
+        reason: String,
+    },
+
     /// L1 nodes contradict each other, or what they themselves had called final.
     #[error("L1 nodes contradict each other on {what}: {said}")]
     Disagreement {
@@ -177,6 +202,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A question ended without an answer of its own: its runtime is shutting down.
+    pub(crate) fn broken_off(what: &'static str) -> Self {
+        Self::Rpc { what, reason: "it was broken off: the program is ending".to_owned() }
+    }
+
     /// Who has to act.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -187,10 +217,13 @@ impl Error {
             | Self::NoRegistry { .. }
             | Self::NotTheRegistry { .. }
             | Self::NoEip2537 { .. }
+            | Self::OtherBlock { .. }
             | Self::Invalid { .. } => Fault::Config,
             Self::Rpc { .. }
             | Self::Timeout { .. }
             | Self::NoState { .. }
+            | Self::NoFinality { .. }
+            | Self::Unsupported { .. }
             | Self::Disagreement { .. }
             | Self::TooFewNodes { .. }
             | Self::WentBack { .. }
@@ -209,6 +242,8 @@ impl Error {
             | Self::Rpc { .. }
             | Self::Timeout { .. }
             | Self::NoState { .. }
+            | Self::NoFinality { .. }
+            | Self::Unsupported { .. }
             | Self::Disagreement { .. }
             | Self::TooFewNodes { .. }
             | Self::WentBack { .. }
@@ -219,6 +254,7 @@ impl Error {
             Self::WrongChain { .. }
             | Self::NotTheRegistry { .. }
             | Self::NoEip2537 { .. }
+            | Self::OtherBlock { .. }
             | Self::Invalid { .. }
             | Self::Reverted { .. } => false,
         }

@@ -1,33 +1,45 @@
 //! The connection to an L1 node: every call has a time limit and every revert is decoded.
 
+pub(crate) mod answers;
 mod http;
+mod proxy;
+mod refusal;
+mod rest;
 mod safe_text;
 pub(crate) mod url;
 pub(crate) mod urls;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
+    eips::{BlockId, BlockNumberOrTag, RpcBlockHash},
     primitives::{B256, Bytes},
     providers::{Provider as _, RootProvider},
-    rpc::{client::RpcClient, types::TransactionRequest},
-    sol_types::{SolCall, SolInterface as _},
+    rpc::{
+        client::RpcClient,
+        json_rpc::{RpcRecv, RpcSend},
+        types::TransactionRequest,
+    },
+    sol_types::SolCall,
     transports::{RpcError, TransportError},
 };
 use holdfast_certificate::Address;
-use holdfast_contracts::{
-    address_out,
-    bindings::CommitteeRegistry::{CommitteeRegistryErrors, NotAvailable, UnknownEpoch},
-    function_name,
-};
-use holdfast_registry::{self as registry, Status};
+use holdfast_contracts::{address_out, function_name};
 
 pub use self::urls::RpcUrls;
 use self::{
+    answers::Header,
     http::Transport,
     safe_text::SafeText,
-    url::{host_of, invalid_url, parse},
+    url::{host_of, parse},
 };
 use crate::error::Error;
 
@@ -38,6 +50,8 @@ pub(crate) struct Node {
     limit: Duration,
     host: Arc<str>,
     safe: Arc<SafeText>,
+    /// Whether it does not take a block's hash where a block is named (EIP-1898).
+    by_number: Arc<AtomicBool>,
 }
 
 /// A block of the chain, as far as it matters here.
@@ -48,10 +62,25 @@ pub(crate) struct BlockPoint {
     pub(crate) timestamp: u64,
 }
 
+/// Which block a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    /// This very block.
+    Block(BlockPoint),
+    /// Whichever block has this name now.
+    Name(BlockNumberOrTag),
+}
+
 impl BlockPoint {
     /// How calls name it: by its hash, so that a node on another fork cannot take it for its own block of that number.
-    pub(crate) fn id(&self) -> BlockId {
-        BlockId::hash(self.hash)
+    pub(crate) fn id(&self) -> At {
+        At::Block(*self)
+    }
+}
+
+impl From<Header> for BlockPoint {
+    fn from(header: Header) -> Self {
+        Self { number: header.number.to(), hash: header.hash, timestamp: header.timestamp.to() }
     }
 }
 
@@ -60,9 +89,9 @@ impl Node {
     pub(crate) fn new(url: &str, limit: Duration) -> Result<Self, Error> {
         let url = parse(url)?;
         let (host, safe) = (host_of(&url).into(), SafeText::new(&url));
-        let transport = Transport::new(url, safe.clone(), limit).map_err(|error| invalid_url(error.to_string()))?;
+        let transport = Transport::new(url, safe.clone(), limit)?;
         let provider = RootProvider::new(RpcClient::new(transport, false));
-        Ok(Self { provider, limit, host, safe: Arc::new(safe) })
+        Ok(Self { provider, limit, host, safe: Arc::new(safe), by_number: Arc::default() })
     }
 
     /// How errors and the log name the node: host and port only, since the rest of its URL may hold an API key.
@@ -79,22 +108,40 @@ impl Node {
     }
 
     pub(crate) async fn block(&self, tag: BlockNumberOrTag) -> Result<BlockPoint, Error> {
-        const WHAT: &str = "eth_getBlockByNumber";
-        let block = self.limited(WHAT, async { self.provider.get_block_by_number(tag).await }).await?;
-        let block = block.ok_or_else(|| Error::BadAnswer { what: WHAT, reason: format!("no {tag} block") })?;
-        let header = block.header;
-        if let BlockNumberOrTag::Number(number) = tag
-            && header.number != number
-        {
-            let reason = format!("asked for block {number}, got {}", header.number);
-            return Err(Error::BadAnswer { what: WHAT, reason });
-        }
-        Ok(BlockPoint { number: header.number, hash: header.hash, timestamp: header.timestamp })
+        Ok(self.header(tag).await?.into())
     }
 
-    pub(crate) async fn code(&self, address: Address, block: BlockId) -> Result<Bytes, Error> {
-        let call = async { self.provider.get_code_at(address_out(address)).block_id(block).await };
-        self.limited("eth_getCode", call).await
+    /// A block's header; that there is none is an error, and one of its own where it is the finalized one.
+    pub(crate) async fn header(&self, tag: BlockNumberOrTag) -> Result<Header, Error> {
+        const WHAT: &str = "eth_getBlockByNumber";
+        let header: Header = match self.ask::<_, Option<Header>>(WHAT, (tag, false)).await {
+            Ok(Some(header)) => header,
+            // Never as a state that is gone: whoever is asked for a block and has none says nothing of any state.
+            Ok(None) if tag.is_finalized() => return Err(Error::NoFinality { reason: "null".to_owned() }),
+            Ok(None) => return Err(Error::BadAnswer { what: WHAT, reason: format!("no {tag} block") }),
+            Err(Error::NoState { reason, .. } | Error::Unsupported { reason, .. }) if tag.is_finalized() => {
+                return Err(Error::NoFinality { reason });
+            }
+            Err(Error::Rpc { reason, .. }) if tag.is_finalized() && reason.contains("finalized") => {
+                return Err(Error::NoFinality { reason });
+            }
+            Err(Error::NoState { reason, .. }) => return Err(Error::BadAnswer { what: WHAT, reason }),
+            Err(error) => return Err(error),
+        };
+        if let BlockNumberOrTag::Number(number) = tag
+            && header.number.to::<u64>() != number
+        {
+            let reason = format!("asked for block {number}, got {}", header.number.to::<u64>());
+            return Err(Error::BadAnswer { what: WHAT, reason });
+        }
+        Ok(header)
+    }
+
+    pub(crate) async fn code(&self, address: Address, at: At) -> Result<Bytes, Error> {
+        self.about("eth_getCode", at, |block| async move {
+            self.provider.get_code_at(address_out(address)).block_id(block).await
+        })
+        .await
     }
 
     pub(crate) async fn client_version(&self) -> Result<String, Error> {
@@ -102,34 +149,59 @@ impl Node {
         Ok(self.safe.shown(&version))
     }
 
-    /// `eth_call` of something that is no contract of ours: bytes in, bytes out.
-    pub(crate) async fn call_raw(
-        &self,
-        what: &'static str,
-        to: Address,
-        input: Bytes,
-        block: BlockId,
-    ) -> Result<Bytes, Error> {
-        let request = TransactionRequest::default().to(address_out(to)).input(input.into());
-        self.limited(what, async { self.provider.call(request).block(block).await }).await
+    /// `eth_call` of something that is no contract of ours: bytes out.
+    pub(crate) async fn run(&self, what: &'static str, request: &TransactionRequest, at: At) -> Result<Bytes, Error> {
+        let run = |block| {
+            let request = request.clone();
+            async move { self.provider.call(request).block(block).await }
+        };
+        self.about(what, at, run).await
     }
 
     /// `eth_call` of one contract function, with its revert decoded.
-    pub(crate) async fn call<C: SolCall>(&self, to: Address, call: &C, block: BlockId) -> Result<C::Return, Error> {
+    pub(crate) async fn call<C: SolCall>(&self, to: Address, call: &C, at: At) -> Result<C::Return, Error> {
         let request = TransactionRequest::default().to(address_out(to)).input(call.abi_encode().into());
-        self.call_request::<C>(request, block).await
-    }
-
-    /// [`Node::call`] with a request that names more, such as the sender.
-    pub(crate) async fn call_request<C: SolCall>(
-        &self,
-        request: TransactionRequest,
-        block: BlockId,
-    ) -> Result<C::Return, Error> {
         let what = function_name(C::SIGNATURE);
-        let data = self.limited(what, async { self.provider.call(request).block(block).await }).await?;
+        let data = self.run(what, &request, at).await?;
         C::abi_decode_returns(&data)
             .map_err(|error| Error::BadAnswer { what, reason: self.safe.shown(&error.to_string()) })
+    }
+
+    /// Any method.
+    pub(crate) async fn ask<P: RpcSend, R: RpcRecv>(&self, method: &'static str, params: P) -> Result<R, Error> {
+        self.limited(method, async { self.provider.raw_request(Cow::Borrowed(method), params).await }).await
+    }
+
+    /// Asks about a block by its hash. A node that does not take hashes is asked by number, and after that whether the
+    /// number is still this block's.
+    async fn about<T, F>(&self, what: &'static str, at: At, question: impl Fn(BlockId) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, TransportError>>,
+    {
+        let block = match at {
+            At::Block(block) => block,
+            At::Name(name) => return self.limited(what, question(name.into())).await,
+        };
+        // The object of the standard: a bare hash, which is shorter, is not in it.
+        let by_hash = BlockId::Hash(RpcBlockHash::from_hash(block.hash, Some(false)));
+        let mut refused = None;
+        if !self.by_number.load(Ordering::Relaxed) {
+            match self.limited(what, question(by_hash)).await {
+                Err(Error::Unsupported { reason, .. }) => refused = Some(reason),
+                answer => return answer,
+            }
+        }
+        let answer = self.limited(what, question(BlockId::number(block.number))).await?;
+        let now = self.block(BlockNumberOrTag::Number(block.number)).await?;
+        if now.hash != block.hash {
+            let reason = format!("its block {} is {}, not {}", block.number, now.hash, block.hash);
+            return Err(Error::BadAnswer { what, reason });
+        }
+        if let Some(reason) = refused {
+            tracing::info!(node = self.host(), %reason, "this L1 node takes no block hashes (EIP-1898): asked by number");
+            self.by_number.store(true, Ordering::Relaxed);
+        }
+        Ok(answer)
     }
 
     /// Runs one request under the time limit.
@@ -150,73 +222,11 @@ impl Node {
         let shown = |text: &str| self.safe.shown(text);
         match error {
             RpcError::ErrorResp(payload) => {
-                refused(what, payload.code, &payload.message, payload.as_revert_data().as_ref(), shown)
+                refusal::meaning(what, payload.code, &payload.message, payload.as_revert_data().as_ref(), shown)
             }
             RpcError::DeserError { err, .. } => Error::BadAnswer { what, reason: shown(&err.to_string()) },
             RpcError::NullResp => Error::BadAnswer { what, reason: "null".to_owned() },
             other => Error::Rpc { what, reason: shown(&other.to_string()) },
         }
     }
-}
-
-/// What a node's error object means: a revert if it carries revert data, else the node's message.
-fn refused(
-    what: &'static str,
-    code: i64,
-    message: &str,
-    data: Option<&Bytes>,
-    shown: impl Fn(&str) -> String,
-) -> Error {
-    let Some(data) = data else {
-        let reason = format!("{} (code {code})", shown(message));
-        return if message.contains("execution reverted") {
-            Error::Reverted { what, reason }
-        } else if lacks_state(message) {
-            Error::NoState { what, reason }
-        } else {
-            Error::Rpc { what, reason }
-        };
-    };
-    match CommitteeRegistryErrors::abi_decode(data) {
-        Ok(CommitteeRegistryErrors::NotAvailable(NotAvailable { status })) => match Status::try_from(status) {
-            Ok(status) => Error::NotAvailable { status },
-            Err(error) => Error::BadAnswer { what, reason: error.to_string() },
-        },
-        Ok(CommitteeRegistryErrors::UnknownEpoch(UnknownEpoch { epoch })) => {
-            registry::Error::UnknownEpoch { epoch }.into()
-        }
-        Ok(known) => Error::Reverted { what, reason: shown(&inner_debug(&format!("{known:?}"))) },
-        Err(_) => {
-            let text = alloy::sol_types::decode_revert_reason(data);
-            Error::Reverted { what, reason: shown(&text.unwrap_or_else(|| data.to_string())) }
-        }
-    }
-}
-
-/// Whether a node's message says that it no longer has a block's state, or never had the block. Every client has words
-/// of its own for it.
-fn lacks_state(message: &str) -> bool {
-    const WORDS: [&str; 13] = [
-        "missing trie node",
-        "historical state",
-        "header not found",
-        "block not found",
-        "unknown block",
-        "block does not exist",
-        "state not available",
-        "state is not available",
-        "no state available",
-        "state unavailable",
-        "old data not available",
-        "is pruned",
-        "has been pruned",
-    ];
-    let message = message.to_ascii_lowercase();
-    WORDS.iter().any(|words| message.contains(words))
-}
-
-/// `Name(Name { field: value })` without the repetition.
-fn inner_debug(debug: &str) -> String {
-    let inner = debug.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(debug).to_owned()
 }

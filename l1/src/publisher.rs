@@ -17,9 +17,8 @@ use std::{
 };
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
+    eips::BlockNumberOrTag,
     primitives::{self, Bytes, keccak256},
-    rpc::types::Log,
     sol_types::{SolConstructor as _, SolEvent},
 };
 use holdfast_certificate::{Address, Domain, VerifiedCertificate, VerifiedCheckpoint};
@@ -33,7 +32,11 @@ pub use self::{
     job::{Job, JobState, JobStatus, PublishReceipt, Until},
     options::PublisherOptions,
 };
-use crate::{account::Account, error::Error as L1Error};
+use crate::{
+    account::Account,
+    error::Error as L1Error,
+    node::{At, answers::Receipt},
+};
 
 /// Who governs a new registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +82,7 @@ pub struct Publisher {
 #[derive(Debug)]
 struct Sent {
     receipt: PublishReceipt,
-    logs: Vec<Log>,
-    created: Option<Address>,
+    details: Receipt,
 }
 
 impl Publisher {
@@ -118,7 +120,7 @@ impl Publisher {
     ) -> Result<Self, Error> {
         let outbox = Outbox::open(rpc_url, account, &options).await?;
         let block = outbox.node().block(BlockNumberOrTag::Latest).await?.number;
-        if outbox.node().code(registry, BlockId::number(block)).await?.is_empty() {
+        if outbox.node().code(registry, At::Name(BlockNumberOrTag::Number(block))).await?.is_empty() {
             return Err(L1Error::NoRegistry { registry, chain_id: outbox.chain_id(), block }.into());
         }
         Ok(Self { outbox, registry, receipt_limit: options.receipt_limit })
@@ -157,7 +159,7 @@ impl Publisher {
         };
         let code = [abi::BYTECODE.as_ref(), &arguments.abi_encode()].concat();
         let sent = carry_out(&outbox, new_id(&code), None, code.into(), options.receipt_limit).await?;
-        let registry = sent.created.ok_or_else(|| L1Error::BadAnswer {
+        let registry = sent.details.contract_address.map(address_in).ok_or_else(|| L1Error::BadAnswer {
             what: "eth_getTransactionReceipt",
             reason: "no contract address".to_owned(),
         })?;
@@ -206,20 +208,23 @@ impl Publisher {
     /// Waits until a block is final, which is when members and clients see what stands in it.
     ///
     /// # Errors
-    /// [`L1Error::Timeout`] after `limit`.
+    /// [`L1Error::Timeout`] after `limit`; [`L1Error::NoFinality`] at once where the node names no finalized block.
     pub async fn wait_final(&self, block: u64, limit: Duration) -> Result<(), Error> {
-        const PAUSE: Duration = Duration::from_millis(100);
+        const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+        let mut pause = Duration::from_millis(50);
         let end = Instant::now() + limit;
         loop {
             match self.outbox.node().block(BlockNumberOrTag::Finalized).await {
                 Ok(final_block) if final_block.number >= block => return Ok(()),
                 Ok(_) => {}
+                Err(error @ L1Error::NoFinality { .. }) => return Err(error.into()),
                 Err(error) => tracing::debug!(%error, "no answer about the finalized block"),
             }
-            if Instant::now() + PAUSE > end {
+            if Instant::now() + pause > end {
                 return Err(L1Error::Timeout { what: "finality", limit }.into());
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -237,10 +242,7 @@ impl Publisher {
 
     /// The event of that type which the registry emitted in a transaction.
     fn event<E: SolEvent>(&self, sent: &Sent, what: &'static str) -> Result<E, Error> {
-        let registry = address_out(self.registry);
-        let mut ours = sent.logs.iter().filter(|log| log.address() == registry);
-        let found = ours.find_map(|log| E::decode_log(&log.inner).ok().map(|log| log.data));
-        found.ok_or_else(|| {
+        sent.details.event(address_out(self.registry)).ok_or_else(|| {
             let reason = format!("no event {} in transaction {}", E::SIGNATURE, sent.receipt.tx_hash);
             L1Error::BadAnswer { what, reason }.into()
         })
@@ -256,8 +258,8 @@ async fn carry_out(
 ) -> Result<Sent, Error> {
     outbox.submit(id, to, input).await?;
     let receipt = outbox.wait(&id, Until::Mined, limit).await?;
-    let found = outbox.receipt(&receipt.tx_hash, limit).await?;
-    Ok(Sent { receipt, logs: found.logs().to_vec(), created: found.contract_address.map(address_in) })
+    let details = outbox.receipt(&receipt.tx_hash, limit).await?;
+    Ok(Sent { receipt, details })
 }
 
 /// The id of a call that may be made many times: of this one.

@@ -63,6 +63,8 @@ pub struct NodeReport {
     pub finalized_age_seconds: Option<u64>,
     /// Whether the chain has the BLS12-381 precompiles.
     pub eip2537: Option<bool>,
+    /// Whether it answers for the block that is asked for by its hash, and not for another one.
+    pub by_hash: Option<bool>,
     /// How long it took to say its chain id, in milliseconds.
     pub latency_ms: Option<u64>,
 }
@@ -206,6 +208,7 @@ async fn look_at(url: &str) -> (NodeReport, Vec<String>) {
         finalized: None,
         finalized_age_seconds: None,
         eip2537: None,
+        by_hash: None,
         latency_ms: None,
     };
     let mut problems = Vec::new();
@@ -242,6 +245,9 @@ impl NodeReport {
         if !has {
             problems.push("its chain has no EIP-2537 (BLS12-381 precompiles, since Prague)".to_owned());
         }
+        let other = probe::other_block(&node, block).await?;
+        self.by_hash = Some(other.is_none());
+        problems.extend(other.map(|reason| Error::OtherBlock { reason }.to_string()));
         Ok(())
     }
 }

@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
-    primitives::B256,
-    providers::Provider as _,
-    rpc::types::TransactionRequest,
-};
+use alloy::{eips::BlockNumberOrTag, primitives::B256, rpc::types::TransactionRequest};
 use holdfast_certificate::{Address, Committee, Domain, Namespace, PublicKey};
 use holdfast_contracts::{
     RegistryCall, address_in, address_out,
@@ -22,7 +17,7 @@ use holdfast_registry::{self as registry, NamespaceRecord};
 
 use crate::{
     error::Error,
-    node::{BlockPoint, Node},
+    node::{At, BlockPoint, Node},
     reader::{
         nodes::Nodes,
         probe,
@@ -245,7 +240,7 @@ impl RegistryView {
         let (what, block) = (call.function(), self.at());
         let run = move |node: Node| {
             let request = request.clone();
-            async move { node.limited(what, async { node.provider().call(request).block(block).await }).await }
+            async move { node.run(what, &request, block).await }
         };
         self.nodes.run(what, run).await.map(drop)
     }
@@ -276,7 +271,7 @@ impl RegistryView {
         Ok(!code.await?.is_empty())
     }
 
-    fn at(&self) -> BlockId {
+    fn at(&self) -> At {
         self.block.id()
     }
 }

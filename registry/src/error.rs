@@ -31,6 +31,14 @@ pub enum Error {
         namespace: Namespace,
     },
 
+    /// More names that nobody knows are looked up than the registry has time for: see
+    /// [`Registry::look_up`](crate::Registry::look_up).
+    #[error("too many namespaces that are not known here are looked up; try again in {} s", wait.as_secs() + 1)]
+    TooManyUnknown {
+        /// After which one more is looked up.
+        wait: Duration,
+    },
+
     /// The committee file or the registry holds something that makes no committee.
     #[error("epoch {epoch} is not a valid committee: {reason}")]
     BadCommittee {
@@ -85,7 +93,10 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::UnknownEpoch { .. } | Self::NoActiveEpoch { .. } | Self::UnknownNamespace { .. } => Fault::Caller,
+            Self::UnknownEpoch { .. }
+            | Self::NoActiveEpoch { .. }
+            | Self::UnknownNamespace { .. }
+            | Self::TooManyUnknown { .. } => Fault::Caller,
             Self::BadCommittee { .. } => Fault::Config,
             Self::Timeout { .. } => Fault::L1,
             Self::Unavailable(error) => error.fault(),
@@ -101,6 +112,7 @@ impl Error {
             Self::UnknownEpoch { .. }
             | Self::NoActiveEpoch { .. }
             | Self::UnknownNamespace { .. }
+            | Self::TooManyUnknown { .. }
             | Self::Timeout { .. } => true,
             Self::BadCommittee { .. } => false,
             Self::Unavailable(error) => error.is_retryable(),

@@ -96,6 +96,8 @@ pub struct Finality {
     pub read_at: u64,
     /// Whether the block is so old that nothing newer seems to become final.
     pub stalled: bool,
+    /// Whether the nodes could not be asked for so long that what is known is no longer used: every answer is an error.
+    pub expired: bool,
     /// Why the nodes could not be asked the last time; `None` if they could.
     pub failure: Option<String>,
     /// The nodes, by host, that have contradicted the others within the last hour.

@@ -45,6 +45,16 @@ pub trait Registry: Send + Sync + Debug {
     /// [`Error::UnknownNamespace`] if there is none; otherwise see [`Error::fault`].
     async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error>;
 
+    /// [`Registry::namespace`] for a name that a stranger gave, who may have made it up: however many of these are looked up,
+    /// they cost what the registry is read from a bounded number of questions, and hold up nobody who asks for what is
+    /// known.
+    ///
+    /// # Errors
+    /// As [`Registry::namespace`]; [`Error::TooManyUnknown`] for what is beyond that number.
+    async fn look_up(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
+        self.namespace(namespace).await
+    }
+
     /// The EIP-712 domain of every statement made under this registry.
     fn domain(&self) -> Domain;
 

@@ -263,7 +263,15 @@ mod tests {
     }
 
     fn finality() -> Finality {
-        Finality { block: 5, timestamp: 90, read_at: 100, stalled: false, failure: None, dissenters: Vec::new() }
+        Finality {
+            block: 5,
+            timestamp: 90,
+            read_at: 100,
+            stalled: false,
+            expired: false,
+            failure: None,
+            dissenters: Vec::new(),
+        }
     }
 
     #[test]

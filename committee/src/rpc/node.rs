@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_proto::v1::{self, node_server};
+use holdfast_registry::Finality;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::Shared;
 
 /// The version of docs/protocol.md.
 const PROTOCOL: u32 = 1;
+
+/// Why nothing is signed by a registry that could not be read for too long.
+const NO_L1: &str = "L1 could not be read for too long: what is known of the committee is no longer used";
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -30,8 +34,8 @@ impl NodeService {
             Ok(record) => Some(record),
             Err(holdfast_registry::Error::NoActiveEpoch { .. }) => None,
             Err(error) => {
-                // What this member knows of itself is worth most when L1 is out of reach.
-                tracing::warn!(%error, "node.active_epoch");
+                // What this member knows of itself is worth most when L1 is out of reach. The registry itself has logged why.
+                tracing::debug!(%error, "node.active_epoch");
                 None
             }
         };
@@ -39,6 +43,9 @@ impl NodeService {
         let domain = attestor.domain();
         let store = &attestor.store;
         let disabled = store.writes_disabled().borrow().clone().or_else(|| self.0.waits.borrow().clone());
+        let disabled = disabled.map(|reason| reason.to_string());
+        let finality = attestor.registry.finality();
+        let too_old = finality.as_ref().is_some_and(|finality| finality.expired).then(|| NO_L1.to_owned());
         v1::GetInfoResponse {
             version: env!("CARGO_PKG_VERSION").into(),
             protocol: PROTOCOL,
@@ -50,11 +57,24 @@ impl NodeService {
             time,
             blobs: usage.items,
             stored_bytes: usage.bytes,
-            writes_disabled: disabled.map_or_else(String::new, |reason| reason.to_string()),
+            writes_disabled: disabled.or(too_old).unwrap_or_default(),
             store_id: Bytes::copy_from_slice(store.id().as_bytes()),
             store_lost_at: store.lost_at().unwrap_or_default(),
             damaged: store.damaged(),
             scrubbed_at: store.scrubbed_at(),
+            l1: finality.map(view),
         }
+    }
+}
+
+/// Without what only this member's log says: which nodes it asks, and what they answered.
+fn view(finality: Finality) -> v1::L1View {
+    v1::L1View {
+        block: finality.block,
+        block_time: finality.timestamp,
+        confirmed_at: finality.read_at,
+        stalled: finality.stalled,
+        failing: finality.failure.is_some(),
+        expired: finality.expired,
     }
 }

@@ -314,3 +314,59 @@ async fn a_member_whose_l1_is_away_at_its_start_serves_what_it_holds_and_signs_n
     assert_eq!(status.code(), Code::Unavailable, "{status}");
     member.stop().await.expect("stops");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_could_not_be_read_for_too_long_shows_in_health_and_status_until_it_is_read_again() {
+    let (mut world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let registry = registry::Scripted::of(&mut world);
+    let member = world.start(folder.path(), &clock).await;
+    let peer = Peer::connect(&member).await;
+    let info = || async {
+        let asked = NodeClient::new(peer.channel.clone()).get_info(v1::GetInfoRequest {}).await;
+        asked.expect("answered").into_inner()
+    };
+    let turns = |to: ServingStatus| {
+        let peer = &peer;
+        async move {
+            let turned = async {
+                while health(peer, "holdfast.v1.Dispersal").await != to {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(std::time::Duration::from_secs(10), turned).await.expect("health turns");
+        }
+    };
+    let fresh = info().await;
+    assert_eq!((fresh.writes_disabled.as_str(), fresh.l1.expect("a view").expired), ("", false));
+    registry.expired.store(true, Ordering::SeqCst);
+    turns(ServingStatus::NotServing).await;
+    assert_eq!(health(&peer, "holdfast.v1.Retrieval").await, ServingStatus::Serving);
+    let old = info().await;
+    assert!(old.writes_disabled.contains("L1 could not be read for too long"), "{old:?}");
+    assert!(old.l1.expect("a view").expired);
+    registry.expired.store(false, Ordering::SeqCst);
+    turns(ServingStatus::Serving).await;
+    assert_eq!(info().await.writes_disabled, "");
+    member.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_heard_while_l1_is_being_connected_to() {
+    // Takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = Config::in_folder("127.0.0.1:0".parse().expect("an address"), folder.path());
+    config.l1 = Some(crate::config::L1 {
+        rpc_url: url.as_str().into(),
+        registry: holdfast_certificate::Address::ZERO,
+        code_hash: None,
+    });
+    let stop = async {
+        // It asks; so it is being started.
+        let _asking = silent.accept().await.expect("a connection");
+    };
+    let started = std::time::Instant::now();
+    crate::run(config, store::IfMissing::Create, stop).await.expect("stopped in order");
+    assert!(started.elapsed() < std::time::Duration::from_secs(3), "waited for L1");
+}

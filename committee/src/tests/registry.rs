@@ -26,6 +26,8 @@ pub(crate) struct Scripted {
     pub(crate) stalled: AtomicBool,
     /// The time of the block that is final; later than any clock until a test sets it.
     pub(crate) time: AtomicU64,
+    /// While set, it could not be read for too long.
+    pub(crate) expired: AtomicBool,
     /// Namespaces that were looked up.
     pub(crate) asked: AtomicUsize,
     namespaces: Mutex<BTreeMap<Namespace, NamespaceRecord>>,
@@ -40,6 +42,7 @@ impl Scripted {
             near,
             active: AtomicU64::new(EPOCH),
             stalled: AtomicBool::new(false),
+            expired: AtomicBool::new(false),
             down: AtomicBool::new(false),
             time: AtomicU64::new(u64::MAX),
             asked: AtomicUsize::new(0),
@@ -112,7 +115,7 @@ impl Registry for Scripted {
 
     fn finality(&self) -> Option<Finality> {
         let stalled = self.stalled.load(Ordering::SeqCst);
-        let timestamp = self.time.load(Ordering::SeqCst);
-        Some(Finality { block: 1, timestamp, read_at: 1, stalled, failure: None, dissenters: Vec::new() })
+        let (timestamp, expired) = (self.time.load(Ordering::SeqCst), self.expired.load(Ordering::SeqCst));
+        Some(Finality { block: 1, timestamp, read_at: 1, stalled, expired, failure: None, dissenters: Vec::new() })
     }
 }

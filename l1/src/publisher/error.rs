@@ -41,6 +41,31 @@ pub enum Error {
         reason: String,
     },
 
+    /// A job cannot go on before somebody has done something about it: another node, a higher bound.
+    #[error("{what} cannot go on: {reason}; its job is kept, and goes on when that has changed")]
+    Held {
+        /// The contract function.
+        what: &'static str,
+        /// What is missing.
+        reason: String,
+    },
+
+    /// The journal is of another chain than the one that the node serves under the same id.
+    #[error(
+        "the journal {} is of chain {chain_id} as it was, and the node serves another one: {reason}. Where a development chain \
+         was started anew, the journal's jobs are worth nothing on it: move the folder away, or name another one (l1_journal). \
+         Otherwise name a node of the right chain that is in sync",
+        path.display()
+    )]
+    OtherChain {
+        /// The journal's folder.
+        path: PathBuf,
+        /// The chain's id.
+        chain_id: u64,
+        /// Which block shows it.
+        reason: String,
+    },
+
     /// The account cannot pay for a transaction; the job goes on when it can.
     #[error("account {account} has {balance} wei, and {needed} wei are needed")]
     Unfunded {
@@ -103,6 +128,8 @@ impl Error {
             Self::UnknownJob { .. } => Fault::Caller,
             Self::Unfunded { .. }
             | Self::Signer { .. }
+            | Self::Held { .. }
+            | Self::OtherChain { .. }
             | Self::JournalLocked { .. }
             | Self::BadJournal { .. }
             | Self::Journal { .. } => Fault::Config,
@@ -117,11 +144,21 @@ impl Error {
             Self::L1(error) => error.is_retryable(),
             Self::NotMined { .. }
             | Self::NotSent { .. }
+            | Self::Held { .. }
             | Self::Unfunded { .. }
             | Self::Signer { .. }
             | Self::JournalLocked { .. } => true,
-            Self::UnknownJob { .. } | Self::BadJournal { .. } | Self::Journal { .. } => false,
+            Self::UnknownJob { .. } | Self::OtherChain { .. } | Self::BadJournal { .. } | Self::Journal { .. } => false,
         }
+    }
+
+    /// Whether it says what is missing of the node or the settings, so that waiting does not help.
+    pub(crate) fn names_what_is_missing(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherChain { .. }
+                | Self::L1(L1Error::NoFinality { .. } | L1Error::Unsupported { .. } | L1Error::WrongChain { .. })
+        )
     }
 
     /// Whether the publisher cannot go on: its journal does not keep what is sent.

@@ -5,30 +5,34 @@
 //! by way of [`chain`]. [`journal`] keeps it all: whatever is given to a node stands there before.
 
 mod chain;
+mod costs;
 mod fees;
+mod identity;
 mod journal;
 mod look;
 mod plan;
 mod record;
 mod round;
+mod same_chain;
 mod send;
 mod table;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use alloy::{
-    primitives::{Address, B256, Bytes},
-    rpc::types::TransactionReceipt,
-};
+use alloy::primitives::{Address, B256, Bytes};
 use holdfast_erasure::Digest;
 use tokio::time::Instant;
 
 use self::{
     chain::Chain,
     fees::Bounds,
+    identity::Known,
     journal::{Journal, Owner},
     plan::Pace,
     record::{Inclusion, Record, Refusal, Stage},
@@ -39,7 +43,11 @@ use super::{
     job::{JobState, JobStatus, PublishReceipt, Until},
     options::PublisherOptions,
 };
-use crate::{account::Account, error::Error as L1Error, node::Node};
+use crate::{
+    account::Account,
+    error::Error as L1Error,
+    node::{Node, answers::Receipt},
+};
 
 /// The first pause between two looks at the chain; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -52,6 +60,9 @@ pub(crate) struct Outbox {
     table: Mutex<Table>,
     pace: Pace,
     bounds: Bounds,
+    /// The highest least tip that the node has asked for so far, in wei per gas.
+    least_tip: AtomicU64,
+    known: Mutex<Known>,
     poll: Duration,
     /// Held for a round, of which one runs at a time; when the last one ended.
     turn: tokio::sync::Mutex<Option<Instant>>,
@@ -70,24 +81,27 @@ impl Outbox {
             return Err(L1Error::WrongChain { expected, got: chain_id }.into());
         }
         let chain = Chain::new(node, account, chain_id, options.call_limit);
-        let (journal, records) = match options.journal.clone() {
-            None => (Journal::Memory, Vec::new()),
+        let (journal, records, mark) = match options.journal.clone() {
+            None => (Journal::Memory, Vec::new(), None),
             Some(base) => {
-                let account = chain.account().signer_address();
-                let owner = Owner { chain_id, genesis: chain.genesis().await?, account };
+                let owner = Owner { chain_id, account: chain.account().signer_address() };
                 blocking(move || Journal::open(&base, owner)).await?
             }
         };
-        Ok(Arc::new(Self {
+        let outbox = Arc::new(Self {
             chain,
             journal: Arc::new(journal),
             table: Mutex::new(Table::new(records)),
             pace: Pace { bump_blocks: options.bump_blocks.max(1), bump_after: options.bump_after },
             bounds: Bounds { max_fee: options.max_fee_per_gas, min_tip: options.min_tip_per_gas },
+            least_tip: AtomicU64::new(0),
+            known: Mutex::default(),
             poll: options.poll.max(FIRST_PAUSE),
             turn: tokio::sync::Mutex::new(None),
             intake: tokio::sync::Mutex::new(()),
-        }))
+        });
+        outbox.begin_on_chain(mark).await?;
+        Ok(outbox)
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -182,12 +196,13 @@ impl Outbox {
         let end = Instant::now() + limit;
         let mut pause = FIRST_PAUSE;
         let mut trouble = None;
+        let mut is_first = true;
         loop {
             // Half of it is what has been slept since this caller's last look: only another's look can be newer.
             match tokio::time::timeout_at(end, self.drive_unless(pause / 2)).await {
                 // A round that takes longer goes on without this caller.
                 Ok(Ok(_)) | Err(_) => {}
-                Ok(Err(error)) if error.must_stop() => return Err(error),
+                Ok(Err(error)) if error.must_stop() || error.names_what_is_missing() => return Err(error),
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "L1 cannot be looked at");
                     trouble = Some(error);
@@ -195,7 +210,9 @@ impl Outbox {
             }
             let entry = self.table().get(&B256::from(*id.as_bytes())).cloned();
             let entry = entry.ok_or(Error::UnknownJob { id: *id })?;
-            if let Some(end) = self.ended(&entry, until) {
+            // What an earlier look has found to be missing may have come since: this caller's own look says.
+            let is_old = std::mem::take(&mut is_first) && matches!(entry.live.note, Some(Note::Held(_)));
+            if let Some(end) = self.ended(&entry, until).filter(|_| !is_old) {
                 return end;
             }
             if Instant::now() + pause > end {
@@ -207,7 +224,7 @@ impl Outbox {
     }
 
     /// The receipt of a transaction that was mined.
-    pub(crate) async fn receipt(&self, hash: &Digest, limit: Duration) -> Result<TransactionReceipt, Error> {
+    pub(crate) async fn receipt(&self, hash: &Digest, limit: Duration) -> Result<Receipt, Error> {
         let end = Instant::now() + limit;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -233,13 +250,14 @@ impl Outbox {
                 None => Ok(receipt(inclusion)),
                 Some(refusal) => Err(refusal.error(record.what()).into()),
             }),
-            (Stage::Built, _) => match live.note {
-                Some(Note::Unfunded { balance, needed }) => {
+            (stage, _) => match &live.note {
+                Some(Note::Unfunded { balance, needed }) if matches!(stage, Stage::Built) => {
+                    let (balance, needed) = (*balance, *needed);
                     Some(Err(Error::Unfunded { account: self.account().address(), balance, needed }))
                 }
+                Some(Note::Held(reason)) => Some(Err(Error::Held { what: record.what(), reason: reason.clone() })),
                 _ => None,
             },
-            _ => None,
         }
     }
 
@@ -259,6 +277,15 @@ impl Outbox {
         blocking(move || journal.remove(id)).await?;
         self.table().remove(&id);
         Ok(())
+    }
+
+    /// The least tip that the node has asked for, within the bound.
+    fn least_tip(&self) -> u64 {
+        self.least_tip.load(Ordering::Relaxed).min(self.bounds.max_fee)
+    }
+
+    fn learn_tip(&self, least: u64) {
+        self.least_tip.fetch_max(least, Ordering::Relaxed);
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

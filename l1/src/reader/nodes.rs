@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Debug, future::Future, sync::Arc, time::Duration};
 
-use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
-    sol_types::SolCall,
-};
+use alloy::{eips::BlockNumberOrTag, sol_types::SolCall};
 use futures::{FutureExt as _, StreamExt as _, future, stream::FuturesUnordered};
 use holdfast_certificate::Address;
 use holdfast_contracts::function_name;
@@ -18,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    node::{BlockPoint, Node, urls},
+    node::{At, BlockPoint, Node, urls},
 };
 
 /// One or more nodes of which `agree` must say the same.
@@ -181,7 +178,7 @@ impl Nodes {
     }
 
     /// `eth_call` of one contract function.
-    pub(crate) async fn call<C>(&self, to: Address, call: C, block: BlockId) -> Result<C::Return, Error>
+    pub(crate) async fn call<C>(&self, to: Address, call: C, block: At) -> Result<C::Return, Error>
     where
         C: SolCall + Clone + Send + Sync + 'static,
         C::Return: Clone + PartialEq + Debug + Send + Sync + 'static,

@@ -20,8 +20,9 @@ pub struct ReaderOptions {
     pub code_hash: Option<Digest>,
     /// The limit of one RPC call, 5 s by default.
     pub call_limit: Duration,
-    /// How long what was read at a finalized block is used before the nodes are asked again, 2 s by default. So this
-    /// is how much later than its finality a revocation can take effect.
+    /// The shortest time from one look at the finalized block to the next, 2 s by default. They are as far apart as the
+    /// chain's blocks, but no farther than 12 s or this, whichever is longer: so much later than its finality a revocation
+    /// can take effect, and no later while nodes answer. Zero asks with every call, and keeps nothing up to date beside.
     pub refresh: Duration,
     /// How long the last known record is used while the nodes do not answer, 10 min by default.
     pub outage_limit: Duration,

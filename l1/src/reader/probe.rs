@@ -3,19 +3,19 @@
 use std::sync::LazyLock;
 
 use alloy::{
-    eips::BlockId,
     hex,
-    primitives::{Bytes, keccak256},
+    primitives::{Bytes, U256, keccak256},
+    rpc::types::TransactionRequest,
 };
 use holdfast_certificate::{Address, Domain};
-use holdfast_contracts::bindings;
+use holdfast_contracts::{address_out, bindings};
 use holdfast_erasure::Digest;
 use serde::Deserialize;
 
 use super::nodes::Nodes;
 use crate::{
     error::Error,
-    node::{BlockPoint, Node},
+    node::{At, BlockPoint, Node},
 };
 
 /// The code that our Solidity compiles to, with zeros where the constructor puts values.
@@ -42,6 +42,9 @@ struct Range {
 /// The precompiles that are tried: G1ADD and PAIRING_CHECK, of EIP-2537.
 const G1ADD: u8 = 0x0b;
 const PAIRING_CHECK: u8 = 0x0f;
+
+/// Creation code that gives the number of the block that it runs in: NUMBER PUSH0 MSTORE PUSH1 32 PUSH0 RETURN.
+const NUMBER: [u8; 7] = hex!("435f5260205ff3");
 
 /// The most bytes of a wrong answer that are shown.
 const SHOWN: usize = 64;
@@ -71,7 +74,7 @@ const G2: [u8; 256] = hex!(
     "000000000000000000000000000000000606c4a02ea734cc32acd2b02bc28b99cb3e287e85a763af267492ab572e99ab3f370d275cec1da1aaa9075ff05f79be"
 );
 
-/// Refuses a chain without EIP-2537, and a registry that is not there or is another: by its pinned hash, else by the
+/// Refuses nodes that answer for another block than the one asked for, a chain without EIP-2537, and a registry that is not there or is another: by its pinned hash, else by the
 /// artifact.
 pub(crate) async fn check(
     nodes: &Nodes,
@@ -81,6 +84,10 @@ pub(crate) async fn check(
 ) -> Result<(), Error> {
     let Domain { chain_id, registry } = domain;
     let id = block.id();
+    let other = nodes.ask("a block by its hash", move |node| async move { other_block(&node, block).await }).await?;
+    if let Some(reason) = other {
+        return Err(Error::OtherBlock { reason });
+    }
     let wrong = nodes.ask("EIP-2537", move |node| async move { eip2537(&node, id).await }).await?;
     if let Some(reason) = wrong {
         return Err(Error::NoEip2537 { chain_id, reason });
@@ -115,8 +122,27 @@ fn compared(code: &[u8], pinned: Option<Digest>) -> (Digest, Digest) {
     }
 }
 
+/// What is wrong with the node's answers about a block that is named by its hash. Some nodes do not look at the hash and
+/// answer for their newest block: of a hash that no block has, and of the block's number, they give an answer that shows it.
+pub(crate) async fn other_block(node: &Node, block: BlockPoint) -> Result<Option<String>, Error> {
+    let number = TransactionRequest::default().input(Bytes::from_static(&NUMBER).into());
+    let nowhere = BlockPoint { hash: keccak256(b"holdfast: no block has this hash"), ..block };
+    match node.run("eth_call by a hash that no block has", &number, nowhere.id()).await {
+        Ok(_) => return Ok(Some("it answers about a block hash that no block has".to_owned())),
+        Err(error @ Error::Timeout { .. }) => return Err(error),
+        Err(_) => {}
+    }
+    match node.run("eth_call by block hash", &number, block.id()).await {
+        Ok(got) if U256::try_from_be_slice(&got) == Some(U256::from(block.number)) => Ok(None),
+        Ok(_) => Ok(Some("asked for a block by its hash, it answers for another one".to_owned())),
+        // Not every node runs creation code in a call; what else it says of the block shows at the next question.
+        Err(Error::Reverted { .. } | Error::BadAnswer { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether a node's chain has EIP-2537.
-pub(crate) async fn has_eip2537(node: &Node, block: BlockId) -> Result<bool, Error> {
+pub(crate) async fn has_eip2537(node: &Node, block: At) -> Result<bool, Error> {
     Ok(eip2537(node, block).await?.is_none())
 }
 
@@ -133,7 +159,7 @@ fn masked(code: &[u8]) -> Vec<u8> {
 
 /// What is wrong with the precompiles, by known answers: a point added to itself, a pairing equation that holds and one
 /// that does not.
-async fn eip2537(node: &Node, block: BlockId) -> Result<Option<String>, Error> {
+async fn eip2537(node: &Node, block: At) -> Result<Option<String>, Error> {
     let bit = |holds: u8| {
         let mut word = [0; 32];
         word[31] = holds;
@@ -148,7 +174,9 @@ async fn eip2537(node: &Node, block: BlockId) -> Result<Option<String>, Error> {
     for (name, number, input, expected) in tried {
         let mut address = [0; 20];
         address[19] = number;
-        let answer = node.call_raw("EIP-2537", Address::from(address), Bytes::from(input), block).await;
+        let request =
+            TransactionRequest::default().to(address_out(Address::from(address))).input(Bytes::from(input).into());
+        let answer = node.run("EIP-2537", &request, block).await;
         let got = match answer {
             Ok(got) if got == expected => continue,
             Ok(got) if got.is_empty() => "nothing".to_owned(),

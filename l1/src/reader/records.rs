@@ -7,36 +7,38 @@ use alloy::primitives::B256;
 use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, Namespace, ProvenKey, PublicKey};
 use holdfast_contracts::{
     address_in, address_out,
-    bindings::CommitteeRegistry::{
-        Epoch, NamespaceInfo, epochCountCall, getEpochCall, namespaceOfCall, slotKeysCall, slotsOfCall,
-    },
+    bindings::CommitteeRegistry::{Epoch, NamespaceInfo, getEpochCall, namespaceOfCall, slotKeysCall, slotsOfCall},
 };
 use holdfast_erasure::Parameters;
 use holdfast_registry::{self as registry, Endpoint, EpochRecord, NamespaceRecord};
 
 use super::{
     cache::{Cache, Shelf},
-    source::Source,
+    flights::Flights,
+    source::{Read, Source},
 };
 use crate::{error::Error, node::BlockPoint};
 
 /// A kind of record, by its key.
-pub(super) trait Record: Copy + Ord + Debug + Send + Sync {
-    type Value: Clone + Send + Sync;
+pub(super) trait Record: Copy + Ord + Debug + Send + Sync + 'static {
+    type Value: Clone + Send + Sync + 'static;
 
     /// Where records of this kind are remembered.
     fn shelf(cache: &mut Cache) -> &mut Shelf<Self, Self::Value>;
+
+    /// Those that are being read.
+    fn flights(source: &Source) -> &Flights<Self, Read<Self::Value>>;
 
     /// The error when there is none.
     fn unknown(&self) -> Error;
 
     /// Reads it at a finalized block, reusing what never changes of the record that is `held`. `None` if there is none.
     fn read(
-        &self,
-        source: &Source,
+        self,
+        source: &Arc<Source>,
         block: BlockPoint,
         held: Option<Self::Value>,
-    ) -> impl Future<Output = Result<Option<Self::Value>, Error>> + Send;
+    ) -> impl Future<Output = Read<Self::Value>> + Send;
 }
 
 impl Record for u64 {
@@ -46,18 +48,17 @@ impl Record for u64 {
         &mut cache.epochs
     }
 
+    fn flights(source: &Source) -> &Flights<Self, Read<Self::Value>> {
+        &source.epochs
+    }
+
     fn unknown(&self) -> Error {
         registry::Error::UnknownEpoch { epoch: *self }.into()
     }
 
-    async fn read(
-        &self,
-        source: &Source,
-        block: BlockPoint,
-        held: Option<Self::Value>,
-    ) -> Result<Option<Self::Value>, Error> {
-        let epoch = *self;
-        if epoch == 0 || epoch > epoch_count(source, block).await? {
+    async fn read(self, source: &Arc<Source>, block: BlockPoint, held: Option<Self::Value>) -> Read<Self::Value> {
+        let epoch = self;
+        if epoch == 0 || epoch > source.epoch_count(block).await? {
             return Ok(None);
         }
         let found = source.call(getEpochCall { epoch }, block).await?;
@@ -92,16 +93,15 @@ impl Record for Namespace {
         &mut cache.namespaces
     }
 
+    fn flights(source: &Source) -> &Flights<Self, Read<Self::Value>> {
+        &source.namespaces
+    }
+
     fn unknown(&self) -> Error {
         registry::Error::UnknownNamespace { namespace: *self }.into()
     }
 
-    async fn read(
-        &self,
-        source: &Source,
-        block: BlockPoint,
-        _held: Option<Self::Value>,
-    ) -> Result<Option<Self::Value>, Error> {
+    async fn read(self, source: &Arc<Source>, block: BlockPoint, _held: Option<Self::Value>) -> Read<Self::Value> {
         let found = source.call(namespaceOfCall { namespace: B256::from(self.to_bytes()) }, block).await?;
         Ok(namespace_record(found))
     }
@@ -116,16 +116,6 @@ pub(crate) fn namespace_record(found: NamespaceInfo) -> Option<NamespaceRecord> 
         next_min_retention: (found.nextFrom != 0).then_some((found.nextMinRetention, found.nextFrom)),
         hold_until: found.holdUntil,
     })
-}
-
-/// The number of epochs at the block. With it, epochs that are made up cost no call.
-pub(super) async fn epoch_count(source: &Source, block: BlockPoint) -> Result<u64, Error> {
-    if let Some(count) = source.cache().epoch_count_at(block) {
-        return Ok(count);
-    }
-    let count = source.call(epochCountCall {}, block).await?;
-    source.cache().keep_epoch_count(block, count);
-    Ok(count)
 }
 
 /// The immutable part, read.

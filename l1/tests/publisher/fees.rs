@@ -76,7 +76,7 @@ async fn nothing_is_sent_while_the_base_fee_is_over_the_bound() {
     stage.mine_at(200 * GWEI).await;
     let certificate = stage.certificate(1).await;
     let id = publisher.submit_certificate(&certificate).await.unwrap().id;
-    let late = publisher.wait(&id, Until::Mined, Duration::from_millis(200)).await.unwrap_err();
+    let late = publisher.wait(&id, Until::Mined, Duration::from_secs(2)).await.unwrap_err();
     assert!(matches!(&late, Error::NotSent { reason, .. } if reason.contains("lower fees")), "{late}");
     assert!(late.is_retryable());
     assert_eq!(publisher.status(&id).unwrap().state, JobState::Built);

@@ -28,6 +28,10 @@ pub(crate) enum Fault {
     Deaf,
     /// The caller gets this result, whatever the node has to say.
     Answer(Value),
+    /// The node answers, and the caller gets another result.
+    Alter(fn(&mut Value)),
+    /// The node never gets it; the caller gets an error object of that code and message.
+    Error(i64, String),
 }
 
 /// One call, as it came.
@@ -148,6 +152,16 @@ async fn answer(State(shared): State<Arc<Shared>>, body: String) -> impl IntoRes
         Fault::Deaf => {
             shared.forward(&call, body).await;
             shared.wait_for_ever().await
+        }
+        Fault::Alter(change) => {
+            let (status, body) = shared.forward(&call, body).await;
+            let mut answer: Value = serde_json::from_str(&body).unwrap();
+            change(&mut answer["result"]);
+            (status, answer.to_string())
+        }
+        Fault::Error(code, message) => {
+            let error = json!({ "code": code, "message": message });
+            (200, json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string())
         }
         Fault::Answer(result) => (200, json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }).to_string()),
     };

@@ -9,6 +9,9 @@ mod anvil;
 #[path = "../support/chain.rs"]
 mod chain;
 #[allow(dead_code, reason = "each test binary uses its part")]
+#[path = "../support/dropping.rs"]
+mod dropping;
+#[allow(dead_code, reason = "each test binary uses its part")]
 #[path = "../support/fixture.rs"]
 mod fixture;
 #[allow(dead_code, reason = "each test binary uses its part")]
@@ -17,12 +20,17 @@ mod node;
 #[path = "../../../contracts/tests/golden/vectors.rs"]
 mod vectors;
 
+mod block_names;
+mod calls;
 mod changes;
 mod devchain;
 mod disagreement;
+mod environment;
 mod finality;
 mod golden;
+mod hang;
 mod hostile;
+mod kept;
 mod lifetime;
 mod logbook;
 mod on_anvil;
@@ -33,4 +41,5 @@ mod refusals;
 mod restart;
 mod scenario;
 mod secrets;
+mod unknown_finality;
 mod world;

@@ -26,6 +26,12 @@ pub(crate) enum Plan {
     Alter(Change),
     /// Answers with an error object of that message.
     Refuse(&'static str),
+    /// Answers with an error object of that code and message.
+    Error(i64, &'static str),
+    /// Answers with this result, whatever the chain has to say.
+    Result(Value),
+    /// Answers that it is asked too much, and with that `Retry-After`.
+    Limited(&'static str),
     /// Answers with that HTTP status.
     Status(u16),
     /// Answers with that HTTP status and body.
@@ -105,9 +111,13 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         Plan::Honest => {}
         Plan::Instead(params) => request["params"] = params,
         Plan::Alter(change) => alter = Some(change),
-        Plan::Refuse(message) => {
-            let error = json!({ "code": -32000, "message": message });
-            return json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string().into_response();
+        Plan::Refuse(message) => return refusal(&request, -32000, message),
+        Plan::Error(code, message) => return refusal(&request, code, message),
+        Plan::Result(result) => {
+            return json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }).to_string().into_response();
+        }
+        Plan::Limited(retry_after) => {
+            return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", retry_after)], "slow down").into_response();
         }
         Plan::Status(status) => return StatusCode::from_u16(status).unwrap().into_response(),
         Plan::Says(status, body) => return (StatusCode::from_u16(status).unwrap(), body).into_response(),
@@ -120,6 +130,11 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         alter(&mut answer["result"]);
     }
     answer.to_string().into_response()
+}
+
+fn refusal(request: &Value, code: i64, message: &str) -> Response {
+    let error = json!({ "code": code, "message": message });
+    json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string().into_response()
 }
 
 /// Flips the last bit of every answer to `eth_call`.

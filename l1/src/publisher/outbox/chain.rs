@@ -4,22 +4,24 @@ use std::time::Duration;
 
 use alloy::{
     consensus::{TxEip1559, TxEnvelope},
-    eips::{BlockId, BlockNumberOrTag, eip2718::Encodable2718 as _},
+    eips::{BlockNumberOrTag, eip2718::Encodable2718 as _},
     primitives::{Address, B256, Bytes, TxKind},
     providers::Provider as _,
-    rpc::types::{Block, TransactionInput, TransactionReceipt, TransactionRequest},
+    rpc::types::{TransactionInput, TransactionRequest},
     transports::RpcError,
 };
+use serde::de::IgnoredAny;
 
 use super::record::{BlockRef, Bound, Found, Record, Refusal};
-use crate::{account::Account, error::Error, node::Node, publisher::error::Error as PublishError};
-
-/// The most gas that a transaction may ask for since Osaka (EIP-7825).
-const GAS_CAP: u64 = 1 << 24;
-
-/// The blocks whose tips are looked at, and which of each block's.
-const TIP_BLOCKS: u64 = 10;
-const TIP_PERCENTILE: f64 = 50.0;
+use crate::{
+    account::Account,
+    error::Error,
+    node::{
+        At, Node,
+        answers::{Header, Receipt},
+    },
+    publisher::error::Error as PublishError,
+};
 
 /// One account on one chain, through one node.
 #[derive(Debug)]
@@ -38,15 +40,6 @@ pub(super) struct View {
     pub(super) finalized: BlockRef,
     /// The account's next nonce at the head.
     pub(super) nonce: u64,
-}
-
-/// What gas costs now, in wei.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Prices {
-    /// The greater of the newest block's base fee and the next one's.
-    pub(super) base_fee: u64,
-    /// The median of what is tipped.
-    pub(super) tip: u64,
 }
 
 /// What a node said to a transaction.
@@ -80,11 +73,6 @@ impl Chain {
         self.limit
     }
 
-    /// The hash of the first block.
-    pub(super) async fn genesis(&self) -> Result<B256, Error> {
-        Ok(self.block(BlockNumberOrTag::Earliest).await?.header.hash)
-    }
-
     pub(super) async fn view(&self) -> Result<View, Error> {
         // A node, or what chooses among nodes, can be set to another chain at any time; its nonces must not be taken.
         let got = self.node.chain_id().await?;
@@ -92,17 +80,28 @@ impl Chain {
             return Err(Error::WrongChain { expected: self.chain_id, got });
         }
         // The older one first, so that it is never ahead of the newer.
-        let finalized = self.block(BlockNumberOrTag::Finalized).await?.header;
-        let finalized = BlockRef { number: finalized.number, hash: finalized.hash };
-        let head = self.block(BlockNumberOrTag::Latest).await?.header;
-        let nonce = self.nonce(BlockId::number(head.number)).await?;
-        Ok(View { head: head.number, head_hash: head.hash, finalized, nonce })
+        let finalized = self.finalized().await?;
+        let head = self.header(BlockNumberOrTag::Latest).await?;
+        let number = head.number.to();
+        let nonce = self.nonce(BlockNumberOrTag::Number(number)).await?;
+        Ok(View { head: number, head_hash: head.hash, finalized, nonce })
+    }
+
+    /// The finalized block.
+    pub(super) async fn finalized(&self) -> Result<BlockRef, Error> {
+        let header = self.header(BlockNumberOrTag::Finalized).await?;
+        Ok(BlockRef { number: header.number.to(), hash: header.hash })
+    }
+
+    /// A block's header.
+    pub(super) async fn header(&self, name: BlockNumberOrTag) -> Result<Header, Error> {
+        self.node.header(name).await
     }
 
     /// The account's next nonce after a block.
-    pub(super) async fn nonce(&self, block: BlockId) -> Result<u64, Error> {
+    pub(super) async fn nonce(&self, name: BlockNumberOrTag) -> Result<u64, Error> {
         let account = self.account.signer_address();
-        let count = async { self.node.provider().get_transaction_count(account).block_id(block).await };
+        let count = async { self.node.provider().get_transaction_count(account).block_id(name.into()).await };
         self.node.limited("eth_getTransactionCount", count).await
     }
 
@@ -118,8 +117,13 @@ impl Chain {
         for attempt in bound.attempts.iter().rev() {
             let Some(receipt) = self.receipt(attempt.hash).await? else { continue };
             let (Some(block), Some(block_hash)) = (receipt.block_number, receipt.block_hash) else { continue };
+            let block = block.to();
             if self.has_block(block, block_hash).await? {
-                let (gas_used, succeeded) = (receipt.gas_used, receipt.status());
+                let status = receipt.status.ok_or_else(|| Error::Unsupported {
+                    what: "eth_getTransactionReceipt",
+                    reason: "its receipts have no status (EIP-658)".to_owned(),
+                })?;
+                let (gas_used, succeeded) = (receipt.gas_used.to(), !status.is_zero());
                 return Ok(Some(Found { hash: attempt.hash, block, block_hash, gas_used, succeeded }));
             }
         }
@@ -128,63 +132,33 @@ impl Chain {
 
     /// Whether the chain's block of that number is the one of that hash.
     pub(super) async fn has_block(&self, number: u64, hash: B256) -> Result<bool, Error> {
-        Ok(self.block(BlockNumberOrTag::Number(number)).await?.header.hash == hash)
+        Ok(self.header(BlockNumberOrTag::Number(number)).await?.hash == hash)
+    }
+
+    /// Whether the chain has a block of that hash.
+    pub(super) async fn has_hash(&self, hash: B256) -> Result<bool, Error> {
+        Ok(self.node.ask::<_, Option<IgnoredAny>>("eth_getBlockByHash", (hash, false)).await?.is_some())
     }
 
     /// Which of the attempts stands in a block, by the block's list of transactions.
     pub(super) async fn attempt_in(&self, number: u64, bound: &Bound) -> Result<Option<B256>, Error> {
-        let block = self.block(BlockNumberOrTag::Number(number)).await?;
-        let found = block.transactions.hashes().find(|hash| bound.attempts.iter().any(|attempt| attempt.hash == *hash));
-        Ok(found)
+        let block = self.header(BlockNumberOrTag::Number(number)).await?;
+        Ok(block.hashes().find(|hash| bound.attempts.iter().any(|attempt| attempt.hash == *hash)))
     }
 
     /// Whether the node has a transaction, in a block or waiting for one.
     pub(super) async fn has_transaction(&self, hash: B256) -> Result<bool, Error> {
-        let look = async { self.node.provider().get_transaction_by_hash(hash).await };
-        Ok(self.node.limited("eth_getTransactionByHash", look).await?.is_some())
+        Ok(self.node.ask::<_, Option<IgnoredAny>>("eth_getTransactionByHash", (hash,)).await?.is_some())
     }
 
-    pub(super) async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, Error> {
-        let look = async { self.node.provider().get_transaction_receipt(hash).await };
-        self.node.limited("eth_getTransactionReceipt", look).await
+    pub(super) async fn receipt(&self, hash: B256) -> Result<Option<Receipt>, Error> {
+        self.node.ask("eth_getTransactionReceipt", (hash,)).await
     }
 
     /// Runs a job's call without sending it; `Some` is the contract's refusal.
-    pub(super) async fn dry_run(&self, record: &Record, block: BlockId) -> Result<Option<Refusal>, Error> {
+    pub(super) async fn dry_run(&self, record: &Record, name: BlockNumberOrTag) -> Result<Option<Refusal>, Error> {
         let request = self.request(record.to, record.input.clone());
-        let call = async { self.node.provider().call(request).block(block).await };
-        refusal(self.node.limited(record.what(), call).await).map(Result::err)
-    }
-
-    /// The gas limit for a call, with some room; or the contract's refusal.
-    pub(super) async fn gas(
-        &self,
-        what: &'static str,
-        to: Option<Address>,
-        input: &Bytes,
-    ) -> Result<Result<u64, Refusal>, Error> {
-        let request = self.request(to, input.clone());
-        let estimate = async { self.node.provider().estimate_gas(request).block(BlockId::pending()).await };
-        let gas = refusal(self.node.limited(what, estimate).await)?;
-        // The block's time and other senders' transactions can make it dearer than the estimate.
-        Ok(gas.map(|gas| gas.saturating_add(gas / 8).min(GAS_CAP.max(gas))))
-    }
-
-    pub(super) async fn prices(&self) -> Result<Prices, Error> {
-        const WHAT: &str = "eth_feeHistory";
-        let history = async {
-            self.node.provider().get_fee_history(TIP_BLOCKS, BlockNumberOrTag::Latest, &[TIP_PERCENTILE]).await
-        };
-        let history = self.node.limited(WHAT, history).await?;
-        let newest = history.base_fee_per_gas.iter().rev().take(2).max();
-        let base_fee =
-            newest.ok_or_else(|| Error::BadAnswer { what: WHAT, reason: "no base fee (EIP-1559)".to_owned() })?;
-        let tips = history.reward.iter().flatten().flatten();
-        let mut tips: Vec<u128> = tips.copied().filter(|tip| *tip > 0).collect();
-        tips.sort_unstable();
-        let tip = tips.get(tips.len() / 2).copied().unwrap_or_default();
-        let word = |wei: u128| u64::try_from(wei).unwrap_or(u64::MAX);
-        Ok(Prices { base_fee: word(*base_fee), tip: word(tip) })
+        refusal(self.node.run(record.what(), &request, At::Name(name)).await).map(Result::err)
     }
 
     /// Gives the node a signed transaction.
@@ -207,7 +181,7 @@ impl Chain {
         Ok((envelope.encoded_2718().into(), *envelope.tx_hash()))
     }
 
-    fn request(&self, to: Option<Address>, input: Bytes) -> TransactionRequest {
+    pub(super) fn request(&self, to: Option<Address>, input: Bytes) -> TransactionRequest {
         TransactionRequest {
             from: Some(self.account.signer_address()),
             to: Some(to.map_or(TxKind::Create, TxKind::Call)),
@@ -215,16 +189,10 @@ impl Chain {
             ..TransactionRequest::default()
         }
     }
-
-    async fn block(&self, tag: BlockNumberOrTag) -> Result<Block, Error> {
-        const WHAT: &str = "eth_getBlockByNumber";
-        let block = self.node.limited(WHAT, async { self.node.provider().get_block_by_number(tag).await }).await?;
-        block.ok_or_else(|| Error::BadAnswer { what: WHAT, reason: format!("no {tag} block") })
-    }
 }
 
 /// Takes the contract's refusals out of the errors.
-fn refusal<T>(answer: Result<T, Error>) -> Result<Result<T, Refusal>, Error> {
+pub(super) fn refusal<T>(answer: Result<T, Error>) -> Result<Result<T, Refusal>, Error> {
     match answer {
         Ok(value) => Ok(Ok(value)),
         Err(error) => Refusal::of(&error).map(Err).ok_or(error),

@@ -13,7 +13,7 @@ use std::{
 use alloy::primitives::{Address, B256, keccak256};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::record::Record;
+use super::{identity::Mark, record::Record};
 use crate::publisher::error::Error;
 
 const VERSION: u32 = 1;
@@ -33,18 +33,53 @@ pub(super) enum Journal {
 }
 
 /// Whose records they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) chain_id: u64,
-    /// The hash of the chain's first block: development chains share their ids.
-    pub(super) genesis: B256,
     pub(super) account: Address,
+}
+
+/// What stands at the head of a journal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Head {
+    Now(Marked),
+    /// Of journals of the first version.
+    First(First),
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Marked {
+    chain_id: u64,
+    account: Address,
+    /// By what the chain is known: development chains share their ids.
+    mark: Option<Mark>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct First {
+    chain_id: u64,
+    genesis: B256,
+    account: Address,
+}
+
+impl Head {
+    fn parts(&self) -> (Owner, Option<Mark>) {
+        match *self {
+            Self::Now(Marked { chain_id, account, mark }) => (Owner { chain_id, account }, mark),
+            Self::First(First { chain_id, genesis, account }) => {
+                (Owner { chain_id, account }, Some(Mark::Genesis(genesis)))
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Disk {
     folder: PathBuf,
+    owner: Owner,
     /// Held for as long as the journal is open.
     _lock: File,
     /// Why nothing is written any more: after a failed write or sync it is not known what the disk has.
@@ -62,8 +97,8 @@ struct Sealed<T> {
 }
 
 impl Journal {
-    /// Opens or creates the journal of `owner` below `base`, and reads every record.
-    pub(super) fn open(base: &Path, owner: Owner) -> Result<(Self, Vec<Record>), Error> {
+    /// Opens or creates the journal of `owner` below `base`, and reads every record, and by what it knows its chain.
+    pub(super) fn open(base: &Path, owner: Owner) -> Result<(Self, Vec<Record>, Option<Mark>), Error> {
         let folder = base.join(format!("{}-{:#x}", owner.chain_id, owner.account));
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -76,9 +111,25 @@ impl Journal {
             fs::TryLockError::WouldBlock => Error::JournalLocked { path: folder.clone() },
             fs::TryLockError::Error(error) => failed(&lock)(error),
         })?;
-        let disk = Disk { folder, _lock: file, failed: Mutex::new(None) };
-        let records = disk.read_all(&owner)?;
-        Ok((Self::Disk(disk), records))
+        let disk = Disk { folder, owner, _lock: file, failed: Mutex::new(None) };
+        let (records, mark) = disk.read_all()?;
+        Ok((Self::Disk(disk), records, mark))
+    }
+
+    /// Its folder, if it has one.
+    pub(super) fn folder(&self) -> &Path {
+        match self {
+            Self::Memory => Path::new("(in memory)"),
+            Self::Disk(disk) => &disk.folder,
+        }
+    }
+
+    /// Knows its chain by this from now on.
+    pub(super) fn mark(&self, mark: Mark) -> Result<(), Error> {
+        match self {
+            Self::Memory => Ok(()),
+            Self::Disk(disk) => disk.guarded(|disk| disk.replace(HEAD, &disk.head(Some(mark)))),
+        }
     }
 
     /// Writes a record so that it survives a crash. Blocks until the disk has it.
@@ -102,7 +153,12 @@ impl Journal {
 }
 
 impl Disk {
-    fn read_all(&self, owner: &Owner) -> Result<Vec<Record>, Error> {
+    fn head(&self, mark: Option<Mark>) -> Head {
+        Head::Now(Marked { chain_id: self.owner.chain_id, account: self.owner.account, mark })
+    }
+
+    fn read_all(&self) -> Result<(Vec<Record>, Option<Mark>), Error> {
+        let owner = &self.owner;
         let failed = |error: io::Error| Error::Journal { path: self.folder.clone(), reason: error.to_string() };
         let mut records = Vec::new();
         let mut has_head = false;
@@ -125,14 +181,16 @@ impl Disk {
             }
         }
         let path = self.folder.join(HEAD);
+        let mut mark = None;
         if has_head {
-            let found: Owner = read(&path)?;
+            let (found, known) = read::<Head>(&path)?.parts();
             if found != *owner {
-                let reason = format!("the journal of another chain: expected {owner:?}, got {found:?}");
+                let reason = format!("the journal of another account or chain id: expected {owner:?}, got {found:?}");
                 return Err(Error::BadJournal { path, reason });
             }
+            mark = known;
         } else if records.is_empty() {
-            self.replace(HEAD, owner).map_err(failed)?;
+            self.replace(HEAD, &self.head(None)).map_err(failed)?;
             // The folder itself, and the one it may have been created in.
             sync_folder(self.folder.parent().unwrap_or(&self.folder)).map_err(failed)?;
         } else {
@@ -140,7 +198,7 @@ impl Disk {
         }
         records.sort_by_key(|record| record.sequence);
         no_shared_nonce(&records).map_err(|reason| Error::BadJournal { path: self.folder.clone(), reason })?;
-        Ok(records)
+        Ok((records, mark))
     }
 
     fn replace(&self, name: &str, content: &impl Serialize) -> io::Result<()> {
@@ -208,10 +266,13 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 mod tests {
     use alloy::primitives::Bytes;
 
-    use super::{super::record::Stage, *};
+    use super::{
+        super::record::{BlockRef, Stage},
+        *,
+    };
 
     fn owner() -> Owner {
-        Owner { chain_id: 5, genesis: B256::repeat_byte(1), account: Address::repeat_byte(2) }
+        Owner { chain_id: 5, account: Address::repeat_byte(2) }
     }
 
     fn record(id: u8) -> Record {
@@ -220,7 +281,8 @@ mod tests {
     }
 
     fn open(base: &Path) -> Result<(Journal, Vec<Record>), Error> {
-        Journal::open(base, owner())
+        let (journal, records, _) = Journal::open(base, owner())?;
+        Ok((journal, records))
     }
 
     fn path_of(base: &Path, name: &str) -> PathBuf {
@@ -274,14 +336,34 @@ mod tests {
     }
 
     #[test]
-    fn another_chains_journal_and_a_second_user_are_refused() {
+    fn another_accounts_journal_and_a_second_user_are_refused() {
         let base = tempfile::tempdir().expect("a folder");
         let (journal, _) = open(base.path()).expect("new");
         let locked = open(base.path()).expect_err("in use");
         assert!(matches!(locked, Error::JournalLocked { .. }), "{locked}");
         drop(journal);
-        let error = Journal::open(base.path(), Owner { genesis: B256::ZERO, ..owner() }).expect_err("another chain");
+        let other = Owner { account: Address::repeat_byte(9), ..owner() };
+        let moved = base.path().join(format!("5-{:#x}", other.account));
+        fs::rename(path_of(base.path(), ""), &moved).expect("renamed");
+        let error = Journal::open(base.path(), other).expect_err("another account");
         assert!(matches!(error, Error::BadJournal { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_journal_knows_its_chain_by_what_it_was_marked_with_last_and_one_of_the_first_version_by_its_genesis() {
+        let base = tempfile::tempdir().expect("a folder");
+        let mark_of = || Journal::open(base.path(), owner()).expect("opens").2;
+        assert_eq!(mark_of(), None);
+        let first = First { chain_id: 5, genesis: B256::repeat_byte(1), account: owner().account };
+        let checksum = keccak256(serde_json::to_vec(&first).expect("JSON"));
+        let sealed = Sealed { version: VERSION, checksum, content: first };
+        fs::write(path_of(base.path(), HEAD), serde_json::to_vec(&sealed).expect("JSON")).expect("written");
+        assert_eq!(mark_of(), Some(Mark::Genesis(first.genesis)));
+        for number in [7, 9] {
+            let mark = Mark::Block(BlockRef { number, hash: B256::repeat_byte(2) });
+            Journal::open(base.path(), owner()).expect("opens").0.mark(mark).expect("written");
+            assert_eq!(mark_of(), Some(mark));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where the jobs' transactions stand, as far as the chain shows it.
 
-use alloy::{eips::BlockId, primitives::B256};
+use alloy::{eips::BlockNumberOrTag, primitives::B256};
 use futures::{StreamExt as _, stream};
 use tokio::time::Instant;
 
@@ -70,7 +70,7 @@ impl Outbox {
         let found = self.chain.found(bound).await?;
         let finalized_nonce = match found {
             Some(_) => None,
-            None => Some(self.chain.nonce(BlockId::number(view.finalized.number)).await?),
+            None => Some(self.chain.nonce(BlockNumberOrTag::Number(view.finalized.number)).await?),
         };
         Ok(Some(Sight { found, finalized_nonce }))
     }

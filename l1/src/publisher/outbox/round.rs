@@ -1,10 +1,11 @@
 //! One round: what is next for every job, done.
 
-use alloy::{eips::BlockId, primitives::B256};
+use alloy::{eips::BlockNumberOrTag, primitives::B256};
 
 use super::{
     Outbox,
     chain::View,
+    costs::lacks_pending,
     look::{Search, Sight},
     now,
     plan::{Hold, Look, Step, plan},
@@ -24,6 +25,7 @@ impl Outbox {
             return Ok(());
         }
         let view = self.chain.view().await?;
+        self.stay_on_chain(&view).await?;
         let used = self.table().used();
         if view.nonce < used {
             let reason = format!("expected at least {used}, got {}: the node is behind", view.nonce);
@@ -42,7 +44,9 @@ impl Outbox {
                 Err(error @ Error::Journal { .. }) => return Err(error),
                 Err(error) => {
                     tracing::debug!(%error, job = %id, "no progress");
-                    self.waits(&id, error.to_string());
+                    let reason = error.to_string();
+                    let note = if error.names_what_is_missing() { Note::Held(reason) } else { Note::Waits(reason) };
+                    self.table().note(&id, Some(note));
                 }
             }
         }
@@ -61,17 +65,32 @@ impl Outbox {
             return Ok(());
         }
         // The pending block, so that a job can build on the one before it. A creation's estimate is its dry run.
-        if record.to.is_some()
-            && let Some(refusal) = self.chain.dry_run(&record, BlockId::pending()).await?
-        {
-            return self.fail(record, refusal).await;
+        if record.to.is_some() {
+            let run = match self.chain.dry_run(&record, BlockNumberOrTag::Pending).await {
+                Err(error) if lacks_pending(&error) => {
+                    // At the newest block, what builds on an earlier job would be refused.
+                    if self.table().in_flight() > 0 {
+                        self.waits(
+                            &record.id,
+                            format!("earlier jobs to be mined, as the node has no pending block: {error}"),
+                        );
+                        return Ok(());
+                    }
+                    self.chain.dry_run(&record, BlockNumberOrTag::Latest).await
+                }
+                run => run,
+            };
+            if let Some(refusal) = run? {
+                return self.fail(record, refusal).await;
+            }
         }
         let gas_limit = match self.chain.gas(record.what(), record.to, &record.input).await? {
             Ok(gas_limit) => gas_limit,
             Err(refusal) => return self.fail(record, refusal).await,
         };
         let prices = self.chain.prices().await?;
-        let Some(fees) = self.bounds.offer(prices.base_fee, prices.tip) else {
+        let tip = prices.tip.max(self.least_tip());
+        let Some(fees) = self.bounds.offer(prices.base_fee, tip) else {
             self.waits(&record.id, self.over_bound(prices.base_fee));
             return Ok(());
         };
@@ -138,7 +157,7 @@ impl Outbox {
     /// Why a transaction was reverted: the state has changed between its dry run and its block, so it is asked for there.
     async fn reason(&self, record: &Record, found: &Found) -> Result<Refusal, Error> {
         let unknown = || Refusal::Reverted(format!("transaction {} failed", found.hash));
-        match self.chain.dry_run(record, BlockId::number(found.block)).await {
+        match self.chain.dry_run(record, BlockNumberOrTag::Number(found.block)).await {
             Ok(refusal) => Ok(refusal.unwrap_or_else(unknown)),
             Err(error @ L1Error::Timeout { .. }) => Err(error.into()),
             // A node that keeps no state of that block never will.

@@ -2,14 +2,15 @@
 
 use alloy::{
     consensus::TxEip1559,
-    eips::BlockId,
+    eips::BlockNumberOrTag,
     primitives::{Address, Bytes, TxKind, U256, keccak256},
 };
 
 use super::{
     Outbox,
     chain::{Given, View},
-    fees::Fees,
+    costs::lacks_pending,
+    fees::{Fees, is_underpriced, least_tip},
     now,
     record::{Attempt, Bound, Record, Refusal, Stage},
     table::Note,
@@ -54,7 +55,7 @@ impl Outbox {
         if record.filler || bound.nonce != view.nonce || bound.newest().cancels {
             return Ok(Permit::Yes);
         }
-        let refusal = self.chain.dry_run(record, BlockId::number(view.head)).await?;
+        let refusal = self.chain.dry_run(record, BlockNumberOrTag::Number(view.head)).await?;
         let Some(refusal) = refusal else {
             self.table().with_live(&record.id, |live| live.refused_since = None);
             return Ok(Permit::Yes);
@@ -76,7 +77,7 @@ impl Outbox {
         let last = bound.newest().clone();
         let cancels = cancelled.is_some() || last.cancels;
         let prices = self.chain.prices().await?;
-        let fees = self.bounds.replace(last.fees, prices.base_fee, prices.tip);
+        let fees = self.bounds.replace(last.fees, prices.base_fee, prices.tip.max(self.least_tip()));
         let fees = match fees.filter(|_| bound.attempts.len() < MAX_ATTEMPTS) {
             // At the same price it takes the place of a transaction that the node has lost. One that the node has can
             // still be mined, and will be reverted.
@@ -130,13 +131,19 @@ impl Outbox {
             let known = table.gap_since.filter(|(gap, _)| *gap == nonce);
             table.gap_since.insert(known.unwrap_or((nonce, view.head))).1
         };
-        if view.head < since.saturating_add(self.pace.bump_blocks)
-            || self.chain.nonce(BlockId::pending()).await? > nonce
-        {
+        if view.head < since.saturating_add(self.pace.bump_blocks) {
             return Ok(());
         }
+        match self.chain.nonce(BlockNumberOrTag::Pending).await {
+            Ok(pending) if pending > nonce => return Ok(()),
+            Ok(_) => {}
+            // It cannot say whether a stranger's waits: as long as it was waited for, none is likely.
+            Err(error) if lacks_pending(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
         let prices = self.chain.prices().await?;
-        let Some(fees) = self.bounds.offer(prices.base_fee, prices.tip) else { return Ok(()) };
+        let tip = prices.tip.max(self.least_tip());
+        let Some(fees) = self.bounds.offer(prices.base_fee, tip) else { return Ok(()) };
         let attempt = self.sign_empty(nonce, fees, view).await?;
         let account = self.account().signer_address();
         let id = keccak256([b"holdfast filler".as_slice(), attempt.hash.as_slice()].concat());
@@ -156,10 +163,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// Gives the node the newest transaction. What it says is only noted: whether the transaction is in a block is seen in
-    /// the chain.
+    /// Gives the node the newest transaction, and where it finds that too cheap at once a dearer one, if it says or shows
+    /// what it wants and the bound allows that.
     async fn give(&self, record: &Record, view: &View) {
-        let Some(bound) = record.bound() else { return };
+        let Some(wanted) = self.offer(record, view).await else { return };
+        self.learn_tip(wanted);
+        if let Err(error) = self.raise_tip(record.clone(), view, wanted).await {
+            tracing::debug!(%error, job = %record.id, "no dearer transaction");
+        }
+    }
+
+    /// Gives the node the newest transaction. What it says is only noted: whether the transaction is in a block is seen in
+    /// the chain. `Some` is the tip that it wants, where it is more than is offered.
+    async fn offer(&self, record: &Record, view: &View) -> Option<u64> {
+        let bound = record.bound()?;
         let mut given = self.chain.give(&bound.newest().raw).await;
         // Nodes refuse what they have already, each in its own words.
         if matches!(given, Given::Refused(_))
@@ -168,6 +185,13 @@ impl Outbox {
             given = Given::Taken;
         }
         tracing::debug!(job = %record.id, nonce = bound.nonce, hash = %bound.newest().hash, ?given, "transaction given to the node");
+        let wanted = match &given {
+            Given::Refused(reason) if is_underpriced(reason) => match least_tip(reason) {
+                Some(tip) => Some(tip),
+                None => self.chain.usual_tip().await,
+            },
+            _ => None,
+        };
         self.table().with_live(&record.id, |live| match given {
             Given::Taken => {
                 live.given = Some((view.head, true));
@@ -182,6 +206,40 @@ impl Outbox {
                 live.note = Some(Note::Waits(reason));
             }
         });
+        wanted.filter(|tip| *tip > bound.newest().fees.tip)
+    }
+
+    /// Signs a transaction with at least that tip in place of one that the node does not take, and gives it that.
+    async fn raise_tip(&self, mut record: Record, view: &View, least: u64) -> Result<(), Error> {
+        let Stage::Sent(mut bound) = record.stage.clone() else { return Ok(()) };
+        let last = bound.newest().clone();
+        let prices = self.chain.prices().await?;
+        let fees = self.bounds.with_tip(last.fees, prices.base_fee, least.max(prices.tip.min(self.bounds.max_fee)));
+        let Some(fees) = fees.filter(|_| bound.attempts.len() < MAX_ATTEMPTS) else {
+            let reason = format!(
+                "the node wants a tip of {least} wei per gas at a base fee of {}, and at most {} may be offered in all",
+                prices.base_fee, self.bounds.max_fee
+            );
+            self.table().note(&record.id, Some(Note::Held(reason)));
+            return Ok(());
+        };
+        let needed = u128::from(last.gas_limit).saturating_mul(fees.max_fee.into());
+        let balance = self.chain.balance().await?;
+        if balance < needed {
+            self.table().note(&record.id, Some(Note::Unfunded { balance, needed }));
+            return Ok(());
+        }
+        let attempt = if last.cancels {
+            self.sign_empty(bound.nonce, fees, view).await?
+        } else {
+            self.sign(&record, bound.nonce, fees, last.gas_limit, view).await?
+        };
+        tracing::info!(job = %record.id, nonce = bound.nonce, tip = fees.tip, "the tip is raised to what the node wants");
+        bound.attempts.push(attempt);
+        record.stage = Stage::Sent(bound);
+        self.save(record.clone()).await?;
+        self.offer(&record, view).await;
+        Ok(())
     }
 
     pub(super) async fn sign(

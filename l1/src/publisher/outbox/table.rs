@@ -45,15 +45,20 @@ pub(super) struct Live {
 /// Why a job does not go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Note {
-    Unfunded { balance: u128, needed: u128 },
+    Unfunded {
+        balance: u128,
+        needed: u128,
+    },
     Waits(String),
+    /// Somebody has to do something first: no use in waiting for it.
+    Held(String),
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unfunded { balance, needed } => write!(f, "funds: it has {balance} wei, and {needed} wei are needed"),
-            Self::Waits(what) => f.write_str(what),
+            Self::Waits(what) | Self::Held(what) => f.write_str(what),
         }
     }
 }
