@@ -36,6 +36,9 @@ else
 	$(HOLDFAST) demo $(FILE)
 endif
 
+interop: build ## other projects' own clients against a devnet with its gateway (needs Go 1.26)
+	@for client in $(INTEROP); do (cd interop/$$client && HOLDFAST=$(HOLDFAST) go test -count=1 ./...) || exit 1; done
+
 test: test-contracts test-foundry test-rust test-reader ## every test
 
 test-contracts: node ## the committed contract artifacts are what the sources compile to

@@ -1,6 +1,7 @@
 //! `holdfast devnet`: a whole committee with its L1 on this machine, and faults to try it with.
 
 mod fault;
+mod gateway;
 mod l1;
 pub(crate) mod process;
 pub(crate) mod state;
@@ -75,6 +76,9 @@ pub(crate) struct UpArgs {
     /// Where the registry is; embedded if absent.
     #[arg(long, value_enum)]
     pub(crate) l1: Option<L1Kind>,
+    /// Also run a gateway that serves these protocols, separated by commas; only for a new devnet.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROTOCOL")]
+    pub(crate) gateway: Vec<state::Protocol>,
 }
 
 impl UpArgs {
@@ -85,7 +89,8 @@ impl UpArgs {
         let differs = self.members.is_some_and(|wanted| wanted != members)
             || self.threshold.is_some_and(|wanted| wanted != state.threshold)
             || self.original_shards.is_some_and(|wanted| wanted != state.original_shards)
-            || self.l1.is_some_and(|wanted| wanted != l1);
+            || self.l1.is_some_and(|wanted| wanted != l1)
+            || !(self.gateway.is_empty() || state.gateway.as_ref().is_some_and(|it| it.serves(&self.gateway)));
         if differs {
             let l1 = if state.l1.is_some() { "an embedded L1" } else { "no L1" };
             let (t, k) = (state.threshold, state.original_shards);
@@ -229,6 +234,9 @@ async fn up_command(args: &UpArgs, output: Output) -> anyhow::Result<()> {
         );
         if let Some(l1) = &state.l1 {
             text += &format!("L1        {} (chain id {}), registry {}\n", l1.url(), l1.chain_id, l1.registry);
+        }
+        if let Some(gateway) = &state.gateway {
+            text += &format!("gateway   {}\n", gateway.addresses());
         }
         let config = args.dir.join("client.toml");
         text + &format!(

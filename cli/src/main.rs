@@ -14,6 +14,7 @@ mod failures;
 mod feeding;
 mod files;
 mod find;
+mod gateway;
 mod get;
 mod given;
 mod keys;
@@ -65,7 +66,7 @@ struct Cli {
     #[arg(long, global = true, help_heading = "Every command")]
     json: bool,
     /// Configuration (TOML); HOLDFAST_* variables go over it. Default: the file that HOLDFAST_CONFIG names, else
-    /// holdfast.toml where there is one; for `member`, member.toml.
+    /// holdfast.toml where there is one; for `member`, member.toml, for `gateway`, gateway.toml.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -90,6 +91,8 @@ enum Command {
     L1(l1::L1),
     #[command(subcommand)]
     Member(member::Member),
+    #[command(subcommand)]
+    Gateway(gateway::GatewayCommand),
     /// Disperse a file and print its certificate.
     ///
     /// Example: holdfast put batch.bin --by shard --retain 28d -o batch.cert
@@ -134,8 +137,8 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let output = Output::new(cli.json);
-    let is_member = matches!(cli.command, Command::Member(_));
-    let _log = log::start(if is_member { "info" } else { "warn" });
+    let is_daemon = matches!(cli.command, Command::Member(_) | Command::Gateway(_));
+    let _log = log::start(if is_daemon { "info" } else { "warn" });
     let is_doctor = matches!(cli.command, Command::Doctor);
     for remark in config::remarks().into_iter().filter(|_| !is_doctor) {
         progress(format!("note: {remark}"));
@@ -169,6 +172,7 @@ async fn run(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Namespace(command) => namespace::run(command, config, output).await,
         Command::L1(command) => l1::run(command, config, output).await,
         Command::Member(command) => member::run(command, config, output).await,
+        Command::Gateway(command) => gateway::run(command, config, output).await,
         Command::Put(args) => put::run(&args, config, output).await,
         Command::Get(args) => get::run(&args, config, output).await,
         Command::Cert(command) => cert::run(command, config, output).await,

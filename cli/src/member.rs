@@ -17,6 +17,7 @@ use holdfast_committee::{
 use holdfast_l1::RpcUrls;
 use holdfast_proto::v1::{GetInfoRequest, GetInfoResponse, node_client::NodeClient};
 use holdfast_registry::Finality;
+use holdfast_transport::tls;
 use serde::Serialize;
 
 use crate::{
@@ -27,6 +28,8 @@ use crate::{
     times::now,
 };
 
+const TLS_CERTIFICATE: &str = "tls.crt";
+const TLS_KEY: &str = "tls.key";
 const DEFAULT_FILE: &str = "member.toml";
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
 
@@ -69,9 +72,15 @@ pub(crate) struct InitArgs {
     /// The folder to make.
     #[arg(long)]
     dir: PathBuf,
-    /// Where the member listens.
+    /// Where the member listens. On an address that is not loopback it speaks TLS, with a key that is made now.
     #[arg(long, default_value = "127.0.0.1:7400")]
     listen: SocketAddr,
+    /// A name or address under which clients reach the member, for its TLS certificate; it may be given several times.
+    #[arg(long)]
+    host: Vec<String>,
+    /// Speak plain text on an address that is not loopback: whoever is on the way can read and disturb.
+    #[arg(long, conflicts_with = "host")]
+    insecure_plaintext: bool,
     /// URL of an Ethereum JSON-RPC node. Give several, of different operators, and two must give the same answer.
     #[arg(long, requires = "registry", conflicts_with = "committee_file")]
     rpc_url: Vec<String>,
@@ -91,6 +100,8 @@ struct Made {
     /// For a committee file; on L1 `holdfast l1 register-key` makes the one that the registry takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     proof_of_possession: Option<String>,
+    /// SHA-256 of the TLS key's SubjectPublicKeyInfo; none where the member speaks plain text.
+    tls_pin: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -194,6 +205,8 @@ fn refused(error: committee::Error) -> anyhow::Result<()> {
         committee::Error::Config(_)
         | committee::Error::File { .. }
         | committee::Error::Keystore { .. }
+        | committee::Error::Tls(_)
+        | committee::Error::Descriptors { .. }
         | committee::Error::InUse { .. }
         | committee::Error::Listen { .. } => fail(Exit::Usage, error.to_string()),
         committee::Error::Registry(ref cause) => fail(of_registry(cause), error.to_string()),
@@ -219,11 +232,22 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
         registry,
         code_hash: None,
     });
+    config.insecure_plaintext = args.insecure_plaintext;
+    let mut tls_pin = None;
+    if !args.listen.ip().is_loopback() && !args.insecure_plaintext {
+        let hosts = if args.host.is_empty() { vec![args.listen.ip().to_string()] } else { args.host.clone() };
+        let pair = tls::generate(hosts)?;
+        files::write_new_secret(&args.dir.join(TLS_KEY), pair.key.as_bytes())?;
+        fs::write(args.dir.join(TLS_CERTIFICATE), pair.certificate)?;
+        config.tls = Some(committee::config::Tls { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into() });
+        tls_pin = Some(format!("0x{}", hex::encode(pair.pin)));
+    }
     config.check().or_else(|error| fail(Exit::Usage, error.to_string()))?;
     config.write(&path)?;
     let store = args.dir.join(&config.data_dir);
     Store::create(&store, &key.public_key()).or_else(|error| fail(Exit::Unsafe, error.to_string()))?;
     let made = Made {
+        tls_pin,
         config: path,
         public_key: key.public_key().to_string(),
         proof_of_possession: args
@@ -233,10 +257,11 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     };
     output.print(&made, |made| {
         format!(
-            "configuration        {}\npublic key           {}\n{}\nBack up keystore.json and password.txt, apart from each other.",
+            "configuration        {}\npublic key           {}\n{}{}\nBack up keystore.json and password.txt, apart from each other.",
             made.config.display(),
             made.public_key,
             made.proof_of_possession.as_ref().map_or_else(String::new, |proof| format!("proof of possession  {proof}\n")),
+            made.tls_pin.as_ref().map_or_else(String::new, |pin| format!("TLS pin              {pin}\n")),
         )
     })
 }
@@ -329,8 +354,13 @@ async fn ask(config: &committee::Config) -> anyhow::Result<GetInfoResponse> {
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         _ => {}
     }
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?
-        .connect_timeout(STATUS_LIMIT)
+    // Its own certificate is the one to find there.
+    let pin = match &config.tls {
+        Some(files) => Some(tls::ServerTls::load(&files.certificate, &files.key)?.pin()),
+        None => None,
+    };
+    let scheme = if pin.is_some() { "https" } else { "http" };
+    let endpoint = holdfast_transport::endpoint(&format!("{scheme}://{address}"), pin.as_ref(), STATUS_LIMIT)?
         .timeout(STATUS_LIMIT);
     let channel = match endpoint.connect().await {
         Ok(channel) => channel,

@@ -2,28 +2,23 @@
 
 use std::time::Duration;
 
-use holdfast_certificate::{Scheme, check_endpoint};
+use holdfast_certificate::check_endpoint;
 use holdfast_registry::Endpoint;
-use holdfast_transport::settings;
-use tonic::transport::{self, Channel};
+use tonic::transport::Channel;
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
-/// A connection to a member, or why there is none. Where TLS is asked for nothing is sent: this version speaks none.
+/// A connection to a member, or why there is none. What TLS is asked for and cannot have is refused before a byte is sent.
 pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Channel, String> {
     if endpoint.url.is_empty() {
         return Err("it has no endpoint".to_owned());
     }
-    match (check_endpoint(&endpoint.url), endpoint.tls_pin) {
-        (Err(error), _) => return Err(format!("its endpoint cannot be used: {error}")),
-        (Ok(Scheme::Https), _) | (_, Some(_)) => {
-            return Err("its endpoint wants TLS, which this version does not speak".to_owned());
-        }
-        (Ok(Scheme::Http), None) => {}
-    }
-    let target = transport::Endpoint::from_shared(endpoint.url.clone()).map_err(|error| error.to_string())?;
-    settings::channel(target, CONNECT_LIMIT).connect().await.map_err(|error| {
+    let unusable = |error: &dyn std::error::Error| format!("its endpoint cannot be used: {error}");
+    check_endpoint(&endpoint.url).map_err(|error| unusable(&error))?;
+    let target = holdfast_transport::endpoint(&endpoint.url, endpoint.tls_pin.as_ref(), CONNECT_LIMIT)
+        .map_err(|error| unusable(&error))?;
+    target.connect().await.map_err(|error| {
         let mut cause: &dyn std::error::Error = &error;
         while let Some(inner) = cause.source() {
             cause = inner;

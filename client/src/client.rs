@@ -11,9 +11,10 @@ use crate::{
         disperser::{self, Dispersed},
         options::DisperseOptions,
     },
-    error::Error,
+    error::{Error, Wanted},
     retrieve::{
         find,
+        lookup::{self, Found, LookupOptions},
         options::RetrieveOptions,
         reference::Reference,
         retriever::{self, Retrieved},
@@ -102,6 +103,19 @@ impl Client {
     /// [`Error::Registry`], [`Error::Closed`].
     pub async fn find(&self, payload_digest: Digest) -> Result<Vec<BlobId>, Error> {
         find::find(&self.context, payload_digest).await
+    }
+
+    /// What members know of a blob, by its id or by keccak256 of its payload: the blob, and its certificates, verified.
+    /// The members of the newest epoch are asked, and those of the epochs before it where that does not suffice.
+    ///
+    /// By digest only blobs of the client's namespace that were dispersed by payload are found.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when `n - k + 1` members of every epoch deny it; [`Error::Unknown`] when fewer do, or when
+    /// there are more epochs than are searched; [`Error::NotConfigured`] for a digest without a namespace;
+    /// [`Error::Registry`], [`Error::Closed`].
+    pub async fn lookup(&self, wanted: Wanted, options: LookupOptions) -> Result<Vec<Found>, Error> {
+        lookup::lookup(&self.context, wanted, options).await
     }
 
     /// What every member of the active epoch says of itself, or of the newest that was active where none is.

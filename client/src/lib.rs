@@ -42,7 +42,8 @@
 //! # Reading order
 //!
 //! [`Client`] is the face. Two wings do its work: `disperse/` (`disperser`, `rules`, `statement`, `delivery`, `round`,
-//! `asking`, [`quorum`], `feeding`, `checkpoint`) and `retrieve/` (`retriever`, `epochs`, `locate`, `whole`, `shards`, `race`, [`plan`], `find`).
+//! `asking`, [`quorum`], `feeding`, `checkpoint`) and `retrieve/` (`retriever`, `epochs`, `locate`, `whole`, `shards`, `race`, [`plan`], `find`,
+//! `lookup`).
 //! `context`, what the calls of a client share, is the ground that both stand on, with `peer` and what a member can do wrong
 //! (`failure`, `fault`) under it. [`quorum`] and [`plan`] decide, without I/O or clock; the rest carries out.
 
@@ -78,6 +79,7 @@ pub use disperse::{
     quorum,
 };
 pub use retrieve::{
+    lookup::{Found, LookupOptions},
     options::RetrieveOptions,
     plan,
     reference::{ParseReferenceError, Reference},

@@ -1,4 +1,4 @@
-use holdfast_registry::{Endpoint, EpochRecord};
+use holdfast_registry::EpochRecord;
 
 use crate::{
     failure::{FailureReason, MemberFailure},
@@ -24,15 +24,9 @@ pub(crate) fn members_of(record: &EpochRecord, peers: &Peers) -> Vec<Member> {
     let epoch = record.committee.epoch();
     (0..record.committee.parameters().total_shards())
         .map(|slot| {
-            let peer = match record.endpoints.get(usize::from(slot)) {
-                // Whoever pins a key wants nothing sent in the clear.
-                Some(Endpoint { url, tls_pin: Some(_) }) => {
-                    Peer::unusable(url, "it has a TLS pin, and this version does not speak TLS")
-                }
-                Some(endpoint) => peers.at(&endpoint.url),
-                None => peers.at(""),
-            };
-            Member { epoch, slot, peer }
+            let endpoint = record.endpoints.get(usize::from(slot));
+            let (url, pin) = endpoint.map_or(("", None), |endpoint| (endpoint.url.as_str(), endpoint.tls_pin));
+            Member { epoch, slot, peer: peers.at(url, pin) }
         })
         .collect()
 }

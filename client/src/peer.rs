@@ -1,7 +1,7 @@
 use std::{collections::HashMap, future::Future, sync::Arc, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Attestation, Scheme, check_endpoint};
+use holdfast_certificate::{Attestation, check_endpoint};
 use holdfast_erasure::{BlobId, ShardIndex};
 use holdfast_proto::{
     MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES,
@@ -10,11 +10,8 @@ use holdfast_proto::{
         store_payload_request, store_shard_request,
     },
 };
-use holdfast_transport::{Body, Misfit, chunks_of, settings};
-use tonic::{
-    Status, Streaming,
-    transport::{Channel, Endpoint},
-};
+use holdfast_transport::{Body, Misfit, Pin, chunks_of};
+use tonic::{Status, Streaming, transport::Channel};
 
 use crate::{code::Code, failure::FailureReason, fault::Fault, words::peer_text};
 
@@ -41,7 +38,7 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) struct Peers {
     connect_timeout: Duration,
-    by_endpoint: Mutex<HashMap<String, Peer>>,
+    by_endpoint: Mutex<HashMap<(String, Option<Pin>), Peer>>,
 }
 
 impl Peers {
@@ -49,33 +46,33 @@ impl Peers {
         Self { connect_timeout, by_endpoint: Mutex::default() }
     }
 
-    /// The peer at `endpoint`. Must be called within a Tokio runtime.
-    pub(crate) fn at(&self, endpoint: &str) -> Peer {
+    /// The peer at `endpoint`, whose TLS key is pinned if there is a `pin`. Must be called within a Tokio runtime.
+    pub(crate) fn at(&self, endpoint: &str, pin: Option<Pin>) -> Peer {
         let mut peers = self.by_endpoint.lock().expect("no code panics while it holds this lock");
-        if let Some(peer) = peers.get(endpoint) {
+        let key = (endpoint.to_owned(), pin);
+        if let Some(peer) = peers.get(&key) {
             return peer.clone();
         }
         if peers.len() >= MAX_PEERS {
             peers.clear();
         }
-        let peer = Peer::lazy(endpoint, self.connect_timeout);
-        peers.insert(endpoint.to_owned(), peer.clone());
+        let peer = Peer::lazy(endpoint, pin.as_ref(), self.connect_timeout);
+        peers.insert(key, peer.clone());
         peer
     }
 }
 
 impl Peer {
-    fn lazy(endpoint: &str, connect_timeout: Duration) -> Self {
+    fn lazy(endpoint: &str, pin: Option<&Pin>, connect_timeout: Duration) -> Self {
         if endpoint.is_empty() {
             return Self::unusable(endpoint, "none is set");
         }
-        match check_endpoint(endpoint) {
-            Ok(Scheme::Http) => {}
-            Ok(Scheme::Https) => return Self::unusable(endpoint, "it wants TLS, which this version does not speak"),
-            Err(error) => return Self::unusable(endpoint, &error.to_string()),
+        if let Err(error) = check_endpoint(endpoint) {
+            return Self::unusable(endpoint, &error.to_string());
         }
-        let channel = Endpoint::from_shared(endpoint.to_owned())
-            .map(|it| settings::channel(it, connect_timeout).connect_lazy())
+        // What a pin or https asks for and cannot have is refused there, before a byte is sent.
+        let channel = holdfast_transport::endpoint(endpoint, pin, connect_timeout)
+            .map(|it| it.connect_lazy())
             .map_err(|error| error.to_string().into());
         Self { endpoint: endpoint.into(), channel }
     }
@@ -154,7 +151,7 @@ impl Peer {
     pub(crate) async fn get_blob(&self, id: &BlobId) -> Result<v1::GetBlobResponse, FailureReason> {
         self.read(|client| {
             let mut client = client.max_decoding_message_size(MAX_METADATA_BYTES);
-            let request = v1::GetBlobRequest { blob_id: bytes_of(id) };
+            let request = v1::GetBlobRequest { blob_id: bytes_of(id), ..Default::default() };
             async move { Ok(client.get_blob(request).await?.into_inner()) }
         })
         .await

@@ -9,12 +9,14 @@
 mod checkpoint;
 mod error;
 mod rules;
+mod strangers;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_certificate::{
-    Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, SecretKey, Statement, StatementDigest,
+    Address, Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, SecretKey, Statement,
+    StatementDigest,
 };
 use holdfast_erasure::{BlobId, Commitment, Dispersal, Parameters, ShardIndex, encode};
 use holdfast_registry::{EpochRecord, NamespaceRecord, Registry};
@@ -31,9 +33,7 @@ use crate::{
 
 pub(crate) use checkpoint::{CheckpointRequest, MOST_CHECKPOINTS};
 pub(crate) use error::Error;
-
-/// How long a namespace that has nothing here waits for its turn to be looked up.
-const STRANGERS_PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) use strangers::Strangers;
 
 /// What signs for this member.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ pub(crate) struct Attestor {
     pub(crate) quota: Quota,
     pub(crate) store: Arc<Store>,
     pub(crate) workers: Workers,
-    /// The turn of namespaces that have nothing here to be looked up.
-    pub(crate) strangers: Semaphore,
+    /// Namespaces that have nothing here.
+    pub(crate) strangers: Strangers,
     /// The turns of checkpoints to be looked up in the store.
     pub(crate) checkpoints: Arc<Semaphore>,
 }
@@ -69,6 +69,7 @@ pub(crate) struct Admitted {
     id: BlobId,
     parameters: Parameters,
     index: ShardIndex,
+    disperser: Address,
     reservation: Reservation,
 }
 
@@ -84,6 +85,11 @@ impl Admitted {
     /// The shard that this member's slot holds.
     pub(crate) fn index(&self) -> ShardIndex {
         self.index
+    }
+
+    /// Whose signature it came with.
+    pub(crate) fn disperser(&self) -> Address {
+        self.disperser
     }
 
     pub(crate) fn statement(&self) -> &Statement {
@@ -106,13 +112,14 @@ impl Attestor {
         let Request { statement, disperser_signature, call } = request;
         let now = self.clock.now();
         rules::dispersal(&statement, call)?;
+        rules::clock(self.registry.finality().as_ref(), now)?;
         let active = self.active_epoch(statement.epoch, now).await?;
         rules::format(&statement, &active)?;
         let slot = rules::slot(&active, &self.public_key)?;
         rules::served(&statement.namespace, &self.policy)?;
-        let namespace = self.namespace(&statement.namespace).await?;
         let digest = statement.digest(&self.domain());
-        let disperser = disperser_signature.recover(&digest).map_err(Error::DisperserSignature)?;
+        let disperser = self.recover(disperser_signature, digest).await?;
+        let namespace = self.namespace(&statement.namespace).await?;
         rules::disperser(&statement.namespace, &namespace, disperser)?;
         rules::times(&statement, &namespace, &self.policy, now)?;
         let parameters = statement.blob.parameters()?;
@@ -125,8 +132,27 @@ impl Attestor {
             id,
             parameters,
             index: parameters.shard_of_slot(slot, &statement.blob.shards_root),
+            disperser,
             reservation,
         })
+    }
+
+    /// Whether a statement of the active epoch would be signed now, as far as it does not depend on the statement.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        if let Some(reason) = &*self.store.writes_disabled().borrow() {
+            return Err(store::Error::WritesDisabled { reason: reason.to_string() }.into());
+        }
+        let now = self.clock.now();
+        rules::clock(self.registry.finality().as_ref(), now)?;
+        let active = self.registry.active_epoch(now).await.map_err(Error::Registry)?;
+        rules::slot(&active, &self.public_key)?;
+        Ok(())
+    }
+
+    /// Why nothing is signed by a registry that could not be read for too long, where that is so.
+    pub(crate) fn registry_too_old(&self) -> Option<&'static str> {
+        const NO_L1: &str = "L1 could not be read for too long: what is known of the committee is no longer used";
+        self.registry.finality().is_some_and(|finality| finality.expired).then_some(NO_L1)
     }
 
     /// The active epoch, which must be the one asked for.
@@ -139,27 +165,33 @@ impl Attestor {
         Ok(active)
     }
 
-    /// A namespace's rules. Those that have nothing here are looked up one at a time: for each the registry may have to ask
-    /// L1, and anybody can make up names, so they must not keep those waiting who are known.
+    /// Whose signature it is. It comes before the namespace, since it costs nobody else anything.
+    async fn recover(&self, signature: DisperserSignature, digest: StatementDigest) -> Result<Address, Error> {
+        self.workers.cpu(move || signature.recover(&digest)).await?.map_err(Error::DisperserSignature)
+    }
+
+    /// A namespace's rules. Those that have nothing here wait for their turn.
     async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
-        let found = if self.quota.knows(namespace) {
-            self.registry.namespace(namespace).await
-        } else {
-            let turn = tokio::time::timeout(STRANGERS_PATIENCE, self.strangers.acquire()).await;
-            let _turn = turn.map_err(|_| Error::TooManyStrangers { namespace: *namespace })?;
-            self.registry.look_up(namespace).await
-        };
-        found.map_err(|e| match e {
+        if !self.quota.knows(namespace) {
+            return self.strangers.look_up(namespace, &*self.registry).await;
+        }
+        self.registry.namespace(namespace).await.map_err(|e| match e {
             holdfast_registry::Error::UnknownNamespace { namespace } => Error::UnknownNamespace(namespace),
             holdfast_registry::Error::TooManyUnknown { .. } => Error::TooManyStrangers { namespace: *namespace },
             e => Error::Registry(e),
         })
     }
 
+    /// Whether something was ever held here of what is asked for: only then can it be recalled.
+    pub(crate) async fn holds(&self, admitted: &Admitted) -> Result<bool, Error> {
+        let (store, id, index) = (Arc::clone(&self.store), admitted.id, admitted.index.get());
+        Ok(self.workers.disk(move || store.length(&id, Some(index))).await??.is_some())
+    }
+
     /// What is held here already, if it is whole and sound: then the disperser need not send it again.
     pub(crate) async fn recall(&self, admitted: &Admitted) -> Result<Option<Holding>, Error> {
         let (store, id, index) = (Arc::clone(&self.store), admitted.id, admitted.index);
-        Ok(self.workers.disk(move || store.recall(&id, index)).await??)
+        Ok(self.workers.load(move || store.recall(&id, index)).await??)
     }
 
     /// Accepts a shard that was sent.

@@ -6,6 +6,7 @@
 pub mod environment;
 mod human;
 mod known;
+mod limits;
 
 use std::{
     fs::OpenOptions,
@@ -21,9 +22,10 @@ use holdfast_erasure::Digest;
 use holdfast_l1::RpcUrls;
 use serde::{Deserialize, Serialize};
 
+pub use limits::Limits;
+
 const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const MIB: usize = 1 << 20;
 
 /// What is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,16 @@ pub enum Error {
 pub struct Config {
     /// Where the gRPC services listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The certificate and key with which the services speak TLS; without it they speak plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Lets the services speak plain text on an address that is not loopback: whoever is on the way can read and disturb.
+    #[serde(default)]
+    pub insecure_plaintext: bool,
+    /// Where the metrics are, over HTTP; nowhere if it is not given. They are for the operator: keep it on loopback or on a
+    /// private network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The folder of the store.
     pub data_dir: PathBuf,
     /// The ERC-2335 keystore of the BLS key.
@@ -88,6 +100,16 @@ pub struct Config {
     /// What it takes on at once.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// A TLS identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and what vouches for it, in PEM.
+    pub certificate: PathBuf,
+    /// Its secret key, in PEM.
+    pub key: PathBuf,
 }
 
 /// Where the committee registry is.
@@ -123,24 +145,6 @@ pub struct Policy {
     pub scrub_period: Duration,
 }
 
-/// What a member takes on at once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Memory for bodies being received, in MiB. By payload, the shards computed from it count too.
-    pub receiving_mib: usize,
-    /// Memory for bodies being sent, in MiB.
-    pub sending_mib: usize,
-    /// Calls at once on one connection.
-    pub streams_per_connection: u32,
-    /// The longest time that a disperser may take to send one body, or a reader to take one, such as `60s`.
-    #[serde(with = "human")]
-    pub stream_deadline: Duration,
-    /// How long a stop waits for calls that are under way, such as `10s`.
-    #[serde(with = "human")]
-    pub drain_deadline: Duration,
-}
-
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -153,33 +157,11 @@ impl Default for Policy {
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            receiving_mib: 512,
-            sending_mib: 256,
-            streams_per_connection: 256,
-            stream_deadline: Duration::from_secs(60),
-            drain_deadline: Duration::from_secs(10),
-        }
-    }
-}
-
 impl Policy {
     /// The quota in bytes times seconds.
     #[must_use]
     pub fn namespace_quota(&self) -> u128 {
         u128::from(self.namespace_quota_gib_days) * (1 << 30) * u128::from(DAY.as_secs())
-    }
-}
-
-impl Limits {
-    pub(crate) fn receiving(&self) -> usize {
-        self.receiving_mib.saturating_mul(MIB)
-    }
-
-    pub(crate) fn sending(&self) -> usize {
-        self.sending_mib.saturating_mul(MIB)
     }
 }
 
@@ -190,6 +172,9 @@ impl Config {
     pub fn in_folder(listen: SocketAddr, folder: &Path) -> Self {
         Self {
             listen,
+            tls: None,
+            insecure_plaintext: false,
+            metrics_listen: None,
             data_dir: folder.join("data"),
             keystore: folder.join("keystore.json"),
             password_file: folder.join("password.txt"),
@@ -251,6 +236,13 @@ impl Config {
     /// [`Error::Invalid`].
     pub fn check(&self) -> Result<(), Error> {
         let invalid = |key, reason: String| Err(Error::Invalid { key, reason });
+        if self.tls.is_none() && !self.insecure_plaintext && !self.listen.ip().is_loopback() {
+            let reason = format!(
+                "is {}, which is not loopback, and there is no `tls`: give it, or set `insecure_plaintext = true`",
+                self.listen
+            );
+            return invalid("listen", reason);
+        }
         match (&self.l1, &self.committee_file) {
             (Some(_), Some(_)) => {
                 return invalid("l1", "and `committee_file` are both given, expected one of them".into());
@@ -275,18 +267,8 @@ impl Config {
         if self.policy.scrub_period.is_zero() {
             return invalid("policy.scrub_period", "must be more than 0s, got 0s".into());
         }
-        let limits = &self.limits;
-        for (key, value) in [("limits.receiving_mib", limits.receiving_mib), ("limits.sending_mib", limits.sending_mib)]
-        {
-            if value == 0 {
-                return invalid(key, "must be at least 1, got 0".into());
-            }
-        }
-        if limits.streams_per_connection == 0 {
-            return invalid("limits.streams_per_connection", "must be at least 1, got 0".into());
-        }
-        if limits.stream_deadline.is_zero() {
-            return invalid("limits.stream_deadline", "must be more than 0s, got 0s".into());
+        if let Err((key, reason)) = self.limits.check() {
+            return invalid(key, reason);
         }
         Ok(())
     }
@@ -294,6 +276,7 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         let mut paths = vec![&mut self.data_dir, &mut self.keystore, &mut self.password_file];
         paths.extend(self.committee_file.as_mut());
+        paths.extend(self.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]));
         for path in paths {
             // An absolute path replaces the folder.
             *path = folder.join(&*path);

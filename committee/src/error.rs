@@ -35,6 +35,9 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The TLS certificate or its key.
+    #[error("TLS: {0}")]
+    Tls(#[from] holdfast_transport::tls::Error),
     /// The address to listen on is in use.
     #[error("{addr} is in use by another process")]
     InUse {
@@ -48,6 +51,16 @@ pub enum Error {
         addr: SocketAddr,
         /// What the system says.
         reason: String,
+    },
+    /// The process may not open as many files and connections as the member needs.
+    #[error(
+        "{needed} file descriptors are needed, for `limits.connections` and the store, and the limit is {limit}: raise it (`ulimit -n`, `LimitNOFILE=`) or lower `limits.connections`"
+    )]
+    Descriptors {
+        /// How many are needed.
+        needed: u64,
+        /// How many there may be.
+        limit: u64,
     },
     /// The server ended by itself.
     #[error("the server failed: {0}")]

@@ -34,6 +34,18 @@ mod member;
 mod registry;
 mod scrub;
 
+mod health;
+mod metrics;
+mod process;
+mod report;
+mod serving;
+
+mod known;
+mod line;
+mod listener;
+mod origin;
+mod pace;
+
 mod rpc;
 
 mod attestor;

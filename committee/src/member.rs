@@ -1,22 +1,11 @@
 //! A member from start to stop.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    pin::pin,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use holdfast_certificate::{Keystore, SecretKey};
-use holdfast_proto::{
-    MAX_MESSAGE_BYTES,
-    v1::{dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer},
-};
 use holdfast_registry::Registry;
-use holdfast_transport::settings;
+use holdfast_transport::{Pin, tls::ServerTls};
 use tokio::{
-    net::TcpListener,
     sync::{Semaphore, watch},
     task::JoinHandle,
     time::{Instant, timeout_at},
@@ -25,33 +14,34 @@ use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use tonic::{server::NamedService, transport::server::TcpIncoming};
-use tonic_health::server::{HealthReporter, health_reporter};
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    attestor::{Attestor, MOST_CHECKPOINTS},
+    attestor::{Attestor, MOST_CHECKPOINTS, Strangers},
     awaited::{self, Awaited},
     clock::{Clock, SystemClock},
     config::Config,
     error::Error,
     files::read,
+    health,
     holds::Retention,
     listen::listen,
+    listener::{Admission, Caps, Listener},
+    metrics::page,
+    process,
     quota::Quota,
-    rpc::{Budget, DispersalService, NodeService, RetrievalService, Shared},
-    scrub,
+    report,
+    rpc::Shared,
+    scrub, serving,
     store::{DROP_INTERVAL, Identity, IfMissing, SteadyClock, Store},
     workers::Workers,
 };
 
 /// How long the store may take to close when calls have used up the drain limit.
 const CLOSING: Duration = Duration::from_secs(1);
-/// How often a member looks whether what it knows of the registry can still be used.
-const REGISTRY_INTERVAL: Duration = Duration::from_secs(2);
 
-type DispersalName = DispersalServer<DispersalService>;
-type RetrievalName = RetrievalServer<RetrievalService>;
-type NodeName = NodeServer<NodeService>;
+/// What goes on when calls are cut off may take so long to notice.
+const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// A member that has not been started.
 #[derive(Debug)]
@@ -69,13 +59,18 @@ pub struct Member {
 #[derive(Debug)]
 pub struct Running {
     addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
+    tls: Option<ServerTls>,
     shared: Arc<Shared>,
     store: Arc<Store>,
     retention: Arc<Retention>,
+    admission: Admission,
     health: HealthReporter,
-    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    server: JoinHandle<()>,
     background: TaskTracker,
     stop: CancellationToken,
+    /// Cuts off what is left of connections.
+    kill: CancellationToken,
     drain_deadline: Duration,
     _guard: DropGuard,
 }
@@ -151,11 +146,15 @@ impl Member {
     pub async fn launch(self) -> Result<Running, Error> {
         let Self { config, key, registry, clock, missing, awaited } = self;
         config.check()?;
+        process::budget(config.limits.connections)?;
+        let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
         let public_key = key.public_key();
         let identity = Identity { public_key, domain: registry.domain() };
         // The port first: where it is taken nothing of a store is touched.
         let listener = listen(config.listen)?;
         let addr = listener.local_addr().map_err(|e| Error::Listen { addr: config.listen, reason: e.to_string() })?;
+        let metrics_listener = config.metrics_listen.map(listen).transpose()?;
+        let metrics_addr = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let data_dir = config.data_dir.clone();
         let store = tokio::task::spawn_blocking(move || Store::open(&data_dir, &identity, missing))
             .await
@@ -183,32 +182,47 @@ impl Member {
             quota,
             store: Arc::clone(&store),
             workers: Workers::new(),
-            strangers: Semaphore::new(1),
+            strangers: Strangers::new(),
             checkpoints: Arc::new(Semaphore::new(MOST_CHECKPOINTS)),
         });
         let waits = awaited.as_ref().map_or_else(|| watch::channel(None).1, |awaited| awaited.waits());
-        let shared = Arc::new(Shared {
-            attestor,
-            receiving: Budget::new(config.limits.receiving()),
-            sending: Budget::new(config.limits.sending()),
-            limits: config.limits.clone(),
-            waits: waits.clone(),
-            draining: false.into(),
-            tasks: TaskTracker::new(),
-        });
-        let stop = CancellationToken::new();
-        let (health, server) = match serve(listener, &shared, &config, stop.clone()).await {
+        let shared = serving::shared(attestor, &config.limits, waits.clone());
+        let (health, routes) = match serving::routes(&shared) {
             Ok(serving) => serving,
             Err(e) => {
                 store.close().await?;
                 return Err(e);
             }
         };
+        health::set_all(&health, ServingStatus::Serving).await;
+        let limits = &config.limits;
+        let caps = Caps {
+            all: limits.connections,
+            each: limits.connections_per_address,
+            reserve: limits.connections_reserved,
+        };
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        let admission = Admission::new(caps, shared.known.clone());
+        let watch = health::Watch::begin(Arc::clone(&shared.attestor), health.clone(), waits).await;
+        let door =
+            Listener::new(Arc::clone(&shared), routes, admission.clone(), tls.clone(), stop.clone(), kill.clone());
+        let server = tokio::spawn(door.run(listener));
         let registry = Arc::clone(&shared.attestor.registry);
         let retention = Arc::new(Retention::new(Arc::clone(&store), registry, Arc::clone(&clock)));
         let background = TaskTracker::new();
-        let disabled = store.writes_disabled();
-        background.spawn(watch_dispersal(Arc::downgrade(&shared), disabled, waits, health.clone(), stop.clone()));
+        background.spawn(watch.keep(stop.clone()));
+        let (verifying, until) = (Arc::clone(&shared), stop.clone());
+        background.spawn(async move { verifying.certificates.run(&verifying.attestor, until).await });
+        background.spawn(serving::every_minute(Arc::clone(&shared), tls.clone(), stop.clone()));
+        if let Some(listener) = metrics_listener {
+            let (shared, admission, health, tls) =
+                (Arc::clone(&shared), admission.clone(), health.clone(), tls.clone());
+            let page = move || {
+                let not_after = tls.as_ref().map(ServerTls::not_after);
+                report::page(Arc::clone(&shared), admission.clone(), health.clone(), not_after)
+            };
+            background.spawn(page::serve(listener, page, stop.clone()));
+        }
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
         background.spawn(scrub::run(Arc::clone(&store), clock, config.policy.scrub_period, stop.clone()));
         if let Some(awaited) = awaited {
@@ -219,14 +233,18 @@ impl Member {
         tracing::info!(%addr, key = %public_key, data_dir = %config.data_dir.display(), "member.start");
         Ok(Running {
             addr,
+            metrics_addr,
+            tls,
             shared,
             store,
             retention,
+            admission,
             health,
             server,
             background,
-            _guard: stop.clone().drop_guard(),
+            _guard: kill.clone().drop_guard(),
             stop,
+            kill,
             drain_deadline: config.limits.drain_deadline,
         })
     }
@@ -242,13 +260,36 @@ impl Running {
     /// The endpoint that clients connect to.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.addr)
+    }
+
+    /// The pin of its TLS key, if it speaks TLS.
+    #[must_use]
+    pub fn tls_pin(&self) -> Option<Pin> {
+        self.tls.as_ref().map(ServerTls::pin)
+    }
+
+    /// Where its metrics are, if they are anywhere.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.admission.count()
     }
 
     /// Its store: for tools in the same process.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Drops what has expired by the member's clock and by L1's and is not held on L1, as it does every hour unless the
@@ -264,28 +305,27 @@ impl Running {
     /// Resolves when the server ends although nobody has stopped it.
     pub async fn failed(&mut self) -> Error {
         match (&mut self.server).await {
-            Ok(Ok(())) => Error::Server("it ended".into()),
-            Ok(Err(e)) => Error::Server(e.to_string()),
+            Ok(()) => Error::Server("it ended".into()),
             Err(e) => Error::Server(e.to_string()),
         }
     }
 
-    /// Stops in order: health first, so that nobody sends more; then calls under way, up to the drain limit; then the
-    /// store. The data folder is free when this returns, unless the disk hangs.
+    /// Stops in order: health first, so that nobody sends more; then calls under way, up to the drain limit, but not
+    /// connections on which there are none; then the store. The data folder is free when this returns, unless the disk hangs.
     ///
     /// # Errors
     ///
     /// [`Error::NotDrained`] when calls had to be cut off or the disk hangs, [`Error::Store`] when the last flush failed.
     pub async fn stop(self) -> Result<(), Error> {
-        let Self { shared, store, health, mut server, background, stop, drain_deadline, .. } = self;
+        let Self { shared, store, health, mut server, background, stop, kill, drain_deadline, .. } = self;
         let deadline = Instant::now() + drain_deadline;
         shared.drain();
-        for service in ["", DispersalName::NAME, RetrievalName::NAME, NodeName::NAME] {
-            health.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
-        }
         stop.cancel();
+        health::set_all(&health, ServingStatus::NotServing).await;
         let drained = server.is_finished() || timeout_at(deadline, &mut server).await.is_ok();
         if !drained {
+            kill.cancel();
+            let _ended = tokio::time::timeout(CUT_OFF, &mut server).await;
             server.abort();
         }
         let closing = async {
@@ -303,81 +343,6 @@ impl Running {
             Err(_) => return Err(Error::NotDrained { limit: drain_deadline }),
         }
         if drained { Ok(()) } else { Err(Error::NotDrained { limit: drain_deadline }) }
-    }
-}
-
-type Serving = JoinHandle<Result<(), tonic::transport::Error>>;
-
-async fn serve(
-    listener: TcpListener,
-    shared: &Arc<Shared>,
-    config: &Config,
-    stop: CancellationToken,
-) -> Result<(HealthReporter, Serving), Error> {
-    let ready = shared.waits.borrow().is_none() && shared.attestor.store.writes_disabled().borrow().is_none();
-    let (health, health_service) = health_reporter();
-    if ready {
-        health.set_serving::<DispersalName>().await;
-    } else {
-        health.set_not_serving::<DispersalName>().await;
-    }
-    health.set_serving::<RetrievalName>().await;
-    health.set_serving::<NodeName>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(holdfast_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|e| Error::Server(e.to_string()))?;
-    let dispersal = DispersalServer::new(DispersalService(Arc::clone(shared)))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let retrieval = RetrievalServer::new(RetrievalService(Arc::clone(shared)))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let node = NodeServer::new(NodeService(Arc::clone(shared)));
-    let router = settings::server(config.limits.streams_per_connection)
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(dispersal)
-        .add_service(retrieval)
-        .add_service(node);
-    let incoming =
-        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(settings::SERVER_KEEP_ALIVE));
-    let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()));
-    Ok((health, server))
-}
-
-/// Keeps the health of `Dispersal`: it serves once L1 has answered, until the store writes no more, and not while what is
-/// known of the registry is too old. What is stored is given out all the same.
-async fn watch_dispersal(
-    shared: Weak<Shared>,
-    mut disabled: watch::Receiver<Option<Arc<str>>>,
-    mut waits: watch::Receiver<Option<Arc<str>>>,
-    health: HealthReporter,
-    stop: CancellationToken,
-) {
-    let mut looks = tokio::time::interval(REGISTRY_INTERVAL);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut serving = None;
-    loop {
-        // A member that stops has turned it already.
-        let Some(shared) = shared.upgrade().filter(|shared| !shared.is_draining()) else { return };
-        let is_expired = shared.attestor.registry.finality().is_some_and(|finality| finality.expired);
-        drop(shared);
-        let serves = disabled.borrow_and_update().is_none() && waits.borrow_and_update().is_none() && !is_expired;
-        if serving.replace(serves) != Some(serves) {
-            if serves {
-                health.set_serving::<DispersalName>().await;
-            } else {
-                health.set_not_serving::<DispersalName>().await;
-            }
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            Ok(()) = disabled.changed() => {}
-            Ok(()) = waits.changed() => {}
-            _ = looks.tick() => {}
-        }
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct OverQuota {
 
 /// The accounts of all namespaces. An account has at most one entry for each hour of the longest retention.
 ///
+/// At a start only the latest promise of each blob is counted: copies of it that are still to be dropped are not.
 /// Two dispersals of one blob at the same moment are both charged until the next start: too much, never too little.
 #[derive(Clone, Debug)]
 pub(crate) struct Quota {
@@ -106,13 +107,20 @@ impl Charge {
 
 /// What a statement costs its namespace: its shard until `retain_until`, and by payload the payload until `whole_until`.
 /// `retained` and `whole` say until when they are promised already.
+///
+/// # What is copied is paid for
+///
+/// Data lies with everything else of its day. A later day is another copy, while the one before stays on the disk until its
+/// own day is over; so it is charged from now on, beside the one before. Within a day only the added time is.
 pub(crate) fn charges(statement: &holdfast_certificate::Statement, retained: u64, whole: u64) -> [Charge; 2] {
     let blob = &statement.blob;
     let shard = blob.shard_length().map_or(0, |length| length as u64);
-    [
-        Charge { bytes: shard, from: retained, until: statement.retain_until },
-        Charge { bytes: blob.payload_length.into(), from: whole, until: statement.whole_until },
-    ]
+    [charge(shard, retained, statement.retain_until), charge(blob.payload_length.into(), whole, statement.whole_until)]
+}
+
+fn charge(bytes: u64, from: u64, until: u64) -> Charge {
+    let copied = until > from && store::day_of(until) > store::day_of(from);
+    Charge { bytes, from: if copied { 0 } else { from }, until }
 }
 
 fn apply(account: &mut Account, charges: &[Charge]) {
@@ -186,5 +194,31 @@ mod tests {
         quota.reserve(namespace, 100, &[Charge { bytes: 10, from: 150, until: 200 }]).expect("500 more").keep();
         let over = quota.reserve(namespace, 100, &[Charge { bytes: 1, from: 0, until: 101 }]).expect_err("over");
         assert_eq!(over.used, 1000);
+    }
+
+    #[test]
+    fn eighty_extensions_by_a_day_are_charged_for_the_copies_that_they_make() {
+        const DAY: u64 = 86_400;
+        // One byte for eighty days, and room for three times as much.
+        let quota = Quota { limit: u128::from(3 * 80 * DAY), accounts: Arc::default() };
+        let namespace = Namespace::from([1; 32]);
+        let (mut promised, mut copies) = (0, 0);
+        for day in 1..=80 {
+            if let Ok(reservation) = quota.reserve(namespace, 0, &[charge(1, promised, day * DAY)]) {
+                reservation.keep();
+                (promised, copies) = (day * DAY, copies + 1);
+            }
+        }
+        // 1 + 2 + ... + 21 = 231 days.
+        assert_eq!(copies, 21);
+        // Hour by hour within one day nothing is copied.
+        let quota = Quota { limit: u128::from(DAY), accounts: Arc::default() };
+        let mut promised = 0;
+        for hour in 1..24 {
+            let hourly = charge(1, promised, hour * 3600);
+            quota.reserve(namespace, 0, &[hourly]).expect("only the added hour").keep();
+            promised = hour * 3600;
+        }
+        assert_eq!(charge(1, 100, 50).cost(0), 0, "a shorter promise adds nothing");
     }
 }

@@ -1,63 +1,33 @@
-//! The gRPC services.
+//! The gRPC services, and the gate before them.
+
+mod calls;
+mod gate;
+mod rates;
+mod shed;
+
+mod budget;
+mod certificates;
+mod incoming;
+mod outcome;
+mod outgoing;
+mod shared;
+mod shelf;
 
 mod body;
-mod budget;
 mod dispersal;
 mod node;
-mod outgoing;
 mod retrieval;
 mod status;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
-use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
-
-use crate::{attestor::Attestor, config::Limits};
-
 pub(crate) use budget::Budget;
+#[cfg(test)]
+pub(crate) use calls::path_of;
+pub(crate) use certificates::Certificates;
 pub(crate) use dispersal::DispersalService;
+pub(crate) use gate::Gate;
 pub(crate) use node::NodeService;
+pub(crate) use rates::Rates;
 pub(crate) use retrieval::RetrievalService;
-pub(crate) use status::Error;
-
-/// What the services share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) attestor: Arc<Attestor>,
-    pub(crate) limits: Limits,
-    /// Bytes of bodies being received.
-    pub(crate) receiving: Budget,
-    /// Bytes of bodies being sent.
-    pub(crate) sending: Budget,
-    /// Why nothing is signed yet, while L1 has not answered since the start.
-    pub(crate) waits: watch::Receiver<Option<Arc<str>>>,
-    /// Set once the member stops: nothing new is taken.
-    pub(crate) draining: AtomicBool,
-    /// Work that goes on when the call that asked for it is cut off.
-    pub(crate) tasks: TaskTracker,
-}
-
-impl Shared {
-    pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether the member is stopping.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
-    }
-
-    fn accepting(&self) -> Result<(), Error> {
-        if self.draining.load(Ordering::SeqCst) {
-            return Err(Error::Draining);
-        }
-        match &*self.attestor.store.writes_disabled().borrow() {
-            None => Ok(()),
-            Some(reason) => Err(crate::store::Error::WritesDisabled { reason: reason.to_string() }.into()),
-        }
-    }
-}
+pub(crate) use shared::Shared;
+pub(crate) use shed::{REPORT, Shed};
+pub(crate) use shelf::Shelf;

@@ -30,6 +30,7 @@ mod read;
 mod records;
 mod room;
 mod scrub;
+mod statements;
 mod survey;
 mod tamper;
 mod walk;
@@ -164,6 +165,12 @@ impl Holding {
     #[must_use]
     pub fn index(&self) -> ShardIndex {
         self.shard.index()
+    }
+
+    /// Whether it was sent just now, not read back from here.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
     }
 }
 
@@ -357,6 +364,11 @@ impl Store {
     pub(crate) fn faults(&self) -> &crate::failpoint::Faults {
         &self.shared.faults
     }
+}
+
+/// The day, since 1970, with which data lies that is promised until then.
+pub(crate) fn day_of(until: u64) -> u32 {
+    keys::Bucket::of(keys::Kind::Shards, until).day
 }
 
 /// The key under which a shard lies in its bucket.

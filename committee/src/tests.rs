@@ -4,6 +4,7 @@ mod attack;
 mod checkpoint;
 mod crash;
 mod damage;
+mod doors;
 mod exhaustion;
 mod hold;
 mod lifecycle;
@@ -198,6 +199,16 @@ pub(crate) fn shard(encoded: &EncodedBlob) -> Bytes {
     encoded.accepted(encoded.commitment().parameters().index(index(encoded)).expect("in range")).into_bytes()
 }
 
+/// Waits until something is so.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    let met = async {
+        while !condition() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), met).await.expect("the condition is met in time");
+}
+
 /// Clients of one member.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
@@ -208,7 +219,13 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) async fn connect(member: &Running) -> Self {
-        let channel = Channel::from_shared(member.endpoint()).expect("a URL").connect().await.expect("connects");
+        Self::connect_from(member, 1).await
+    }
+
+    /// From the loopback address 127.0.0.`last`: each is an address of its own.
+    pub(crate) async fn connect_from(member: &Running, last: u8) -> Self {
+        let endpoint = Channel::from_shared(member.endpoint()).expect("a URL");
+        let channel = endpoint.local_address(Some([127, 0, 0, last].into())).connect().await.expect("connects");
         let dispersal = DispersalClient::new(channel.clone()).max_encoding_message_size(8 << 20);
         let retrieval = RetrievalClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         Self { dispersal, retrieval, channel }
@@ -262,7 +279,7 @@ impl Peer {
     }
 
     pub(crate) async fn get_blob(&self, id: BlobId) -> Result<v1::GetBlobResponse, Status> {
-        let request = v1::GetBlobRequest { blob_id: Bytes::copy_from_slice(id.as_bytes()) };
+        let request = v1::GetBlobRequest { blob_id: Bytes::copy_from_slice(id.as_bytes()), ..Default::default() };
         Ok(self.retrieval.clone().get_blob(request).await?.into_inner())
     }
 

@@ -1,15 +1,25 @@
-//! What both ends of a connection between Holdfast's clients and members share: the settings of channels and servers, and
-//! bodies in chunks.
+//! What both ends of a connection between Holdfast's clients and members share: the settings of channels and servers, TLS
+//! (feature `tls`), and bodies in chunks.
 //!
 //! # The same on both sides
 //!
 //! Windows, frames and keep-alive stand once, in [`settings`]: what a client may have in flight is what a member expects.
+//!
+//! # Nothing in the clear where TLS is asked for
+//!
+//! [`endpoint`] is the one way from a URL and a pin to a connection: what cannot be as safe as they say is refused.
 //!
 //! # Nothing past the end
 //!
 //! A [`Body`] takes exactly the bytes that it was made for, and what a peer has only announced costs no memory.
 
 mod body;
+mod dial;
+mod pin;
 pub mod settings;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use body::{Body, Misfit, chunks, chunks_of};
+pub use dial::{DialError, endpoint};
+pub use pin::Pin;

@@ -103,3 +103,10 @@ fn start_time(pid: i32) -> Option<u64> {
     let start = fields.nth(1)?.parse().ok()?;
     (state != "Z" || threads > 1).then_some(start)
 }
+
+/// The end of a log.
+pub(super) fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}

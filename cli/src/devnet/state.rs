@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::process::ProcessId;
@@ -31,6 +32,10 @@ impl Layout {
 
     pub(crate) fn client_config(&self) -> PathBuf {
         self.dir.join("client.toml")
+    }
+
+    pub(crate) fn gateway_config(&self) -> PathBuf {
+        self.dir.join("gateway.toml")
     }
 
     pub(crate) fn committee_file(&self) -> PathBuf {
@@ -77,6 +82,9 @@ pub(crate) struct State {
     /// The embedded L1; absent with `--l1 none`.
     pub(crate) l1: Option<L1>,
     pub(crate) members: Vec<Member>,
+    /// The gateway; absent without `--gateway`.
+    #[serde(default)]
+    pub(crate) gateway: Option<Gateway>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -122,6 +130,71 @@ impl Member {
     }
 }
 
+/// What a devnet's gateway serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    /// OP Stack Alt-DA.
+    Op,
+    /// Arbitrum Nitro's DA provider.
+    Nitro,
+    /// Plain HTTP.
+    Http,
+}
+
+impl Protocol {
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Op => "op",
+            Self::Nitro => "nitro",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// A devnet's gateway in its state file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Gateway {
+    pub(crate) listens: Vec<Listen>,
+    pub(crate) process: Option<ProcessId>,
+}
+
+/// One address of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Listen {
+    pub(crate) protocol: Protocol,
+    pub(crate) address: String,
+}
+
+impl Gateway {
+    /// A gateway that serves these protocols, at addresses that are free.
+    pub(crate) fn new(protocols: &[Protocol], addresses: Vec<String>) -> Self {
+        let mut protocols = protocols.to_vec();
+        protocols.sort_unstable();
+        protocols.dedup();
+        let listens = protocols.into_iter().zip(addresses);
+        Self { listens: listens.map(|(protocol, address)| Listen { protocol, address }).collect(), process: None }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.as_ref().is_some_and(ProcessId::is_running)
+    }
+
+    /// Whether it serves these protocols and no other.
+    pub(crate) fn serves(&self, protocols: &[Protocol]) -> bool {
+        protocols.iter().all(|it| self.listens.iter().any(|listen| listen.protocol == *it))
+            && self.listens.iter().all(|listen| protocols.contains(&listen.protocol))
+    }
+
+    /// Where it listens, for people.
+    pub(crate) fn addresses(&self) -> String {
+        let all = self.listens.iter().map(|listen| format!("{} http://{}", listen.protocol.key(), listen.address));
+        all.collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl State {
     /// The state of the devnet in this folder.
     pub(crate) fn load(layout: &Layout) -> anyhow::Result<Self> {
@@ -161,6 +234,7 @@ impl State {
     /// True while any of its processes runs.
     pub(crate) fn is_running(&self) -> bool {
         self.members.iter().any(Member::is_running)
+            || self.gateway.as_ref().is_some_and(Gateway::is_running)
             || self.l1.as_ref().and_then(|l1| l1.process.as_ref()).is_some_and(ProcessId::is_running)
     }
 }

@@ -42,7 +42,14 @@ pub(super) async fn print(layout: &Layout, state: &State, output: Output) -> any
         listen: member.listen.clone(),
         faults: member.faults.clone(),
     });
-    let shown = Shown { processes: l1.chain(members).collect() };
+    let gateway = state.gateway.iter().map(|gateway| Process {
+        name: "gateway".to_owned(),
+        pid: gateway.process.as_ref().filter(|process| process.is_running()).map(super::process::ProcessId::pid),
+        running: gateway.is_running(),
+        listen: gateway.addresses(),
+        faults: Vec::new(),
+    });
+    let shown = Shown { processes: l1.chain(members).chain(gateway).collect() };
     output.print(&shown, |shown| {
         let mut rows = vec![["process", "pid", "listens on", "faults made"].map(str::to_owned).to_vec()];
         for process in &shown.processes {

@@ -19,10 +19,10 @@ use holdfast_l1::{ChainRegistry, Deployment, Publisher, PublisherOptions};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use super::{
-    L1Kind, UpArgs,
+    L1Kind, UpArgs, gateway,
     l1::CHAIN_ID,
     process,
-    state::{L1, Layout, Member, State},
+    state::{Gateway, L1, Layout, Member, Protocol, State},
 };
 use crate::{
     committee::plan,
@@ -64,10 +64,17 @@ pub(crate) async fn create(layout: &Layout, args: &UpArgs, tied: bool, shutdown:
         return fail(Exit::Unsafe, format!("{} is not empty and holds no devnet", layout.dir().display()));
     }
     fs::create_dir_all(layout.dir()).with_context(|| format!("cannot make {}", layout.dir().display()))?;
-    let mut state =
-        State { version: 1, namespace: String::new(), threshold: t, original_shards: k, l1: None, members: Vec::new() };
+    let mut state = State {
+        version: 1,
+        namespace: String::new(),
+        threshold: t,
+        original_shards: k,
+        l1: None,
+        members: Vec::new(),
+        gateway: None,
+    };
     let created = tokio::select! {
-        created = fill(layout, l1, parameters, tied, &mut state) => created,
+        created = fill(layout, (l1, &args.gateway), parameters, tied, &mut state) => created,
         () = shutdown.requested() => fail(Exit::Other, "interrupted"),
     };
     if created.is_err() {
@@ -97,7 +104,7 @@ fn remove(dir: &Path, is_new: bool) {
 
 async fn fill(
     layout: &Layout,
-    l1: L1Kind,
+    (l1, protocols): (L1Kind, &[Protocol]),
     parameters: CommitteeParameters,
     tied: bool,
     state: &mut State,
@@ -107,7 +114,10 @@ async fn fill(
 
     let members = parameters.total_shards();
     progress(format!("making {members} member keys"));
-    let listens = free_addresses(usize::from(members) + 1)?;
+    let mut listens = free_addresses(usize::from(members) + 1 + protocols.len())?;
+    if !protocols.is_empty() {
+        state.gateway = Some(Gateway::new(protocols, listens.split_off(usize::from(members) + 1)));
+    }
     let mut secrets = Vec::new();
     for slot in 0..members {
         let dir = layout.member_dir(slot);
@@ -156,7 +166,9 @@ async fn fill(
     state.namespace = namespace.to_string();
     write_committee_file(layout, state, &committee, &secrets, namespace, &disperser)?;
     write_configs(layout, state)?;
+    gateway::write_config(layout, state)?;
     start_members(layout, state, tied).await?;
+    gateway::start(layout, state, tied).await?;
     state.save(layout)
 }
 
@@ -166,7 +178,8 @@ pub(crate) async fn restart(layout: &Layout, state: &mut State, tied: bool, shut
         if let Some(l1) = &mut state.l1 {
             start_l1(layout, l1, tied).await?;
         }
-        start_members(layout, state, tied).await
+        start_members(layout, state, tied).await?;
+        gateway::start(layout, state, tied).await
     };
     let started = tokio::select! {
         started = start => started,
@@ -179,7 +192,7 @@ pub(crate) async fn restart(layout: &Layout, state: &mut State, tied: bool, shut
     started
 }
 
-/// Stops every process, members first.
+/// Stops every process: the gateway, the members, the L1.
 pub(crate) async fn stop(layout: &Layout, state: &mut State) -> anyhow::Result<()> {
     stop_processes(state).await;
     state.save(layout)
@@ -198,6 +211,9 @@ pub(crate) async fn start_member(layout: &Layout, state: &mut State, name: &str,
 }
 
 async fn stop_processes(state: &mut State) {
+    if let Some(process) = state.gateway.as_mut().and_then(|gateway| gateway.process.take()) {
+        process.stop().await;
+    }
     let members = state.members.iter_mut().filter_map(|member| member.process.take());
     let stopping: Vec<_> = members.map(|process| async move { process.stop().await }).collect();
     futures::future::join_all(stopping).await;
@@ -235,7 +251,7 @@ async fn wait_serving(layout: &Layout, member: &Member) -> anyhow::Result<()> {
             let log = layout.log(&member.name());
             return fail(
                 Exit::Other,
-                format!("{} does not serve; the end of {}:\n{}", member.name(), log.display(), tail(&log)),
+                format!("{} does not serve; the end of {}:\n{}", member.name(), log.display(), process::tail(&log)),
             );
         }
         tokio::time::sleep(POLL).await;
@@ -264,7 +280,10 @@ async fn start_l1(layout: &Layout, l1: &mut L1, tied: bool) -> anyhow::Result<()
     let deadline = Instant::now() + START_LIMIT;
     while tokio::net::TcpStream::connect(&l1.listen).await.is_err() {
         if !process.is_running() || Instant::now() > deadline {
-            return fail(Exit::Other, format!("the L1 does not serve; the end of {}:\n{}", log.display(), tail(&log)));
+            return fail(
+                Exit::Other,
+                format!("the L1 does not serve; the end of {}:\n{}", log.display(), process::tail(&log)),
+            );
         }
         tokio::time::sleep(POLL).await;
     }
@@ -384,10 +403,4 @@ fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
 fn free_addresses(count: usize) -> anyhow::Result<Vec<String>> {
     let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
     held.iter().map(|listener| Ok(listener.local_addr()?.to_string())).collect()
-}
-
-fn tail(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(12)..].join("\n")
 }

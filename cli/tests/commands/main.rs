@@ -10,6 +10,7 @@ mod devnet;
 mod endpoints;
 mod environment;
 mod files;
+mod gateway;
 mod keys;
 mod looking;
 mod member;

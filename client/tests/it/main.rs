@@ -10,6 +10,7 @@ mod checkpoint;
 mod disperse;
 mod epochs;
 mod find;
+mod lookup;
 mod members;
 mod patience;
 mod promises;

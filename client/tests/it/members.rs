@@ -64,6 +64,9 @@ impl Members {
         let old = self.file.members[slot].endpoint.strip_prefix("http://").unwrap().to_owned();
         let config = Config {
             listen: if old.ends_with(":1") { "127.0.0.1:0".parse().unwrap() } else { old.parse().unwrap() },
+            tls: None,
+            insecure_plaintext: false,
+            metrics_listen: None,
             data_dir: self.data_dir(slot),
             keystore: self.folder.path().join("unused.json"),
             password_file: self.folder.path().join("unused"),

@@ -39,12 +39,13 @@ impl Attestor {
             .cpu(move || Checkpoint::over(namespace, epoch, &ids, retain_until).map(|checkpoint| (checkpoint, ids)))
             .await?
             .map_err(Error::Format)?;
+        rules::clock(self.registry.finality().as_ref(), now)?;
         let active = self.active_epoch(epoch, now).await?;
         let slot = rules::slot(&active, &self.public_key)?;
         rules::served(&namespace, &self.policy)?;
-        let record = self.namespace(&namespace).await?;
         let digest = checkpoint.digest(&self.domain());
-        let disperser = disperser_signature.recover(&digest).map_err(Error::DisperserSignature)?;
+        let disperser = self.recover(disperser_signature, digest).await?;
+        let record = self.namespace(&namespace).await?;
         rules::disperser(&namespace, &record, disperser)?;
         rules::retention(retain_until, &record, now)?;
 

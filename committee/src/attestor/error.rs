@@ -14,6 +14,14 @@ pub(crate) enum Error {
         /// `zero` or `not zero`.
         expected: &'static str,
     },
+    /// The clock is behind L1, so that times ahead could be over.
+    #[error("this member's clock ({now}) is behind a final block of L1 ({l1}), so it signs nothing")]
+    Clock {
+        /// The clock, unix seconds.
+        now: u64,
+        /// The block's time.
+        l1: u64,
+    },
     /// A field that breaks a rule of format, or another code than the epoch's.
     #[error("statement: {0}")]
     Format(#[source] holdfast_certificate::Error),

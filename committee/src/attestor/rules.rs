@@ -3,10 +3,24 @@
 
 use holdfast_certificate::{Address, Namespace, PublicKey, Statement, hour_at_or_after};
 use holdfast_erasure::Dispersal;
-use holdfast_registry::{EpochRecord, NamespaceRecord};
+use holdfast_registry::{EpochRecord, Finality, NamespaceRecord};
 
 use super::Error;
 use crate::config::Policy;
+
+/// How far this member's clock may be behind a block that is final already, in seconds.
+const CLOCK_SLACK: u64 = 60;
+
+/// The clock is not behind L1: a block that is final was made in the past. A clock that is ahead looks like an L1 that stands
+/// still, for which the registry has a limit of its own.
+pub(super) fn clock(finality: Option<&Finality>, now: u64) -> Result<(), Error> {
+    match finality {
+        Some(finality) if finality.timestamp > now.saturating_add(CLOCK_SLACK) => {
+            Err(Error::Clock { now, l1: finality.timestamp })
+        }
+        _ => Ok(()),
+    }
+}
 
 /// The statement is for the call it came with.
 pub(super) fn dispersal(statement: &Statement, call: Dispersal) -> Result<(), Error> {
@@ -90,4 +104,26 @@ pub(super) fn times(
 fn at_most(field: &'static str, got: u64, now: u64, longest: u64) -> Result<(), Error> {
     let most = hour_at_or_after(now.saturating_add(longest));
     if got <= most { Ok(()) } else { Err(Error::TooLong { field, most, got }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_behind_a_final_block_signs_nothing() {
+        let at = |timestamp| Finality {
+            block: 1,
+            timestamp,
+            read_at: 0,
+            stalled: false,
+            expired: false,
+            failure: None,
+            dissenters: Vec::new(),
+        };
+        assert!(clock(None, 0).is_ok());
+        assert!(clock(Some(&at(1060)), 1000).is_ok() && clock(Some(&at(0)), 1000).is_ok());
+        let error = clock(Some(&at(1061)), 1000).expect_err("behind");
+        assert!(matches!(error, Error::Clock { now: 1000, l1: 1061 }), "{error}");
+    }
 }

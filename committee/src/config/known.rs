@@ -7,8 +7,13 @@ use figment::{
 
 use super::Error;
 
-pub(super) const KEYS: [&str; 21] = [
+pub(super) const KEYS: [&str; 38] = [
     "listen",
+    "tls",
+    "tls.certificate",
+    "tls.key",
+    "insecure_plaintext",
+    "metrics_listen",
     "data_dir",
     "keystore",
     "password_file",
@@ -26,8 +31,20 @@ pub(super) const KEYS: [&str; 21] = [
     "limits",
     "limits.receiving_mib",
     "limits.sending_mib",
+    "limits.working_mib",
+    "limits.reading_mib",
+    "limits.connections",
+    "limits.connections_per_address",
+    "limits.connections_reserved",
     "limits.streams_per_connection",
-    "limits.stream_deadline",
+    "limits.opening_deadline",
+    "limits.idle_deadline",
+    "limits.call_deadline",
+    "limits.stall_deadline",
+    "limits.least_kib_per_second",
+    "limits.calls_per_second",
+    "limits.costly_calls_per_second",
+    "limits.frames_per_second",
     "limits.drain_deadline",
 ];
 

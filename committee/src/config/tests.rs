@@ -32,10 +32,23 @@ fn relative_paths_are_relative_to_the_file_and_defaults_fill_the_rest() {
 }
 
 #[test]
+fn plain_text_off_loopback_needs_tls_or_a_switch_that_says_so() {
+    let public = GOOD.replace("127.0.0.1:7001", "0.0.0.0:7001");
+    assert!(load(&public.replace("data_dir", "insecure_plaintext = true\ndata_dir")).is_ok());
+    let tls =
+        load(&format!("{public}\n[tls]\ncertificate = \"tls.crt\"\nkey = \"/keys/tls.key\"\n")).expect("good").tls;
+    let tls = tls.expect("given");
+    assert!(tls.certificate.is_absolute() && tls.certificate.ends_with("tls.crt"));
+    assert_eq!(tls.key, Path::new("/keys/tls.key"));
+}
+
+#[test]
 fn what_is_written_loads_back() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut config = Config::in_folder("127.0.0.1:0".parse().expect("an address"), folder.path());
     config.committee_file = None;
+    config.tls = Some(Tls { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") });
+    config.metrics_listen = Some("127.0.0.1:9000".parse().expect("an address"));
     let file = folder.path().join("member.toml");
     let two = RpcUrls::new(vec!["http://127.0.0.1:8545".into(), "https://rpc.example/key".into()]);
     for (rpc_url, code_hash) in [("http://127.0.0.1:8545".into(), None), (two, Some(Digest::from([9; 32])))] {
@@ -78,11 +91,30 @@ fn values_that_cannot_work_are_refused_with_what_was_expected() {
         (GOOD.replace("60d", "sixty days"), "sixty days"),
         (format!("{GOOD}\n[limits]\nreceiving_mib = 0\n"), "limits.receiving_mib"),
         (format!("{GOOD}\nscrub_period = \"0s\"\n"), "policy.scrub_period"),
+        (
+            format!("{GOOD}\n[limits]\nconnections = 8\nconnections_reserved = 8\n"),
+            "must be below connections (8), got 8",
+        ),
+        (format!("{GOOD}\n[limits]\nidle_deadline = \"0s\"\n"), "limits.idle_deadline"),
+        (format!("{GOOD}\n[limits]\nstream_deadline = \"60s\"\n"), "did you mean `limits.stall_deadline`"),
         (GOOD.replace("127.0.0.1:7001", "somewhere"), "listen"),
+        (GOOD.replace("127.0.0.1:7001", "0.0.0.0:7001"), "not loopback, and there is no `tls`"),
+        (format!("{GOOD}\n[tls]\ncertificate = \"a\"\n"), "key"),
         (GOOD.replace("keystore = \"/keys/keystore.json\"", ""), "keystore"),
         ("listen = ".into(), "member.toml"),
     ] {
         let error = load(&text).expect_err(part).to_string();
         assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
+}
+
+#[test]
+fn every_limit_is_a_known_key_and_is_named_in_the_operators_page() {
+    let page = include_str!("../../../docs/operations.md");
+    let limits = toml::Table::try_from(Limits::default()).expect("a table");
+    for key in limits.keys() {
+        let one = format!("{GOOD}\n[limits]\n{key} = {}\n", limits[key]);
+        load(&one).unwrap_or_else(|error| panic!("{key}: {error}"));
+        assert!(page.contains(&format!("`limits.{key}`")), "docs/operations.md does not name limits.{key}");
     }
 }

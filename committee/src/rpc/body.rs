@@ -1,6 +1,5 @@
-//! Receiving a body of known length in chunks.
-
-use std::time::Duration;
+//! Receiving a header, and a body of known length in chunks. How long that may take is the transport's to say
+//! ([`super::incoming`]).
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -8,7 +7,7 @@ use holdfast_proto::MAX_CHUNK_BYTES;
 use holdfast_transport::{Body, Misfit};
 use tonic::Status;
 
-use super::Error;
+use super::status::Error;
 
 /// One message of a client stream, taken apart.
 pub(super) enum Part<H> {
@@ -18,16 +17,11 @@ pub(super) enum Part<H> {
 }
 
 /// The header, which must come first.
-pub(super) async fn header<H, S, M>(messages: &mut S, part: impl Fn(M) -> Part<H>, limit: Duration) -> Result<H, Error>
+pub(super) async fn header<H, S, M>(messages: &mut S, part: impl Fn(M) -> Part<H>) -> Result<H, Error>
 where
     S: Stream<Item = Result<M, Status>> + Unpin,
 {
-    let first = tokio::time::timeout(limit, messages.next()).await.map_err(|_| Error::Deadline {
-        limit,
-        expected: 0,
-        got: 0,
-    })?;
-    match first.transpose().map_err(Error::Stream)?.map(part) {
+    match messages.next().await.transpose().map_err(Error::Stream)?.map(part) {
         Some(Part::Header(header)) => Ok(header),
         Some(Part::Chunk(_)) => Err(Error::Order { expected: "the header first", got: "a chunk" }),
         Some(Part::Empty) => Err(Error::Order { expected: "the header first", got: "an empty message" }),
@@ -35,34 +29,28 @@ where
     }
 }
 
-/// Exactly `expected` bytes and then the end of the stream, all within `limit`.
+/// Exactly `expected` bytes and then the end of the stream.
 pub(super) async fn body<H, S, M>(
     what: &'static str,
     messages: &mut S,
     part: impl Fn(M) -> Part<H>,
     expected: usize,
-    limit: Duration,
 ) -> Result<Bytes, Error>
 where
     S: Stream<Item = Result<M, Status>> + Unpin,
 {
     let mut received = Body::announced(expected);
-    let receive = async {
-        while let Some(message) = messages.next().await {
-            match part(message.map_err(Error::Stream)?) {
-                Part::Chunk(chunk) => received.push(chunk).map_err(|misfit| refusal(what, misfit))?,
-                Part::Header(_) => {
-                    return Err(Error::Order { expected: "only chunks after the header", got: "a header" });
-                }
-                Part::Empty => {
-                    return Err(Error::Order { expected: "only chunks after the header", got: "an empty message" });
-                }
+    while let Some(message) = messages.next().await {
+        match part(message.map_err(Error::Stream)?) {
+            Part::Chunk(chunk) => received.push(chunk).map_err(|misfit| refusal(what, misfit))?,
+            Part::Header(_) => {
+                return Err(Error::Order { expected: "only chunks after the header", got: "a header" });
+            }
+            Part::Empty => {
+                return Err(Error::Order { expected: "only chunks after the header", got: "an empty message" });
             }
         }
-        Ok(())
-    };
-    let in_time = tokio::time::timeout(limit, receive).await;
-    in_time.map_err(|_| Error::Deadline { limit, expected, got: received.received() })??;
+    }
     received.finish().map_err(|misfit| refusal(what, misfit))
 }
 

@@ -6,16 +6,21 @@ use futures::Stream;
 use holdfast_certificate::{Attestation, Certificate, Statement};
 use holdfast_erasure::{Commitment, Dispersal};
 use holdfast_proto::v1::{self, dispersal_server, store_payload_request, store_shard_request};
-use tokio::sync::OwnedSemaphorePermit;
-use tonic::{Request, Response, Status, Streaming, async_trait};
+use tokio::time::Instant;
+use tonic::{Extensions, Request, Response, Status, Streaming, async_trait};
 
 use super::{
-    Error, Shared,
     body::{self, Part},
+    budget::{Bill, Holder, Share},
+    certificates::{self, Unverified},
+    shared::Shared,
+    status::Error,
 };
 use crate::{
     attestor::{self, Admitted, CheckpointRequest},
+    origin::Origin,
     store::Holding,
+    workers::Unfinished,
 };
 
 /// The service.
@@ -28,7 +33,8 @@ impl dispersal_server::Dispersal for DispersalService {
         &self,
         request: Request<Streaming<v1::StoreShardRequest>>,
     ) -> Result<Response<v1::StoreShardResponse>, Status> {
-        let attestation = self.shard(request.into_inner()).await?;
+        let bill = self.bill(request.extensions());
+        let attestation = self.shard(bill, request.into_inner()).await?;
         Ok(Response::new(v1::StoreShardResponse { attestation: Some((&attestation).into()) }))
     }
 
@@ -36,7 +42,8 @@ impl dispersal_server::Dispersal for DispersalService {
         &self,
         request: Request<Streaming<v1::StorePayloadRequest>>,
     ) -> Result<Response<v1::StorePayloadResponse>, Status> {
-        let attestation = self.payload(request.into_inner()).await?;
+        let bill = self.bill(request.extensions());
+        let attestation = self.payload(bill, request.into_inner()).await?;
         Ok(Response::new(v1::StorePayloadResponse { attestation: Some((&attestation).into()) }))
     }
 
@@ -60,11 +67,12 @@ impl dispersal_server::Dispersal for DispersalService {
 impl DispersalService {
     async fn shard(
         &self,
+        bill: Bill,
         mut messages: impl Stream<Item = Result<v1::StoreShardRequest, Status>> + Unpin,
     ) -> Result<Attestation, Error> {
-        let Shared { attestor, limits, receiving, .. } = &*self.0;
+        let attestor = &self.0.attestor;
         self.0.accepting()?;
-        let header = body::header(&mut messages, shard_part, limits.stream_deadline).await?;
+        let header = body::header(&mut messages, shard_part).await?;
         let admitted = attestor
             .admit(request(header.statement.as_ref(), &header.disperser_signature, Dispersal::ByShard)?)
             .await?;
@@ -83,45 +91,73 @@ impl DispersalService {
             .cpu(move || holdfast_proto::commitment(blob, &header.shard_roots, header.fingerprints))
             .await??;
         let expected = admitted.shard_length();
-        // What is read back from the store takes as much memory as what is sent.
-        let share = receiving.take(expected).await?;
-        if let Some(held) = attestor.recall(&admitted).await? {
-            return self.attest(admitted, held, share).await;
+        if let Some(held) = self.recall(&bill, &admitted, expected).await? {
+            return self.attest(admitted, held, bill).await;
         }
-        let shard = body::body("shard", &mut messages, shard_part, expected, limits.stream_deadline).await?;
+        // Memory is taken only as the body comes; what would not fit is refused before.
+        bill.room(expected).await?;
+        let shard = body::body("shard", &mut messages, shard_part, expected).await?;
         let holding = attestor.accept(&admitted, commitment, shard).await?;
-        self.attest(admitted, holding, share).await
+        self.attest(admitted, (holding, None), bill).await
     }
 
     async fn payload(
         &self,
+        bill: Bill,
         mut messages: impl Stream<Item = Result<v1::StorePayloadRequest, Status>> + Unpin,
     ) -> Result<Attestation, Error> {
-        let Shared { attestor, limits, receiving, .. } = &*self.0;
+        let attestor = &self.0.attestor;
         self.0.accepting()?;
-        let header = body::header(&mut messages, payload_part, limits.stream_deadline).await?;
+        let header = body::header(&mut messages, payload_part).await?;
         let admitted = attestor
             .admit(request(header.statement.as_ref(), &header.disperser_signature, Dispersal::ByPayload)?)
             .await?;
         let blob = admitted.statement().blob;
         let expected = usize::try_from(blob.payload_length).expect("usize has at least 32 bits");
-        // The payload, and all shards that are computed from it.
-        let memory = expected + admitted.shard_length() * usize::from(blob.total_shards);
-        let share = receiving.take(memory).await?;
-        if let Some(held) = attestor.recall(&admitted).await? {
-            return self.attest(admitted, held, share).await;
+        if let Some(held) = self.recall(&bill, &admitted, expected + admitted.shard_length()).await? {
+            return self.attest(admitted, held, bill).await;
         }
-        let payload = body::body("payload", &mut messages, payload_part, expected, limits.stream_deadline).await?;
+        // Memory is taken only as the body comes; what would not fit is refused before.
+        bill.room(expected).await?;
+        let payload = body::body("payload", &mut messages, payload_part, expected).await?;
+        // All shards are computed from it.
+        let working = self.working(&bill, admitted.shard_length() * usize::from(blob.total_shards)).await?;
         let holding = attestor.recompute(&admitted, payload).await?;
-        self.attest(admitted, holding, share).await
+        self.attest(admitted, (holding, Some(working)), bill).await
+    }
+
+    fn bill(&self, extensions: &Extensions) -> Bill {
+        extensions.get::<Bill>().cloned().unwrap_or_else(|| Bill::new(self.0.receiving.open(Vec::new())))
+    }
+
+    /// What is held here already of an admitted statement, in `memory` bytes, if it is whole and sound.
+    async fn recall(&self, bill: &Bill, admitted: &Admitted, memory: usize) -> Result<Option<Held>, Error> {
+        let (attestor, statement) = (&self.0.attestor, admitted.statement());
+        // From here on it counts for them as well.
+        bill.also(Holder::Namespace(statement.namespace));
+        bill.also(Holder::Disperser(admitted.disperser()));
+        if !attestor.holds(admitted).await? {
+            return Ok(None);
+        }
+        let working = self.working(bill, memory).await?;
+        Ok(attestor.recall(admitted).await?.map(|holding| (holding, Some(working))))
+    }
+
+    /// Memory for what is computed or read back: whoever has it is at work and gives it back by itself.
+    async fn working(&self, bill: &Bill, bytes: usize) -> Result<Share, Error> {
+        self.0.working.take_within(bill.holders(), bytes, self.0.limits.call_deadline).await
     }
 
     /// Stores a certificate of a statement that this member has signed. Others are not taken: a member keeps nothing
-    /// that it has not promised to keep.
+    /// that it has not promised to keep. Its pairing is left for later while there is other work ([`super::certificates`]).
     async fn certificate(&self, request: v1::PutCertificateRequest) -> Result<(), Error> {
         let attestor = &self.0.attestor;
         self.0.accepting()?;
-        let certificate = Certificate::decode(&request.certificate).map_err(Error::Certificate)?;
+        let bytes = request.certificate;
+        let encoded = bytes.clone();
+        // Its points are checked with it.
+        let decoded = attestor.workers.cpu(move || Certificate::decode(&encoded)).await?;
+        let certificate = decoded.map_err(Error::Certificate)?;
         let digest = certificate.digest(&attestor.domain());
         let id = certificate.statement.blob.id();
         let store = Arc::clone(&attestor.store);
@@ -137,20 +173,23 @@ impl DispersalService {
                 Some(_) => attestor.store.absent(&id, "the promise").into(),
             });
         }
-        if known.as_ref() == Some(&request.certificate) {
+        if known.as_ref() == Some(&bytes) {
             return Ok(());
         }
-        let epoch = certificate.statement.epoch;
-        let record = attestor.registry.epoch(epoch).await.map_err(|e| match e {
+        let number = certificate.statement.epoch;
+        let epoch = attestor.registry.epoch(number).await.map_err(|e| match e {
             holdfast_registry::Error::UnknownEpoch { epoch } => Error::CertificateEpoch { got: epoch },
             other => Error::Registry(other),
         })?;
-        attestor.workers.cpu(move || certificate.verify(&record.committee)).await?.map_err(Error::Certificate)?;
-        // Any certificate of the statement is as good as another: the first one stays.
-        if known.is_none() {
-            attestor.store.put_certificate(digest, request.certificate).await?;
+        let unverified = Unverified { digest, certificate, bytes, epoch, since: Instant::now() };
+        // What is known already costs nobody anything to verify but its sender, whose turn it is.
+        if known.is_some() || attestor.workers.is_idle() {
+            return certificates::verify(attestor, unverified).await;
         }
-        Ok(())
+        match self.0.certificates.defer(unverified) {
+            Ok(()) => Ok(()),
+            Err(unverified) => certificates::verify(attestor, *unverified).await,
+        }
     }
 
     /// Not by a member that is stopping, as every call, nor by one whose writes are disabled: nothing new would be promised, but
@@ -169,20 +208,23 @@ impl DispersalService {
 
     /// In a task of its own: once the write has begun, a caller that goes away does not stop it half way, and the
     /// accounts stay right. The memory counts as taken until the task lets go of it, whether or not the caller waits.
-    async fn attest(
-        &self,
-        admitted: Admitted,
-        holding: Holding,
-        share: OwnedSemaphorePermit,
-    ) -> Result<Attestation, Error> {
-        let attestor = Arc::clone(&self.0.attestor);
-        let task = self.0.tasks.spawn(async move {
-            let _held = share;
-            attestor.attest(admitted, holding).await
-        });
-        Ok(task.await.map_err(crate::workers::Unfinished::from)??)
+    async fn attest(&self, admitted: Admitted, (holding, working): Held, bill: Bill) -> Result<Attestation, Error> {
+        let (shared, origin) = (Arc::clone(&self.0), Origin::current());
+        let fresh = holding.is_fresh();
+        let task = self.0.tasks.spawn(Origin::scope(origin, async move {
+            let _held = (bill, working);
+            let attestation = shared.attestor.attest(admitted, holding).await?;
+            if let Some(origin) = origin.filter(|_| fresh) {
+                shared.known.learn(origin);
+            }
+            Ok::<_, attestor::Error>(attestation)
+        }));
+        Ok(task.await.map_err(Unfinished::from)??)
     }
 }
+
+/// What is held, with the memory that it was read or computed in.
+type Held = (Holding, Option<Share>);
 
 fn request(
     statement: Option<&v1::Statement>,

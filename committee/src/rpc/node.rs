@@ -7,13 +7,10 @@ use holdfast_proto::v1::{self, node_server};
 use holdfast_registry::Finality;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::Shared;
+use super::{shared::Shared, status::without_paths};
 
 /// The version of docs/protocol.md.
 const PROTOCOL: u32 = 1;
-
-/// Why nothing is signed by a registry that could not be read for too long.
-const NO_L1: &str = "L1 could not be read for too long: what is known of the committee is no longer used";
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -43,9 +40,8 @@ impl NodeService {
         let domain = attestor.domain();
         let store = &attestor.store;
         let disabled = store.writes_disabled().borrow().clone().or_else(|| self.0.waits.borrow().clone());
-        let disabled = disabled.map(|reason| reason.to_string());
         let finality = attestor.registry.finality();
-        let too_old = finality.as_ref().is_some_and(|finality| finality.expired).then(|| NO_L1.to_owned());
+        let disabled = disabled.or_else(|| attestor.registry_too_old().map(Arc::from));
         v1::GetInfoResponse {
             version: env!("CARGO_PKG_VERSION").into(),
             protocol: PROTOCOL,
@@ -57,7 +53,8 @@ impl NodeService {
             time,
             blobs: usage.items,
             stored_bytes: usage.bytes,
-            writes_disabled: disabled.or(too_old).unwrap_or_default(),
+            // All of it is in this member's log: it may name paths of the host, or L1's nodes.
+            writes_disabled: disabled.map_or_else(String::new, |reason| without_paths(&reason)),
             store_id: Bytes::copy_from_slice(store.id().as_bytes()),
             store_lost_at: store.lost_at().unwrap_or_default(),
             damaged: store.damaged(),

@@ -1,94 +1,143 @@
-//! Sending a body in chunks, within a time limit.
+//! An answer's body on its way out: in small pieces, and timed.
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::Arc,
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use futures::{Stream, stream};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::task::AbortOnDropHandle;
-use tonic::Status;
+use http_body::{Body, Frame, SizeHint};
+use tonic::{Code, Status};
 
-use super::Error;
+use super::{
+    budget::Share,
+    outcome::Outcome,
+    shelf::{Item, Shelf},
+    status::Error,
+};
+use crate::{
+    line::{Answer, Open},
+    origin::Origin,
+    store::Store,
+    workers::Workers,
+};
+
+/// Bytes of a body that one message carries.
+const CHUNK: usize = 256 << 10;
+/// Bytes that are handed to HTTP/2 at a time: it holds at most this and [`holdfast_transport::settings::SEND_BUFFER_BYTES`] of an answer that
+/// nobody reads.
+const PIECE: usize = 64 << 10;
+/// What an answer on its way takes of memory, however long it is: a chunk in the making and one that HTTP/2 has.
+pub(super) const IN_FLIGHT: usize = 2 * CHUNK;
 
 pub(super) type Chunks<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// The body in chunks that share its memory, which the budget counts until the last one is sent or `limit` is over.
-///
-/// A reader that takes nothing more stops the transport from asking for the next chunk, so the stream by itself would
-/// never see its limit: a timer beside it takes body and share away. Without it a few readers that never read would
-/// keep all memory for bodies for ever.
-pub(super) fn chunks<T: 'static>(
-    bytes: Bytes,
-    share: OwnedSemaphorePermit,
-    limit: Duration,
-    message: impl Fn(Bytes) -> T + Send + 'static,
-) -> Chunks<T> {
-    let (expected, mut got) = (bytes.len(), 0);
-    let body = Arc::new(Mutex::new(Some((holdfast_transport::chunks(bytes), share))));
-    let timed = Arc::clone(&body);
-    let timer = AbortOnDropHandle::new(tokio::spawn(async move {
-        tokio::time::sleep(limit).await;
-        timed.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }));
-    let mut cut = false;
-    Box::pin(stream::iter(std::iter::from_fn(move || {
-        let _until_dropped = &timer;
-        match body.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some((parts, _)) => parts.next().map(|chunk| {
-                got += chunk.len();
-                Ok(message(chunk))
-            }),
-            None if got == expected || std::mem::replace(&mut cut, true) => None,
-            None => Some(Err(Error::Deadline { limit, expected, got }.into())),
-        }
-    })))
+/// Where a body is read from.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) store: Arc<Store>,
+    pub(super) workers: Workers,
+    pub(super) item: Item,
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
+impl Source {
+    pub(super) async fn whole(&self) -> Result<Bytes, Error> {
+        self.shelf.take(self.item, &self.store, &self.workers).await
+    }
+}
 
-    use futures::StreamExt;
-    use holdfast_proto::MAX_CHUNK_BYTES;
-    use tokio::sync::Semaphore;
-    use tonic::Code;
+/// The body in chunks, of which `first` is whole already. Between chunks nothing of it is held.
+pub(super) fn chunks<T: Send + 'static>(
+    source: Source,
+    first: Bytes,
+    share: Share,
+    message: impl Fn(Bytes) -> T + Send + Sync + 'static,
+) -> Chunks<T> {
+    let (length, origin) = (first.len(), Origin::current());
+    let message = Arc::new(message);
+    Box::pin(stream::try_unfold((0, Some(first), share), move |(offset, first, share)| {
+        let (source, message) = (source.clone(), Arc::clone(&message));
+        async move {
+            if offset >= length {
+                return Ok(None);
+            }
+            let whole = match first {
+                Some(first) => first,
+                None => Origin::scope(origin, source.whole()).await?,
+            };
+            let end = length.min(offset + CHUNK);
+            Ok(Some((message(whole.slice(offset..end)), (end, None, share))))
+        }
+    }))
+}
 
-    use super::*;
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    inner: tonic::body::Body,
+    /// What HTTP/2 has not been given yet of the last message.
+    rest: Bytes,
+    /// Bytes given since the transport last asked.
+    given: usize,
+    answer: Answer,
+    outcome: Outcome,
+    /// Memory and the call's place, until the last piece is given.
+    _share: Share,
+    _open: Open,
+}
 
-    const LIMIT: Duration = Duration::from_millis(100);
+impl Outgoing {
+    pub(super) fn new(inner: tonic::body::Body, answer: Answer, outcome: Outcome, share: Share, open: Open) -> Self {
+        // Even before its first piece: the transport does not ask for one while the peer has no room for it.
+        answer.given();
+        Self { inner, rest: Bytes::new(), given: 0, answer, outcome, _share: share, _open: open }
+    }
+}
 
-    async fn sending(length: usize) -> (Chunks<Bytes>, Arc<Semaphore>) {
-        let budget = Arc::new(Semaphore::new(1));
-        let share = Arc::clone(&budget).acquire_owned().await.expect("free");
-        (chunks(Bytes::from(vec![7; length]), share, LIMIT, |chunk| chunk), budget)
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        // The transport asks only when it has room, so the peer has taken what was given before.
+        this.answer.taken(std::mem::take(&mut this.given));
+        if this.rest.is_empty() {
+            match Pin::new(&mut this.inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => this.rest = data,
+                    Err(frame) => {
+                        if let Some(trailers) = frame.trailers_ref() {
+                            this.outcome.finish(trailers);
+                        }
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                },
+                Poll::Ready(Some(Err(status))) => {
+                    this.outcome.end(status.code(), status.message());
+                    return Poll::Ready(Some(Err(status)));
+                }
+                Poll::Ready(None) => {
+                    this.outcome.end(Code::Ok, "");
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        this.given = piece.len();
+        this.answer.given();
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
-    async fn free_again(budget: &Semaphore) {
-        let free = tokio::time::timeout(Duration::from_secs(10), budget.acquire()).await;
-        drop(free.expect("the share is given back").expect("never closed"));
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.inner.is_end_stream()
     }
 
-    #[tokio::test]
-    async fn a_reader_that_stops_reading_gives_its_memory_back_and_learns_why() {
-        let (mut stream, budget) = sending(3 * MAX_CHUNK_BYTES).await;
-        assert!(stream.next().await.expect("a chunk").is_ok());
-        // Nobody asks the stream for anything meanwhile.
-        free_again(&budget).await;
-        let status = stream.next().await.expect("why").expect_err("cut off");
-        assert_eq!(status.code(), Code::DeadlineExceeded);
-        assert!(status.message().contains("expected 3145728 bytes, got 1048576"), "{status}");
-        assert!(stream.next().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn a_body_that_was_taken_in_time_is_whole_however_late_its_end_is_seen() {
-        let (mut stream, budget) = sending(MAX_CHUNK_BYTES + 1).await;
-        assert!(stream.next().await.expect("a chunk").is_ok() && stream.next().await.expect("a chunk").is_ok());
-        free_again(&budget).await;
-        assert!(stream.next().await.is_none());
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
     }
 }

@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use holdfast_certificate::Namespace;
-use holdfast_erasure::{BlobId, Commitment};
+use holdfast_certificate::{Attestation, Namespace, Signature};
+use holdfast_erasure::{BlobId, Commitment, Digest, LEAF_BYTES, merkle};
 use holdfast_proto::v1::{self, retrieval_server};
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    Error, Shared,
-    outgoing::{self, Chunks},
+    budget::{Holder, Share},
+    outgoing::{self, Chunks, IN_FLIGHT, Source},
+    shared::Shared,
+    shelf::Item,
+    status::Error,
 };
 use crate::{
     attestor,
-    store::{self, Store},
+    origin::Origin,
+    store::{self, Durable, Store},
 };
 
 const DEFAULT_PAGE: u32 = 100;
@@ -43,18 +46,18 @@ impl retrieval_server::Retrieval for RetrievalService {
 
     async fn get_shard(&self, request: Request<v1::GetShardRequest>) -> Result<Response<Self::GetShardStream>, Status> {
         let v1::GetShardRequest { blob_id, shard_index } = request.into_inner();
-        let (bytes, share) = self.shard(&blob_id, shard_index).await?;
-        let limit = self.0.limits.stream_deadline;
-        Ok(Response::new(outgoing::chunks(bytes, share, limit, |chunk| v1::GetShardResponse { chunk })))
+        let id = holdfast_proto::blob_id(&blob_id).map_err(Error::from)?;
+        let (source, first, share) = self.open(id, Some(index_of(shard_index)?)).await?;
+        Ok(Response::new(outgoing::chunks(source, first, share, |chunk| v1::GetShardResponse { chunk })))
     }
 
     async fn get_payload(
         &self,
         request: Request<v1::GetPayloadRequest>,
     ) -> Result<Response<Self::GetPayloadStream>, Status> {
-        let (bytes, share) = self.payload(&request.into_inner().blob_id).await?;
-        let limit = self.0.limits.stream_deadline;
-        Ok(Response::new(outgoing::chunks(bytes, share, limit, |chunk| v1::GetPayloadResponse { chunk })))
+        let id = holdfast_proto::blob_id(&request.into_inner().blob_id).map_err(Error::from)?;
+        let (source, first, share) = self.open(id, None).await?;
+        Ok(Response::new(outgoing::chunks(source, first, share, |chunk| v1::GetPayloadResponse { chunk })))
     }
 
     async fn get_leaf(&self, request: Request<v1::GetLeafRequest>) -> Result<Response<v1::GetLeafResponse>, Status> {
@@ -72,20 +75,30 @@ impl retrieval_server::Retrieval for RetrievalService {
 impl RetrievalService {
     async fn blob(&self, request: &v1::GetBlobRequest) -> Result<v1::GetBlobResponse, Error> {
         let id = holdfast_proto::blob_id(&request.blob_id)?;
-        let (commitment, (indices, whole), promises) =
-            self.read(move |store| Ok((commitment(store, &id)?, store.indices(&id)?, store.promises(&id)?))).await?;
+        let namespace = optional_namespace(&request.namespace)?;
+        self.0.certificates.settle(&self.0.attestor, id).await?;
+        let (commitment, (indices, whole), signed) = self
+            .read(move |store| {
+                let commitment = commitment(store, &id)?;
+                let indices = store.indices(&id)?;
+                let promises = store.promises(&id, namespace.as_ref())?.into_iter();
+                let signed = promises.map(|(durable, promise)| {
+                    let digest = *durable.digest();
+                    Ok((durable, promise, store.attestation(&digest)?, store.certificate(&digest)?))
+                });
+                Ok((commitment, indices, signed.collect::<Result<Vec<_>, store::Error>>()?))
+            })
+            .await?;
         let sound = self.sound(id, &indices).await?;
         // While the payload is to be there whole, it has to be.
-        let whole_sound = !whole || held(self.payload(id.as_bytes()).await)?;
-        let mut statements = Vec::with_capacity(promises.len());
-        for (durable, promise) in promises {
-            let digest = *durable.digest();
-            let certificate = self.read(move |store| store.certificate(&digest)).await?;
+        let whole_sound = !whole || held(self.look(id, None).await)?;
+        let mut statements = Vec::with_capacity(signed.len());
+        for (durable, promise, remembered, certificate) in signed {
             // A signature says that the data is held. Where it is not, it is not said again.
             let blob = &promise.statement.blob;
             let index = commitment.parameters().shard_of_slot(promise.slot, &blob.shards_root).get();
             let kept = sound.contains(&index) && (whole_sound || !blob.is_by_payload());
-            let attestation = if kept { Some((&self.0.attestor.sign(&durable).await?).into()) } else { None };
+            let attestation = if kept { Some((&self.attestation(&durable, remembered).await?).into()) } else { None };
             statements.push(v1::SignedStatement {
                 statement: Some((&promise.statement).into()),
                 disperser_signature: Bytes::copy_from_slice(&promise.disperser_signature.to_bytes()),
@@ -101,15 +114,29 @@ impl RetrievalService {
         })
     }
 
-    /// Those of `indices` whose shards are what was stored.
+    /// The signature remembered, or the same made again. A damaged record is no reason to fail.
+    async fn attestation(&self, durable: &Durable, remembered: Option<Bytes>) -> Result<Attestation, Error> {
+        match remembered.and_then(|bytes| Signature::from_bytes(&bytes).ok()) {
+            Some(signature) => Ok(Attestation { slot: durable.slot(), signature }),
+            None => Ok(self.0.attestor.sign(durable).await?),
+        }
+    }
+
+    /// Those of `indices` whose shards are what was stored, as far back as they are on the shelf.
     async fn sound(&self, id: BlobId, indices: &[u16]) -> Result<Vec<u16>, Error> {
         let mut sound = Vec::with_capacity(indices.len());
         for index in indices {
-            if held(self.shard(id.as_bytes(), (*index).into()).await)? {
+            if held(self.look(id, Some(*index)).await)? {
                 sound.push(*index);
             }
         }
         Ok(sound)
+    }
+
+    /// Reads a shard, or the payload, which checks it.
+    async fn look(&self, id: BlobId, index: Option<u16>) -> Result<(), Error> {
+        let item = self.read(move |store| Item::find(store, id, index)).await?;
+        self.source(item).whole().await.map(drop)
     }
 
     async fn find(&self, request: &v1::FindBlobsRequest) -> Result<v1::FindBlobsResponse, Error> {
@@ -119,53 +146,71 @@ impl RetrievalService {
         Ok(v1::FindBlobsResponse { blob_ids: found.iter().map(|id| Bytes::copy_from_slice(id.as_bytes())).collect() })
     }
 
-    async fn shard(&self, blob_id: &[u8], index: u32) -> Result<(Bytes, OwnedSemaphorePermit), Error> {
-        let id = holdfast_proto::blob_id(blob_id)?;
-        let index = index_of(index)?;
-        let length = self.read(move |store| store.length(&id, Some(index))).await?;
-        let share = self.0.sending.take(length.unwrap_or(0) as usize).await?;
-        Ok((self.read(move |store| store.shard(&id, index)).await?, share))
+    /// A shard, or the payload, whole and checked, and memory for the part of it that will be on its way.
+    async fn open(&self, id: BlobId, index: Option<u16>) -> Result<(Source, Bytes, Share), Error> {
+        let item = self.read(move |store| Item::find(store, id, index)).await?;
+        let holders = Origin::current().map(Holder::Origin).into_iter().collect();
+        let share = self.0.sending.take(holders, IN_FLIGHT.min(item.length as usize)).await?;
+        let source = self.source(item);
+        let first = source.whole().await?;
+        Ok((source, first, share))
     }
 
-    async fn payload(&self, blob_id: &[u8]) -> Result<(Bytes, OwnedSemaphorePermit), Error> {
-        let id = holdfast_proto::blob_id(blob_id)?;
-        let length = self.read(move |store| store.length(&id, None)).await?;
-        let share = self.0.sending.take(length.unwrap_or(0) as usize).await?;
-        Ok((self.read(move |store| store.whole(&id)).await?, share))
+    fn source(&self, item: Item) -> Source {
+        let attestor = &self.0.attestor;
+        let (store, workers) = (Arc::clone(&attestor.store), attestor.workers.clone());
+        Source { shelf: Arc::clone(&self.0.shelf), store, workers, item }
     }
 
     async fn leaf(&self, request: &v1::GetLeafRequest) -> Result<v1::GetLeafResponse, Error> {
         let id = holdfast_proto::blob_id(&request.blob_id)?;
         let index = index_of(request.shard_index)?;
-        let leaf_number = request.leaf_number;
-        let length = self.read(move |store| store.length(&id, Some(index))).await?;
-        let _share = self.0.sending.take(length.unwrap_or(0) as usize).await?;
-        let store = Arc::clone(&self.0.attestor.store);
-        let opening = self
+        let (commitment, item) =
+            self.read(move |store| Ok((commitment(store, &id)?, Item::find(store, id, Some(index))?))).await?;
+        let shard = self.source(item).whole().await?;
+        let leaves = match self.0.shelf.leaves(&item) {
+            Some(leaves) => leaves,
+            None => self.leaves(item, shard.clone()).await?,
+        };
+        let number = request.leaf_number as usize;
+        if number >= leaves.len() {
+            let expected_below = leaves.len();
+            let error = holdfast_erasure::Error::LeafNumber { expected_below, got: request.leaf_number };
+            return Err(attestor::Error::from(error).into());
+        }
+        let (leaf_path, shard_path) = self
             .0
             .attestor
             .workers
             .cpu(move || {
-                let commitment = commitment(&store, &id)?;
-                let bytes = store.shard(&id, index)?;
-                let damaged = |reason: String| store::Error::Damaged { id, what: format!("shard {index}"), reason };
-                let index = commitment.parameters().index(index).map_err(|e| damaged(e.to_string()))?;
-                let shard = commitment.accept(index, bytes).map_err(|e| damaged(e.to_string()))?;
-                commitment.open(&shard, leaf_number).map_err(attestor::Error::from).map_err(Error::from)
+                let roots = commitment.shard_roots();
+                // What was stored was accepted, so its root is the committed one; a leaf of other bytes must not be opened.
+                let got = merkle::root(leaves.to_vec());
+                let expected = roots.get(usize::from(index)).copied().unwrap_or(Digest::ZERO);
+                if got != expected {
+                    let reason = format!("expected root {expected}, got {got}");
+                    return Err(store::Error::Damaged { id, what: format!("shard {index}"), reason });
+                }
+                Ok((merkle::path(&leaves, number), merkle::path(&merkle::hashes_of(roots), usize::from(index))))
             })
             .await??;
+        let from = number * LEAF_BYTES;
         Ok(v1::GetLeafResponse {
-            leaf: opening.leaf,
-            leaf_path: holdfast_proto::digests_to_bytes(&opening.leaf_path),
-            shard_path: holdfast_proto::digests_to_bytes(&opening.shard_path),
+            leaf: shard.slice(from..shard.len().min(from + LEAF_BYTES)),
+            leaf_path: holdfast_proto::digests_to_bytes(&leaf_path),
+            shard_path: holdfast_proto::digests_to_bytes(&shard_path),
         })
     }
 
+    /// The hashes of a shard's leaves, which are kept for the next one who asks for a leaf of it.
+    async fn leaves(&self, item: Item, shard: Bytes) -> Result<Arc<[Digest]>, Error> {
+        let leaves: Arc<[Digest]> = self.0.attestor.workers.cpu(move || merkle::leaf_hashes(&shard)).await?.into();
+        self.0.shelf.put_leaves(&item, Arc::clone(&leaves));
+        Ok(leaves)
+    }
+
     async fn list(&self, request: &v1::ListBlobsRequest) -> Result<v1::ListBlobsResponse, Error> {
-        let namespace: Option<Namespace> = match request.namespace.len() {
-            0 => None,
-            _ => Some(holdfast_proto::namespace(&request.namespace)?),
-        };
+        let namespace = optional_namespace(&request.namespace)?;
         let size = match request.page_size {
             0 => DEFAULT_PAGE,
             size if size <= MAX_PAGE => size,
@@ -212,6 +257,11 @@ fn held<T>(read: Result<T, Error>) -> Result<bool, Error> {
 
 fn commitment(store: &Store, id: &BlobId) -> Result<Commitment, store::Error> {
     store.commitment(id)?.ok_or_else(|| store.absent(id, "the commitment"))
+}
+
+/// `None` where the field is empty.
+fn optional_namespace(bytes: &[u8]) -> Result<Option<Namespace>, Error> {
+    if bytes.is_empty() { Ok(None) } else { Ok(Some(holdfast_proto::namespace(bytes)?)) }
 }
 
 fn index_of(index: u32) -> Result<u16, Error> {

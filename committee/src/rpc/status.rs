@@ -62,26 +62,46 @@ pub(crate) enum Error {
         /// True when receiving was broken off as the body was too long already.
         more: bool,
     },
-    /// The peer took too long to send its body, or to take one.
-    #[error("the stream took longer than {limit:?}: expected {expected} bytes, got {got}")]
-    Deadline {
+    /// The peer sends its body too slowly.
+    #[error("too slow: {got} bytes came, expected {least} a second after the first {grace:?}")]
+    TooSlow {
+        /// Bytes that came.
+        got: u64,
+        /// For how long nothing need come.
+        grace: Duration,
+        /// Bytes a second.
+        least: u64,
+    },
+    /// A call that did not end in time.
+    #[error("the call took longer than {limit:?}")]
+    Late {
         /// The limit.
         limit: Duration,
-        /// Bytes that there are; zero before the header.
-        expected: usize,
-        /// Bytes that came, or went.
-        got: usize,
+    },
+    /// A request that is longer than any of its kind can be.
+    #[error("the request has more than {most} bytes")]
+    Request {
+        /// The most.
+        most: usize,
+    },
+    /// Too many calls of one origin.
+    #[error("too many calls: {most} a second are taken from one address")]
+    TooMany {
+        /// How many are taken.
+        most: u32,
     },
     /// The peer cut the stream off, or sent a message over the size limit.
-    #[error("the stream broke off: {0}")]
+    #[error("the stream broke off: {}", .0.message())]
     Stream(#[source] Status),
-    /// All memory for bodies is taken.
-    #[error("busy: {wanted} bytes do not fit now, {of} bytes are shared by all calls")]
+    /// All memory of its kind is taken, or all that one may have.
+    #[error("busy: {wanted} bytes do not fit now, {of} bytes are shared by all calls{}", each(*share))]
     Busy {
         /// Bytes that the call needs.
         wanted: usize,
         /// Bytes for all calls.
         of: usize,
+        /// Bytes that one address, namespace or disperser may have, if it has them.
+        share: Option<usize>,
     },
     /// The member is stopping.
     #[error("this member is stopping")]
@@ -122,6 +142,10 @@ enum Tell {
     /// That the registry cannot be read, and to come back after so many milliseconds. Why is in this member's log: what an
     /// L1 node answered may hold the key of its URL.
     NoRegistry(u32),
+    /// The error's text up to where it could name a path of the host.
+    Data,
+    /// The same of a store that writes no more, and to come back after so many milliseconds.
+    NoWrites(u32),
     /// Only an id that stands in this member's log beside the text.
     Id,
 }
@@ -129,31 +153,42 @@ enum Tell {
 impl Error {
     /// The table. Every variant has its line; there is no default.
     fn verdict(&self) -> (Code, Tell) {
-        use Tell::{All, Id, NoRegistry, RetryAfter};
+        use Tell::{All, NoRegistry, RetryAfter};
         match self {
             Self::Wire(_)
             | Self::PageToken { .. }
             | Self::Range { .. }
             | Self::Order { .. }
             | Self::BodyLength { .. }
+            | Self::Request { .. }
             | Self::Certificate(_) => (Code::InvalidArgument, All),
-            Self::Deadline { .. } => (Code::DeadlineExceeded, All),
+            Self::TooSlow { .. } | Self::Late { .. } => (Code::DeadlineExceeded, All),
             Self::Stream(status) => match status.code() {
+                // What this member itself said of the body as it came.
+                code if status.metadata().contains_key(RETRY_AFTER) => (code, RetryAfter(RETRY_MS)),
+                Code::DeadlineExceeded => (Code::DeadlineExceeded, All),
                 // tonic's own codes for a message over the limit or one that does not decode.
                 Code::OutOfRange | Code::ResourceExhausted | Code::Internal | Code::InvalidArgument => {
                     (Code::InvalidArgument, All)
                 }
                 _ => (Code::Cancelled, All),
             },
-            Self::Busy { .. } => (Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+            Self::Busy { .. } | Self::TooMany { .. } => (Code::ResourceExhausted, RetryAfter(RETRY_MS)),
             Self::Draining => (Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
             Self::CertificateEpoch { .. } => (Code::FailedPrecondition, All),
             Self::NotSigned(_) => (Code::NotFound, All),
             Self::Attestor(error) => attestor_verdict(error),
             Self::Store(error) => store_verdict(error),
             Self::Registry(_) => (Code::Unavailable, NoRegistry(RETRY_MS)),
-            Self::Unfinished(_) => (Code::Internal, Id),
+            Self::Unfinished(unfinished) => unfinished_verdict(unfinished),
         }
+    }
+}
+
+fn unfinished_verdict(unfinished: &Unfinished) -> (Code, Tell) {
+    match unfinished {
+        Unfinished::Busy { .. } => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_MS)),
+        Unfinished::Failed(_) => (Code::Internal, Tell::Id),
     }
 }
 
@@ -174,10 +209,11 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
         E::TooManyStrangers { .. } | E::TooManyCheckpoints { .. } => {
             (Code::ResourceExhausted, Tell::RetryAfter(RETRY_MS))
         }
+        E::Clock { .. } => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::OverQuota(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Store(error) => store_verdict(error),
         E::Registry(_) => (Code::Unavailable, Tell::NoRegistry(RETRY_MS)),
-        E::Unfinished(_) => (Code::Internal, Tell::Id),
+        E::Unfinished(unfinished) => unfinished_verdict(unfinished),
     }
 }
 
@@ -186,12 +222,14 @@ fn store_verdict(error: &store::Error) -> (Code, Tell) {
     match error {
         E::NotFound { .. } => (Code::NotFound, Tell::All),
         E::Expired { .. } | E::NotPromised { .. } | E::BucketDropped { .. } => (Code::FailedPrecondition, Tell::All),
-        E::Damaged { .. } | E::Lost { .. } => (Code::DataLoss, Tell::All),
+        E::Damaged { .. } => (Code::DataLoss, Tell::Data),
+        E::Lost { .. } => (Code::DataLoss, Tell::All),
         E::TooManyStatements { .. } => (Code::ResourceExhausted, Tell::All),
         E::NoRoom { .. } => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
         // The record is damaged, and its text names files.
         E::Record { .. } => (Code::DataLoss, Tell::Id),
-        E::WritesDisabled { .. } | E::Closed => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
+        E::WritesDisabled { .. } => (Code::Unavailable, Tell::NoWrites(RETRY_LATER_MS)),
+        E::Closed => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Locked { .. }
         | E::WrongIdentity { .. }
         | E::Format { .. }
@@ -216,12 +254,29 @@ impl From<Error> for Status {
                 Self::new(code, error.to_string())
             }
             Tell::RetryAfter(milliseconds) => {
-                tracing::info!(?code, %error, "rpc.shed");
+                // Counted at the gate, and told once a minute.
+                tracing::debug!(?code, %error, "rpc.shed");
                 retry(code, error.to_string(), milliseconds)
             }
             Tell::NoRegistry(milliseconds) => {
-                tracing::warn!(?code, %error, "rpc.shed");
+                static TOLD: Throttle = Throttle::new();
+                match TOLD.pass() {
+                    Some(before) => tracing::warn!(?code, %error, before, "rpc.no_registry"),
+                    None => tracing::debug!(?code, %error, "rpc.no_registry"),
+                }
                 retry(code, NO_REGISTRY.to_owned(), milliseconds)
+            }
+            Tell::NoWrites(milliseconds) => {
+                tracing::debug!(?code, %error, "rpc.no_writes");
+                retry(code, without_paths(&error.to_string()), milliseconds)
+            }
+            Tell::Data => {
+                static TOLD: Throttle = Throttle::new();
+                match TOLD.pass() {
+                    Some(before) => tracing::warn!(?code, %error, before, "rpc.damaged"),
+                    None => tracing::debug!(?code, %error, "rpc.damaged"),
+                }
+                Self::new(code, without_paths(&error.to_string()))
             }
             Tell::Id => {
                 let id = trace_id();
@@ -229,6 +284,41 @@ impl From<Error> for Status {
                 Self::new(code, format!("internal error, see {id} in this member's log"))
             }
         }
+    }
+}
+
+fn each(share: Option<usize>) -> String {
+    share.map_or_else(String::new, |share| format!(" and {share} are for each"))
+}
+
+/// The text without anything from the first path on.
+pub(super) fn without_paths(text: &str) -> String {
+    let Some(slash) = text.find('/') else { return text.to_owned() };
+    let word = text[..slash].rfind(char::is_whitespace).unwrap_or(0);
+    text[..word].trim_end_matches([' ', ':', ',']).to_owned()
+}
+
+/// Lets one line a minute into the log.
+#[derive(Debug)]
+struct Throttle {
+    /// Minutes since 1970 of the last line.
+    minute: AtomicU64,
+    held_back: AtomicU64,
+}
+
+impl Throttle {
+    const fn new() -> Self {
+        Self { minute: AtomicU64::new(0), held_back: AtomicU64::new(0) }
+    }
+
+    /// Whether there has been no line in this minute; and how many were held back before.
+    fn pass(&self) -> Option<u64> {
+        let minute = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() / 60);
+        if self.minute.swap(minute, Ordering::SeqCst) == minute {
+            self.held_back.fetch_add(1, Ordering::SeqCst);
+            return None;
+        }
+        Some(self.held_back.swap(0, Ordering::SeqCst))
     }
 }
 

@@ -14,12 +14,11 @@ use super::{
     keys::{self, Bucket, Kind},
     payload_digest,
     records::{self, Held, Promise},
+    statements::{self, Signed},
 };
 
 /// Entries of the signing order that one page looks at.
 const MAX_PAGE: usize = 1000;
-/// Statements of one blob that are returned.
-const MAX_STATEMENTS: usize = 100;
 /// Blob ids that one search returns.
 const MAX_FOUND: usize = 100;
 
@@ -94,6 +93,19 @@ impl Store {
         self.data(Kind::Whole, id, keys::WHOLE, &|| "the whole payload".into(), payload_digest)
     }
 
+    /// Length and root of a shard, or with [`None`] of the whole payload, that is held now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::shard`] and [`Self::whole`], but for damage to the bytes themselves.
+    pub(crate) fn recorded(&self, id: &BlobId, index: Option<u16>) -> Result<(u32, Digest), Error> {
+        let database = self.database()?;
+        let (kind, at) = index.map_or((Kind::Whole, keys::WHOLE), |index| (Kind::Shards, index));
+        let what = || index.map_or_else(|| "the whole payload".into(), |index| format!("shard {index}"));
+        let (held, _) = live(&database, kind, id, at, &what)?;
+        Ok((held.length, held.root))
+    }
+
     /// Bytes of a shard, or with [`None`] of the whole payload, as recorded; `None` if it was never held.
     ///
     /// # Errors
@@ -146,19 +158,25 @@ impl Store {
         Ok(self.promise(id, digest)?.map(|promise| Durable { digest: *digest, slot: promise.slot }))
     }
 
-    /// The promises made for a blob, the latest retention first; at most 100.
+    /// The promises made for a blob, or those for one namespace: at most 100, certified ones first, then each namespace in its
+    /// turn, the latest retention first.
     ///
     /// # Errors
     ///
     /// [`Error::Record`] or [`Error::Read`].
-    pub fn promises(&self, id: &BlobId) -> Result<Vec<(Durable, Promise)>, Error> {
-        let mut promises = Vec::new();
-        self.database()?.each_promise_of(id, |digest, promise| {
-            promises.push((Durable { digest, slot: promise.slot }, promise));
+    pub fn promises(&self, id: &BlobId, namespace: Option<&Namespace>) -> Result<Vec<(Durable, Promise)>, Error> {
+        let database = self.database()?;
+        let mut signed = Vec::new();
+        database.each_promise_of(id, |digest, promise| {
+            if namespace.is_none_or(|namespace| promise.statement.namespace == *namespace) {
+                let durable = Durable { digest, slot: promise.slot };
+                signed.push(Signed { durable, promise, certified: false });
+            }
         })?;
-        promises.sort_by_key(|(_, promise)| std::cmp::Reverse(promise.statement.retain_until));
-        promises.truncate(MAX_STATEMENTS);
-        Ok(promises)
+        for signed in &mut signed {
+            signed.certified = database.get(keys::CERTIFICATES, signed.durable.digest.as_bytes())?.is_some();
+        }
+        Ok(statements::choose(signed).into_iter().map(|signed| (signed.durable, signed.promise)).collect())
     }
 
     /// Until when a namespace was promised a blob's shard, and its payload whole: the latest times over all statements, zero

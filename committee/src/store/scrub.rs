@@ -52,7 +52,7 @@ impl Store {
             Err(Error::Damaged { reason, .. }) => tracing::error!(blob = %id, reason, "store.damaged: its commitment"),
             Err(error) => return Err(error),
         }
-        for (durable, _) in self.promises(id)? {
+        for (durable, _) in self.promises(id, None)? {
             let _known = (self.attestation(durable.digest())?, self.certificate(durable.digest())?);
         }
         Ok(())

@@ -106,7 +106,7 @@ async fn the_latest_time_wins_whatever_the_order_within_one_batch() {
         for durable in join_all(days.iter().map(|day| hold(&store, &encoded, 4, RETAIN + day * DAY))).await {
             durable.expect("held");
         }
-        assert_eq!(store.promises(&encoded.id()).expect("read").len(), 8, "one for each statement");
+        assert_eq!(store.promises(&encoded.id(), None).expect("read").len(), 8, "one for each statement");
         drop_expired(&store, RETAIN + 38 * DAY).await;
         let index = encoded.commitment().parameters().index(4).expect("in range");
         assert_eq!(store.shard(&encoded.id(), 4).expect("held"), encoded.shard(index));
@@ -123,7 +123,7 @@ async fn the_latest_time_wins_whatever_the_order_within_one_batch() {
 
 async fn reopened(folder: &Path, encoded: &EncodedBlob, usage: Usage) {
     let store = open(folder);
-    assert_eq!(store.promises(&encoded.id()).expect("read").len(), 8);
+    assert_eq!(store.promises(&encoded.id(), None).expect("read").len(), 8);
     let (listed, next) = store.list(None, 0, 100).expect("listed");
     assert_eq!((listed.len(), next), (8, None));
     assert_eq!(store.usage(), usage);

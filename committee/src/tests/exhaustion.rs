@@ -11,7 +11,7 @@ use super::*;
 async fn a_disperser_that_sends_nothing_more_is_cut_off() {
     let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let mut config = World::config(folder.path());
-    config.limits.stream_deadline = Duration::from_millis(300);
+    config.limits.stall_deadline = Duration::from_millis(300);
     let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
     let peer = Peer::connect(&member).await;
     let encoded = coded(10_000, 1, Dispersal::ByShard);
@@ -34,35 +34,25 @@ async fn bodies_beyond_the_budget_are_shed_with_a_retry_hint() {
     config.limits.receiving_mib = 1;
     let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
     let peer = Peer::connect(&member).await;
-    let encoded = coded(2_000_000, 1, Dispersal::ByShard);
-    let statement = world.statement(&encoded);
-    // The first takes nearly all of the budget and then sends nothing.
-    let first = coded(2_000_000, 2, Dispersal::ByShard);
+    let [first, second] = [1, 2].map(|seed| coded(2_000_000, seed, Dispersal::ByShard));
+    // The first sends more than half of what there is room for, and then nothing.
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let send = |part| sender.send(v1::StoreShardRequest { part: Some(part) });
     let mut client = peer.dispersal.clone();
     let call =
         tokio::spawn(async move { client.store_shard(tokio_stream::wrappers::ReceiverStream::new(receiver)).await });
     send(Part::Header(world.shard_header(&world.statement(&first), &first))).await.expect("sent");
-    // It has its share once the second is refused for want of memory; until then the second is taken.
-    let status = loop {
-        match peer.store_shard(world.shard_header(&statement, &encoded), shard(&encoded)).await {
-            Ok(_) => clock.set(clock.now() + 1),
-            Err(status) => break status,
-        }
-        assert!(clock.now() < NOW + 100, "never refused");
-        let other = coded(2_000_000, u8::try_from(clock.now() - NOW + 2).expect("small"), Dispersal::ByShard);
-        if let Err(status) = peer.store_shard(world.shard_header(&world.statement(&other), &other), shard(&other)).await
-        {
-            break status;
-        }
-    };
+    send(Part::Chunk(shard(&first).slice(..600_000))).await.expect("sent");
+    until(|| member.shared().receiving.used() > 600_000).await;
+    let statement = world.statement(&second);
+    let status = peer.store_shard(world.shard_header(&statement, &second), shard(&second)).await.expect_err("no room");
     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
     assert!(status.metadata().contains_key("grpc-retry-pushback-ms"));
-    send(Part::Chunk(shard(&first))).await.expect("sent");
+    send(Part::Chunk(shard(&first).slice(600_000..))).await.expect("sent");
     drop(sender);
     let attestation = call.await.expect("joined").expect("stored").into_inner().attestation.expect("an attestation");
     world.verify(&world.statement(&first), &attestation);
+    peer.store(&world, &second, &statement).await;
     member.stop().await.expect("stops");
 }
 
@@ -70,19 +60,23 @@ async fn bodies_beyond_the_budget_are_shed_with_a_retry_hint() {
 async fn what_is_read_back_for_a_retried_dispersal_counts_as_memory_too() {
     let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let mut config = World::config(folder.path());
-    config.limits.receiving_mib = 1;
+    config.limits.working_mib = 1;
+    config.limits.call_deadline = Duration::from_millis(500);
     let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
     let peer = Peer::connect(&member).await;
     for dispersal in [Dispersal::ByShard, Dispersal::ByPayload] {
-        let encoded = coded(2_000_000, 1, dispersal);
-        peer.store(&world, &encoded, &world.statement(&encoded)).await;
-        // A write that hangs keeps the whole budget.
-        let hanging = Hanging::start(&world, &member, &peer, coded(2_000_000, 2, dispersal)).await;
-        let statement = world.statement(&encoded);
+        let [first, second] = [1, 2].map(|seed| coded(2_000_000, seed, dispersal));
+        for encoded in [&first, &second] {
+            peer.store(&world, encoded, &world.statement(encoded)).await;
+        }
+        // A longer promise of what is held: its bytes are read back, and the write hangs.
+        let longer = |encoded: &EncodedBlob| Statement { retain_until: RETAIN + 48 * HOUR, ..world.statement(encoded) };
+        let hanging = Hanging::begin(&world, &member, &peer, &first, longer(&first)).await;
+        let statement = longer(&second);
         let again = async {
             match dispersal {
                 Dispersal::ByShard => {
-                    peer.send_shard(vec![Part::Header(world.shard_header(&statement, &encoded))]).await
+                    peer.send_shard(vec![Part::Header(world.shard_header(&statement, &second))]).await
                 }
                 Dispersal::ByPayload => peer.store_payload(world.payload_header(&statement), Bytes::new()).await,
             }
@@ -125,12 +119,17 @@ struct Hanging {
 
 impl Hanging {
     async fn start(world: &World, member: &Running, peer: &Peer, encoded: EncodedBlob) -> Self {
+        let statement = world.statement(&encoded);
+        Self::begin(world, member, peer, &encoded, statement).await
+    }
+
+    async fn begin(world: &World, member: &Running, peer: &Peer, encoded: &EncodedBlob, statement: Statement) -> Self {
         let faults = member.store().faults();
         let before = faults.synced.load(Ordering::SeqCst);
         faults.disk_hangs.store(true, Ordering::SeqCst);
-        let statement = world.statement(&encoded);
-        let (peer, shard_header, payload_header) =
-            (peer.clone(), world.shard_header(&statement, &encoded), world.payload_header(&statement));
+        let (peer, encoded) = (peer.clone(), encoded.clone());
+        let (shard_header, payload_header) =
+            (world.shard_header(&statement, &encoded), world.payload_header(&statement));
         let call = tokio::spawn(async move {
             if encoded.blob().is_by_payload() {
                 peer.store_payload(payload_header, encoded.payload().clone()).await
@@ -158,42 +157,6 @@ impl Hanging {
         member.store().faults().disk_hangs.store(false, Ordering::SeqCst);
         self.call.await.ok()
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn readers_that_never_read_do_not_keep_others_from_reading() {
-    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
-    let mut config = World::config(folder.path());
-    // Room for one such body, which does not fit a stream's window.
-    config.limits.sending_mib = 10;
-    config.limits.stream_deadline = Duration::from_millis(500);
-    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
-    let peer = Peer::connect(&member).await;
-    let encoded = coded(20 << 20, 1, Dispersal::ByShard);
-    peer.store(&world, &encoded, &world.statement(&encoded)).await;
-    let request = v1::GetShardRequest {
-        blob_id: Bytes::copy_from_slice(encoded.id().as_bytes()),
-        shard_index: index(&encoded).into(),
-    };
-    let mut unread = Peer::connect(&member).await.retrieval.get_shard(request).await.expect("begins").into_inner();
-    let read = tokio::time::timeout(Duration::from_secs(20), async {
-        loop {
-            match peer.get_shard(encoded.id(), index(&encoded)).await {
-                Ok(read) => break read,
-                Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status}"),
-            }
-        }
-    });
-    assert_eq!(read.await.expect("the share is given back"), shard(&encoded));
-    let cut = loop {
-        match unread.message().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("a body cut short must not look whole"),
-            Err(status) => break status,
-        }
-    };
-    assert_eq!(cut.code(), Code::DeadlineExceeded, "{cut}");
-    member.stop().await.expect("stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]

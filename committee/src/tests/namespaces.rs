@@ -44,7 +44,7 @@ impl Registry for FarAway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn made_up_namespaces_are_looked_up_one_at_a_time_and_keep_nobody_else_waiting() {
+async fn made_up_namespaces_are_looked_up_two_at_a_time_and_keep_nobody_else_waiting() {
     let (mut world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let registry = Arc::new(FarAway { near: Arc::clone(&world.registry), asking: 0.into(), most: 0.into() });
     world.registry = Arc::clone(&registry) as Arc<dyn Registry>;
@@ -63,16 +63,23 @@ async fn made_up_namespaces_are_looked_up_one_at_a_time_and_keep_nobody_else_wai
         let (peer, header) = (peer.clone(), world.shard_header(&statement, &first));
         strangers.spawn(async move { peer.send_shard(vec![Part::Header(header)]).await });
     }
-    // All but the one that is being looked up are sent away.
-    for _ in 0..39 {
+    // All but the two that are being looked up are sent away.
+    for _ in 0..38 {
         let answer = tokio::time::timeout(Duration::from_secs(10), strangers.join_next()).await.expect("an answer");
         let status = answer.expect("one of forty").expect("joined").expect_err("refused");
         assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
         assert!(status.metadata().contains_key("grpc-retry-pushback-ms"));
     }
-    assert_eq!(registry.most.load(Ordering::SeqCst), 1);
+    assert_eq!(registry.most.load(Ordering::SeqCst), 2);
     let second = coded(1000, 2, Dispersal::ByShard);
     peer.store(&world, &second, &world.statement(&second)).await;
+    // And a newcomer from elsewhere is looked up meanwhile.
+    let elsewhere = Peer::connect_from(&member, 5).await;
+    let statement = Statement { namespace: Namespace::from([200; 32]), ..world.statement(&second) };
+    let header = world.shard_header(&statement, &second);
+    let newcomer = tokio::spawn(async move { elsewhere.send_shard(vec![Part::Header(header)]).await });
+    until(|| registry.most.load(Ordering::SeqCst) == 3).await;
+    newcomer.abort();
     strangers.shutdown().await;
     let _stopped = member.stop().await;
 }

@@ -11,6 +11,10 @@ async fn unfinished() -> Unfinished {
     task.await.expect_err("aborted").into()
 }
 
+fn busy() -> Error {
+    Error::Busy { wanted: 1, of: 8, share: Some(2) }
+}
+
 /// One error of every line of the table, with what a peer must see.
 async fn table() -> Vec<(Error, Code, Tell)> {
     use Tell::{All, Id, NoRegistry, RetryAfter};
@@ -33,10 +37,17 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (Error::Order { expected: "a", got: "b" }, Code::InvalidArgument, All),
         (Error::BodyLength { what: "shard", expected: 1, got: 2, more: true }, Code::InvalidArgument, All),
         (Error::Certificate(certificate()), Code::InvalidArgument, All),
-        (Error::Deadline { limit: Duration::from_secs(1), expected: 1, got: 0 }, Code::DeadlineExceeded, All),
+        (Error::Request { most: 1 }, Code::InvalidArgument, All),
+        (Error::TooSlow { got: 0, grace: Duration::from_secs(1), least: 1 }, Code::DeadlineExceeded, All),
+        (Error::Late { limit: Duration::from_secs(1) }, Code::DeadlineExceeded, All),
+        (Error::TooMany { most: 1 }, Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+        (Error::Stream(busy().into()), Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+        (cut(Code::DeadlineExceeded), Code::DeadlineExceeded, All),
+        (Unfinished::Busy { waiting: 1 }.into(), Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+        (A::Unfinished(Unfinished::Busy { waiting: 1 }).into(), Code::ResourceExhausted, RetryAfter(RETRY_MS)),
         (cut(Code::OutOfRange), Code::InvalidArgument, All),
         (cut(Code::Cancelled), Code::Cancelled, All),
-        (Error::Busy { wanted: 1, of: 1 }, Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+        (busy(), Code::ResourceExhausted, RetryAfter(RETRY_MS)),
         (Error::Draining, Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (Error::CertificateEpoch { got: 1 }, Code::FailedPrecondition, All),
         (Error::NotSigned(digest), Code::NotFound, All),
@@ -59,6 +70,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (A::NotServed(namespace).into(), Code::PermissionDenied, All),
         (A::DisperserSignature(certificate()).into(), Code::PermissionDenied, All),
         (A::NotAllowed { got: Address::from([1; 20]), namespace }.into(), Code::PermissionDenied, All),
+        (A::Clock { now: 1, l1: 100 }.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (A::OverQuota(over).into(), Code::ResourceExhausted, RetryAfter(RETRY_LATER_MS)),
         (A::Store(S::Closed).into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (A::Registry(L1::NoActiveEpoch { at: 1 }).into(), Code::Unavailable, NoRegistry(RETRY_MS)),
@@ -67,9 +79,9 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (S::Lost { id, what: text(), at: 1 }.into(), Code::DataLoss, All),
         (S::Expired { id, what: text(), until: 1 }.into(), Code::FailedPrecondition, All),
         (S::NotPromised { id, namespace, epoch: 1, until: 2, latest: 0 }.into(), Code::FailedPrecondition, All),
-        (S::Damaged { id, what: text(), reason: text() }.into(), Code::DataLoss, All),
+        (S::Damaged { id, what: text(), reason: text() }.into(), Code::DataLoss, Tell::Data),
         (S::TooManyStatements { id, namespace, most: 1 }.into(), Code::ResourceExhausted, All),
-        (S::WritesDisabled { reason: text() }.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
+        (S::WritesDisabled { reason: text() }.into(), Code::Unavailable, Tell::NoWrites(RETRY_LATER_MS)),
         (S::Closed.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (S::Locked { dir: dir.clone() }.into(), Code::Internal, Id),
         (
@@ -108,6 +120,8 @@ async fn every_error_has_its_status_and_ours_give_nothing_away() {
         match tell {
             Tell::All => assert_eq!((status.message(), hint), (text.as_str(), None)),
             Tell::RetryAfter(ms) => assert_eq!((status.message(), hint), (text.as_str(), Some(ms.to_string()))),
+            Tell::Data => assert_eq!((status.message(), hint), (text.as_str(), None)),
+            Tell::NoWrites(ms) => assert_eq!((status.message(), hint), (text.as_str(), Some(ms.to_string()))),
             Tell::NoRegistry(ms) => assert_eq!((status.message(), hint), (NO_REGISTRY, Some(ms.to_string()))),
             Tell::Id => {
                 assert!(!status.message().contains(&text), "{}", status.message());
@@ -121,4 +135,29 @@ async fn every_error_has_its_status_and_ours_give_nothing_away() {
 #[test]
 fn trace_ids_differ() {
     assert_ne!(trace_id(), trace_id());
+}
+
+#[test]
+fn no_path_of_the_host_reaches_a_peer() {
+    let id = BlobId::from([1; 32]);
+    let damaged = |reason: &str| {
+        let error = store::Error::Damaged { id, what: "shard 1".into(), reason: reason.into() };
+        Status::from(Error::from(error)).message().to_owned()
+    };
+    let start = format!("the stored copy of shard 1 of blob {id} is damaged");
+    assert_eq!(damaged("Blob CRC mismatch"), format!("{start}: Blob CRC mismatch"));
+    assert_eq!(
+        damaged("block checksum mismatch in /data/m0/000012.sst offset 7"),
+        format!("{start}: block checksum mismatch in")
+    );
+    assert_eq!(damaged("/data/m0/000012.sst"), start);
+    let disabled = store::Error::WritesDisabled { reason: "IO error: /data/m0/000013.log: No space left".into() };
+    assert_eq!(Status::from(Error::from(disabled)).message(), "writes are disabled: IO error");
+}
+
+#[test]
+fn a_line_a_minute_is_let_through() {
+    let throttle = Throttle::new();
+    let passed = (0..1000).filter(|_| throttle.pass().is_some()).count();
+    assert!((1..=2).contains(&passed), "{passed}");
 }

@@ -79,7 +79,7 @@ async fn a_damaged_record_of_any_kind_stands_in_the_way_of_no_other_and_is_mende
         let store = open(folder.path());
         let unreadable = all.iter().filter(|encoded| {
             let id = encoded.id();
-            let read = (store.shard(&id, 1), store.whole(&id), store.commitment(&id), store.promises(&id));
+            let read = (store.shard(&id, 1), store.whole(&id), store.commitment(&id), store.promises(&id, None));
             let sound = matches!(&read, (Ok(_), Ok(_), Ok(Some(_)), Ok(promises)) if promises.len() == 1);
             if !sound {
                 let errors = [read.0.err(), read.1.err(), read.2.err(), read.3.err()];

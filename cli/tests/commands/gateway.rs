@@ -1,0 +1,142 @@
+//! `holdfast gateway` and `devnet up --gateway`.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Stdio},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{Devnet, command, is_alive, noise, run, signal, wait_until};
+
+/// Status and body of one request.
+fn ask(address: &str, head: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+    let request = format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(request.as_bytes()).ok()?;
+    stream.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let status = std::str::from_utf8(&answer[9..12]).ok()?.parse().ok()?;
+    Some((status, answer[end + 4..].to_vec()))
+}
+
+/// Where the devnet's gateway serves a protocol.
+fn address(devnet: &Devnet, protocol: &str) -> String {
+    let listens = devnet.state()["gateway"]["listens"].as_array().unwrap().clone();
+    let listen = listens.into_iter().find(|listen| listen["protocol"] == protocol).unwrap();
+    listen["address"].as_str().unwrap().to_owned()
+}
+
+/// A gateway of the devnet's, as a process of its own.
+struct Process {
+    child: Child,
+    address: String,
+}
+
+impl Process {
+    fn start(devnet: &Devnet) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let (config, none) = (devnet.dir().join("gateway.toml"), "127.0.0.1:0");
+        let arguments = ["--config", config.to_str().unwrap(), "gateway", "run", "--http", &free, "--op", none];
+        let child = command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until("the gateway serves", || ask(&free, "GET /healthz", b"").is_some_and(|(status, _)| status == 200));
+        Self { child, address: free }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_devnets_gateway_serves_is_checked_and_goes_down_with_it() {
+    let devnet = Devnet::up(&["--gateway", "op,http", "--members", "4"]);
+    let (http, op) = (address(&devnet, "http"), address(&devnet, "op"));
+    let payload = noise(100_000, 1);
+    let (status, commitment) = ask(&op, "POST /put", &payload).unwrap();
+    assert_eq!((status, &commitment[..2]), (200, [0x01, 0xff].as_slice()));
+    let (status, read) = ask(&op, &format!("GET /get/0x{}", hex::encode(&commitment)), b"").unwrap();
+    assert!(status == 200 && read == payload);
+    // What the gateway stored, the command line reads, and its certificate is good on L1.
+    let stored: Value = serde_json::from_slice(&ask(&http, "PUT /v1/blobs", &payload).unwrap().1).unwrap();
+    assert_eq!(stored["reused"], true);
+    assert!(devnet.get(stored["blobId"].as_str().unwrap()) == payload);
+    devnet.run(&["cert", "verify", stored["certificate"].as_str().unwrap(), "--on-chain"]).ok();
+
+    let config = devnet.dir().join("gateway.toml").to_str().unwrap().to_owned();
+    run(&["--config", &config, "gateway", "check"]).fails(2, &["cannot listen on"]);
+    run(&["--config", &config, "gateway", "run"]).fails(2, &["cannot listen on"]);
+    let rows = devnet.devnet(&["--json", "status"]).ok().json();
+    let pid = rows.as_array().unwrap().iter().find(|row| row["name"] == "gateway").unwrap()["pid"].as_i64().unwrap();
+    devnet.devnet(&["down"]).ok();
+    assert!(!is_alive(i32::try_from(pid).unwrap()));
+    devnet.devnet(&["up"]).ok();
+    let (status, read) = ask(&op, &format!("GET /get/0x{}", hex::encode(&commitment)), b"").unwrap();
+    assert!(status == 200 && read == payload);
+}
+
+#[test]
+fn check_says_what_is_wrong_and_starts_nothing() {
+    let devnet = Devnet::up(&["--gateway", "http", "--members", "4", "--l1", "none"]);
+    let good = fs::read_to_string(devnet.dir().join("gateway.toml"))
+        .unwrap()
+        .replace(&address(&devnet, "http"), "127.0.0.1:0");
+    let check = |name: &str, text: &str| {
+        let file = devnet.dir().join(name);
+        fs::write(&file, text).unwrap();
+        run(&["--config", file.to_str().unwrap(), "--json", "gateway", "check"])
+    };
+    let report = check("good.toml", &good).ok().json();
+    assert_eq!(
+        (&report["epoch"], &report["chainId"], &report["problems"]),
+        (&1.into(), &0.into(), &serde_json::json!([]))
+    );
+    fs::write(devnet.dir().join("other.key"), hex::encode([9u8; 32])).unwrap();
+    for (name, text, part) in [
+        ("a.toml", good.replace("disperser.key", "other.key"), "is not a disperser of namespace"),
+        ("b.toml", good.replace("disperser.key", "missing.key"), "missing.key"),
+        ("c.toml", good.replace("committee.json", "missing.json"), "missing.json"),
+        ("d.toml", format!("{good}\n[put]\nretention = \"2h\"\nwhole = \"1h\"\n"), "`put.retention`"),
+        ("e.toml", good.replace("[listen]", "[listne]"), "did you mean `listen`?"),
+        ("f.toml", good.replace("127.0.0.1:0", &address(&devnet, "http")), "cannot listen on"),
+    ] {
+        check(name, &text).fails(2, &[part]);
+    }
+}
+
+/// SIGKILL in the middle of a PUT; the PUT is repeated at another gateway.
+#[test]
+fn a_gateway_killed_in_mid_put_loses_nothing_and_the_repeat_is_the_same_blob() {
+    let devnet = Devnet::up(&["--gateway", "http", "--members", "4", "--l1", "none"]);
+    let other = address(&devnet, "http");
+    for (number, after) in [0, 2, 5, 9, 14, 20].into_iter().enumerate() {
+        let payload = noise(2_000_000, 50 + number as u64);
+        let dying = Process::start(&devnet);
+        let (at, body) = (dying.address.clone(), payload.clone());
+        let put = std::thread::spawn(move || ask(&at, "PUT /v1/blobs", &body));
+        std::thread::sleep(Duration::from_millis(after));
+        signal(i32::try_from(dying.child.id()).unwrap(), Signal::KILL);
+        let first = put.join().unwrap();
+        let (status, stored) = ask(&other, "PUT /v1/blobs", &payload).unwrap();
+        let stored: Value = serde_json::from_slice(&stored).unwrap();
+        assert_eq!(status, 200, "{stored}");
+        if let Some((200, first)) = first {
+            let first: Value = serde_json::from_slice(&first).unwrap();
+            assert_eq!(first["blobId"], stored["blobId"]);
+        }
+        let third = Process::start(&devnet);
+        let path = format!("GET /v1/blobs/{}", stored["keccak256"].as_str().unwrap());
+        let (status, read) = ask(&third.address, &path, b"").unwrap();
+        assert!(status == 200 && read == payload);
+    }
+}

@@ -1,0 +1,206 @@
+//! What a member counts, for Prometheus. docs/metrics.md lists every one; a test compares.
+//!
+//! # Nothing grows with what a peer sends
+//!
+//! Labels are names of calls, codes and reasons that stand in this code.
+
+pub(crate) mod page;
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+use tonic::Code;
+
+type Label = [(&'static str, &'static str); 1];
+
+/// A member's metrics.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    calls: Family<[(&'static str, &'static str); 2], Counter>,
+    call_seconds: Family<Label, Histogram>,
+    refused: Family<Label, Counter>,
+    cut: Family<Label, Counter>,
+    connections: Gauge,
+    memory: Family<Label, Gauge>,
+    memory_limit: Family<Label, Gauge>,
+    serving: Family<Label, Gauge>,
+    blobs: Gauge,
+    stored: Gauge,
+    resident: Gauge,
+    descriptors: Gauge,
+    descriptors_limit: Gauge,
+    epoch: Gauge,
+    finalized_age: Gauge,
+    finality_stalled: Gauge,
+    dissenters: Gauge,
+    clock_behind: Gauge,
+    tls_seconds_left: Gauge,
+}
+
+/// What is so at the moment in which the metrics are asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Now {
+    pub(crate) connections: usize,
+    /// By name: bytes taken, and bytes there are.
+    pub(crate) memory: Vec<(&'static str, usize, usize)>,
+    /// By service.
+    pub(crate) serving: Vec<(&'static str, bool)>,
+    pub(crate) blobs: u64,
+    pub(crate) stored: u64,
+    pub(crate) resident: Option<u64>,
+    pub(crate) descriptors: Option<u64>,
+    pub(crate) descriptors_limit: Option<u64>,
+    pub(crate) epoch: u64,
+    /// Seconds since the finalized block, whether finality stalls, and how many nodes contradict the others.
+    pub(crate) finality: Option<(u64, bool, usize)>,
+    pub(crate) clock_behind: u64,
+    /// `None` without TLS.
+    pub(crate) tls_seconds_left: Option<u64>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("holdfast_member");
+        let seconds = || Histogram::new(exponential_buckets(0.000_5, 4.0, 9));
+        let calls = Family::default();
+        registry.register("calls", "Calls by path and status code", calls.clone());
+        let call_seconds = Family::<Label, Histogram>::new_with_constructor(seconds);
+        let text = "Time from a call's headers to the end of its answer, by path";
+        registry.register_with_unit("call", text, Unit::Seconds, call_seconds.clone());
+        let refused = Family::default();
+        registry.register("connections_refused", "Connections refused, by reason", refused.clone());
+        let cut = Family::default();
+        registry.register("connections_cut", "Connections closed by this member, by reason", cut.clone());
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let connections = gauge("connections", "Connections open");
+        let blobs = gauge("blobs", "Shards held");
+        let stored = gauge("stored_bytes", "Bytes of shards and whole payloads held");
+        let resident = gauge("resident_bytes", "Memory of the process");
+        let descriptors = gauge("descriptors", "File descriptors that the process has open");
+        let descriptors_limit = gauge("descriptors_limit", "File descriptors that the process may have open");
+        let epoch = gauge("epoch", "The epoch that is active, zero where there is none");
+        let finalized_age = gauge("l1_finalized_age_seconds", "Age of the newest finalized block by this clock");
+        let finality_stalled = gauge("l1_finality_stalled", "1 while nothing seems to become final");
+        let dissenters = gauge("l1_dissenting_nodes", "L1 nodes that contradicted the others within an hour");
+        let clock_behind = gauge("clock_behind_seconds", "By how much this clock is behind L1's finalized block");
+        let tls_seconds_left = gauge("tls_seconds_left", "Time until the TLS certificate ends, 0 without TLS");
+        let mut family = |name: &str, help: &str| {
+            let family = Family::<Label, Gauge>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let memory = family("memory_bytes", "Bytes taken of each budget");
+        let memory_limit = family("memory_limit_bytes", "Bytes of each budget");
+        let serving = family("serving", "1 while the service is SERVING, by name");
+        Self {
+            registry,
+            calls,
+            call_seconds,
+            refused,
+            cut,
+            connections,
+            memory,
+            memory_limit,
+            serving,
+            blobs,
+            stored,
+            resident,
+            descriptors,
+            descriptors_limit,
+            epoch,
+            finalized_age,
+            finality_stalled,
+            dissenters,
+            clock_behind,
+            tls_seconds_left,
+        }
+    }
+
+    /// A call has ended.
+    pub(crate) fn call(&self, path: &'static str, code: Code, took: Duration) {
+        self.calls.get_or_create(&[("path", path), ("code", code_name(code))]).inc();
+        self.call_seconds.get_or_create(&[("path", path)]).observe(took.as_secs_f64());
+    }
+
+    /// A connection was not taken.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// A connection was closed by this member.
+    pub(crate) fn cut(&self, reason: &'static str) {
+        self.cut.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// The page, as Prometheus reads it.
+    pub(crate) fn page(&self, now: &Now) -> String {
+        self.connections.set(whole(now.connections as u64));
+        for (name, used, total) in &now.memory {
+            self.memory.get_or_create(&[("budget", *name)]).set(whole(*used as u64));
+            self.memory_limit.get_or_create(&[("budget", *name)]).set(whole(*total as u64));
+        }
+        for (name, serving) in &now.serving {
+            self.serving.get_or_create(&[("service", *name)]).set(i64::from(*serving));
+        }
+        self.blobs.set(whole(now.blobs));
+        self.stored.set(whole(now.stored));
+        self.resident.set(whole(now.resident.unwrap_or(0)));
+        self.descriptors.set(whole(now.descriptors.unwrap_or(0)));
+        self.descriptors_limit.set(whole(now.descriptors_limit.unwrap_or(0)));
+        self.epoch.set(whole(now.epoch));
+        let (age, stalled, dissenters) = now.finality.unwrap_or_default();
+        self.finalized_age.set(whole(age));
+        self.finality_stalled.set(i64::from(stalled));
+        self.dissenters.set(whole(dissenters as u64));
+        self.clock_behind.set(whole(now.clock_behind));
+        self.tls_seconds_left.set(whole(now.tls_seconds_left.unwrap_or(0)));
+        let mut page = String::new();
+        // Writing to a string does not fail.
+        let _written = encode(&mut page, &self.registry);
+        page
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The code as gRPC writes it.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests;

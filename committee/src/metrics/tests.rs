@@ -1,0 +1,44 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+fn now() -> Now {
+    Now {
+        memory: vec![("receiving", 1, 2)],
+        serving: vec![("holdfast.v1.Dispersal", true)],
+        finality: Some((7, false, 0)),
+        ..Now::default()
+    }
+}
+
+/// Names of all metrics on a page.
+fn names(page: &str) -> BTreeSet<String> {
+    page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_metric_is_in_the_documentation_and_nothing_else_is() {
+    let metrics = Metrics::new();
+    metrics.call("/holdfast.v1.Node/GetInfo", Code::Ok, Duration::from_millis(1));
+    metrics.refused("full");
+    metrics.cut("idle");
+    let documented: BTreeSet<String> = include_str!("../../../docs/metrics.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `holdfast_member_")?.split(['`', '{']).next())
+        .map(|name| format!("holdfast_member_{}", name.strip_suffix("_total").unwrap_or(name)))
+        .collect();
+    assert_eq!(names(&metrics.page(&now())), documented);
+}
+
+#[test]
+fn the_page_is_as_long_as_the_code_makes_it_and_no_longer() {
+    let metrics = Metrics::new();
+    // A hundred thousand calls that somebody made up are one line.
+    for number in 0..100_000 {
+        let path = crate::rpc::path_of(&format!("/made.up/{number}"));
+        metrics.call(path, Code::Unimplemented, Duration::from_millis(1));
+    }
+    let page = metrics.page(&now());
+    assert!(page.contains("{path=\"unknown\",code=\"UNIMPLEMENTED\"} 100000"), "{page}");
+    assert!(page.len() < 8 << 10, "{} bytes", page.len());
+}

@@ -1,0 +1,90 @@
+//! What every call passes through, on its way in and on its way out.
+//!
+//! In this order: the rates of its origin, memory for its answer, its time; and its body is charged and timed as it
+//! comes ([`super::incoming`]), its answer as it goes ([`super::outgoing`]).
+
+use std::{convert::Infallible, pin::Pin, sync::Arc};
+
+use http::{Request, Response};
+use tonic::{Status, service::Routes};
+use tower_service::Service as _;
+
+use super::{
+    budget::{Bill, Holder, Share},
+    calls::{self, Call, Kind},
+    incoming::Incoming,
+    outcome::Outcome,
+    outgoing::Outgoing,
+    shared::Shared,
+    status::Error,
+};
+use crate::{line::Line, origin::Origin};
+
+/// The gate of one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    shared: Arc<Shared>,
+    routes: Routes,
+    line: Arc<Line>,
+}
+
+impl Gate {
+    pub(crate) fn new(shared: Arc<Shared>, routes: Routes, line: Arc<Line>) -> Self {
+        Self { shared, routes, line }
+    }
+
+    async fn pass(self, request: Request<hyper::body::Incoming>) -> Response<Outgoing> {
+        let shared = &self.shared;
+        let call = calls::find(request.uri().path());
+        let open = self.line.open(call.kind == Kind::Watches);
+        let mut outcome = Outcome::begin(Arc::clone(shared), call.path);
+        let holders = vec![Holder::Origin(self.line.origin())];
+        let empty = shared.sending.open(holders.clone());
+        let (response, share) = match self.ask(call, request, holders).await {
+            Ok((response, share)) => (response, share),
+            Err(error) => (Status::from(error).into_http(), empty),
+        };
+        // A refusal stands in the headers alone.
+        outcome.finish(response.headers());
+        let answer = self.line.answer(shared.pace());
+        response.map(|body| Outgoing::new(body, answer, outcome, share, open))
+    }
+
+    async fn ask(
+        &self,
+        call: Call,
+        request: Request<hyper::body::Incoming>,
+        holders: Vec<Holder>,
+    ) -> Result<(Response<tonic::body::Body>, Share), Error> {
+        let shared = &self.shared;
+        shared.rates.check(self.line.origin(), call.costly)?;
+        let share = shared.sending.take(holders.clone(), call.answer).await?;
+        let bill = Bill::new(shared.receiving.open(holders));
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(bill.clone());
+        let body = tonic::body::Body::new(Incoming::new(body, call.request, shared.pace(), bill));
+        let answer = self.routes.clone().call(Request::from_parts(parts, body));
+        let limit = match call.kind {
+            Kind::Short | Kind::Sends => shared.limits.call_deadline,
+            Kind::Long => calls::LONG,
+            Kind::Receives | Kind::Watches => {
+                let Ok(response) = answer.await;
+                return Ok((response, share));
+            }
+        };
+        let Ok(response) = tokio::time::timeout(limit, answer).await.map_err(|_| Error::Late { limit })?;
+        Ok((response, share))
+    }
+}
+
+impl hyper::service::Service<Request<hyper::body::Incoming>> for Gate {
+    type Response = Response<Outgoing>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
+        let gate = self.clone();
+        let origin = gate.line.origin();
+        Box::pin(Origin::scope(Some(origin), async move { Ok(gate.pass(request).await) }))
+    }
+}

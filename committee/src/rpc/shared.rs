@@ -1,0 +1,59 @@
+//! What the services share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::{budget::Budget, certificates::Certificates, rates::Rates, shed::Shed, shelf::Shelf, status::Error};
+use crate::{attestor::Attestor, config::Limits, known::Known, metrics::Metrics, pace::Pace, store};
+
+/// What the services share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) attestor: Arc<Attestor>,
+    pub(crate) limits: Limits,
+    /// Bytes of bodies that have come.
+    pub(crate) receiving: Budget,
+    /// Bytes of what is computed or read back for a dispersal.
+    pub(crate) working: Budget,
+    /// Bytes of answers on their way.
+    pub(crate) sending: Budget,
+    pub(crate) shelf: Arc<Shelf>,
+    /// What is yet to be verified.
+    pub(crate) certificates: Certificates,
+    pub(crate) rates: Rates,
+    pub(crate) shed: Shed,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) known: Known,
+    /// Why nothing is signed yet, while L1 has not answered since the start.
+    pub(crate) waits: watch::Receiver<Option<Arc<str>>>,
+    /// Set once the member stops: nothing new is taken.
+    pub(crate) draining: AtomicBool,
+    /// Work that goes on when the call that asked for it is cut off.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Shared {
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// How slow a peer may be.
+    pub(super) fn pace(&self) -> Pace {
+        Pace { grace: self.limits.stall_deadline, least: u64::from(self.limits.least_kib_per_second) * 1024 }
+    }
+
+    pub(super) fn accepting(&self) -> Result<(), Error> {
+        if self.draining.load(Ordering::SeqCst) {
+            return Err(Error::Draining);
+        }
+        match &*self.attestor.store.writes_disabled().borrow() {
+            None => Ok(()),
+            Some(reason) => Err(store::Error::WritesDisabled { reason: reason.to_string() }.into()),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Where payloads are stored: at the committee, or in this process.
+
+mod committee;
+mod interface;
+mod memory;
+
+pub(crate) use committee::CommitteeBackend;
+pub(crate) use interface::{Backend, Readiness, ToDisperse};
+pub(crate) use memory::{Faults, MemoryBackend};

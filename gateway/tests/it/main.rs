@@ -1,0 +1,13 @@
+//! Gateways over HTTP, on real committees.
+
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod attacks;
+mod caches;
+mod faults;
+mod http;
+mod memory;
+mod nitro;
+mod op;
+mod openapi;
+mod support;

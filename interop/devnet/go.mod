@@ -1,0 +1,3 @@
+module holdfast.test/devnet
+
+go 1.22
