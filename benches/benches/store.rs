@@ -1,82 +1,33 @@
 //! Storing on a committee of five (t = 4, k = 2) over gRPC on loopback: five members in this process, each with its own
 //! RocksDB and a real fsync before it signs. A figure is the time from the payload to the verified certificate.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use holdfast_certificate::{
-    CommitteeFile, DisperserKey, FileMember, FileNamespace, Namespace, Registration, SecretKey,
-};
 use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
-use holdfast_committee::{Config, Member, Running, store::IfMissing};
-use holdfast_registry::{FileRegistry, Registry};
-use tempfile::TempDir;
+use holdfast_testing::{Committee, Setup};
 use tokio::runtime::Runtime;
-
-const MEMBERS: u16 = 5;
-const THRESHOLD: u16 = 4;
-const ORIGINAL_SHARDS: u16 = 2;
 
 /// A committee and a client of it.
 struct World {
     client: Client,
-    members: Vec<Running>,
-    _folder: TempDir,
+    committee: Committee,
 }
 
 impl World {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let held: Vec<TcpListener> =
-            (0..MEMBERS).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-        let addresses: Vec<SocketAddr> = held.iter().map(|it| it.local_addr().expect("an address")).collect();
-        drop(held);
-        let keys: Vec<SecretKey> = addresses.iter().map(|_| SecretKey::generate()).collect();
-        let disperser = DisperserKey::generate();
-        let namespace = Namespace::from([1; 32]);
-        let file = CommitteeFile {
-            chain_id: 0,
-            registry: None,
-            epoch: 1,
-            original_shards: ORIGINAL_SHARDS,
-            total_shards: MEMBERS,
-            threshold: THRESHOLD,
-            max_payload: 32 << 20,
-            members: (0..MEMBERS)
-                .zip(keys.iter().zip(&addresses))
-                .map(|(slot, (key, address))| FileMember {
-                    slot,
-                    public_key: key.public_key(),
-                    proof_of_possession: key.prove_possession(&Registration::WITHOUT_L1),
-                    account: None,
-                    endpoint: format!("http://{address}"),
-                })
-                .collect(),
-            namespaces: vec![FileNamespace { id: namespace, dispersers: vec![disperser.address()], min_retention: 0 }],
-        };
-        let registry: Arc<dyn Registry> = Arc::new(FileRegistry::from_file(file).expect("a good committee"));
-        let mut members = Vec::new();
-        for (number, (key, address)) in keys.into_iter().zip(addresses).enumerate() {
-            let mut config = Config::in_folder(address, &folder.path().join(format!("m{number}")));
-            // A bench stores more than a namespace's share of a day.
-            config.policy.namespace_quota_gib_days = 1 << 40;
-            let member = Member::new(config, key, Arc::clone(&registry)).if_missing(IfMissing::Create);
-            members.push(member.launch().await.expect("the member starts"));
-        }
-        let client = Client::builder().registry(registry).namespace(namespace).disperser(disperser).build();
-        Self { client: client.expect("a client"), members, _folder: folder }
+        // A bench stores more than a namespace's share of a day.
+        let setup = Setup::of(5, 4, 2).settings(|config| config.policy.namespace_quota_gib_days = 1 << 40);
+        let committee = Committee::start_with(setup).await.expect("the members start");
+        let builder = Client::builder().registry(committee.registry()).namespace(committee.namespace());
+        let client = builder.disperser(committee.disperser()).build().expect("a client");
+        Self { client, committee }
     }
 
     async fn stop(self) {
         self.client.close().await;
-        for member in self.members {
-            member.stop().await.expect("the member stops");
-        }
+        self.committee.close().await.expect("the members stop");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use holdfast_client::{Client, MemberStatus};
+use holdfast_client::{Client, MemberPolicy, MemberStatus};
 use serde::Serialize;
 
 use crate::{
@@ -32,6 +32,31 @@ struct Row {
     stored_bytes: Option<u64>,
     clock_off_seconds: Option<i64>,
     answered_in_milliseconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Policy>,
+}
+
+/// What it promises at most.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Policy {
+    max_retention_seconds: u64,
+    max_whole_seconds: u64,
+    /// Bytes times seconds for each namespace; a text, for it is beyond what JSON readers keep exact.
+    namespace_quota: String,
+    /// Empty where all are served.
+    namespaces: Vec<String>,
+}
+
+impl Policy {
+    fn of(policy: &MemberPolicy) -> Self {
+        Self {
+            max_retention_seconds: policy.max_retention.as_secs(),
+            max_whole_seconds: policy.max_whole.as_secs(),
+            namespace_quota: policy.namespace_quota.to_string(),
+            namespaces: policy.namespaces.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 pub(crate) async fn run(config: Option<&Path>, output: Output) -> anyhow::Result<()> {
@@ -73,6 +98,7 @@ fn row(status: MemberStatus) -> Row {
         stored_bytes: None,
         clock_off_seconds: None,
         answered_in_milliseconds: None,
+        policy: None,
     };
     match status.info {
         Err(failure) => row.state = failure.reason.to_string(),
@@ -85,6 +111,7 @@ fn row(status: MemberStatus) -> Row {
             row.version = Some(info.version);
             row.blobs = Some(info.blobs);
             row.stored_bytes = Some(info.stored_bytes);
+            row.policy = info.policy.as_ref().map(Policy::of);
             row.answered_in_milliseconds = Some(info.answered_in.as_secs_f64() * 1e3);
         }
     }

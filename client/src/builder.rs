@@ -1,9 +1,13 @@
 use std::sync::Arc;
 
-use holdfast_certificate::{DisperserKey, Namespace};
+#[cfg(feature = "l1")]
+use holdfast_certificate::Address;
+use holdfast_certificate::Namespace;
+#[cfg(feature = "l1")]
+use holdfast_l1::{ChainRegistry, ReaderOptions};
 use holdfast_registry::Registry;
 
-use crate::{client::Client, config::Config, context::Context, error::Error};
+use crate::{client::Client, config::Config, context::Context, error::Error, signer::DisperserSigner};
 
 impl Client {
     /// Begins a client.
@@ -18,7 +22,7 @@ impl Client {
 pub struct Builder {
     registry: Option<Arc<dyn Registry>>,
     namespace: Option<Namespace>,
-    disperser: Option<DisperserKey>,
+    disperser: Option<Arc<dyn DisperserSigner>>,
     config: Config,
 }
 
@@ -30,6 +34,26 @@ impl Builder {
         self
     }
 
+    /// Reads committees from the registry's contract on L1, through these JSON-RPC nodes: with two or more, two must agree.
+    ///
+    /// ```no_run
+    /// # async fn build() -> Result<(), Box<dyn std::error::Error>> {
+    /// use holdfast_client::Client;
+    ///
+    /// let registry = "0x5fbdb2315678afecb367f032d93f642f64180aa3".parse()?;
+    /// let client = Client::builder().l1(&["https://l1.example", "https://l1.example.org"], registry).await?.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Registry`] where the nodes, their chain or the contract cannot be used.
+    #[cfg(feature = "l1")]
+    pub async fn l1<S: AsRef<str> + Sync>(self, urls: &[S], registry: Address) -> Result<Self, Error> {
+        let connected = ChainRegistry::connect_with(urls, registry, ReaderOptions::default()).await;
+        Ok(self.registry(Arc::new(connected.map_err(|error| Error::Registry(error.into()))?)))
+    }
+
     /// The namespace to disperse to, and to search in.
     #[must_use]
     pub fn namespace(mut self, namespace: Namespace) -> Self {
@@ -37,10 +61,11 @@ impl Builder {
         self
     }
 
-    /// The key that signs statements; its address must be a disperser of the namespace.
+    /// Who signs statements, a [`DisperserKey`](crate::DisperserKey) or a signer of one's own; its address must be a disperser
+    /// of the namespace.
     #[must_use]
-    pub fn disperser(mut self, key: DisperserKey) -> Self {
-        self.disperser = Some(key);
+    pub fn disperser(mut self, signer: impl DisperserSigner + 'static) -> Self {
+        self.disperser = Some(Arc::new(signer));
         self
     }
 

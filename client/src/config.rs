@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::{error::Error, retries::Retries};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -37,6 +37,8 @@ pub struct Config {
     pub hedge_delay: Duration,
     /// How long a connection may take to be made. 2 s.
     pub connect_timeout: Duration,
+    /// Whether a dispersal, checkpoint or retrieval that failed is made again within its deadline. It is not.
+    pub retries: Retries,
 }
 
 impl Default for Config {
@@ -49,6 +51,7 @@ impl Default for Config {
             read_deadline: Duration::from_secs(30),
             hedge_delay: Duration::from_millis(150),
             connect_timeout: Duration::from_secs(2),
+            retries: Retries::NONE,
         }
     }
 }
@@ -96,6 +99,12 @@ impl Config {
         Self { connect_timeout, ..self }
     }
 
+    /// With `retries`.
+    #[must_use]
+    pub fn retries(self, retries: Retries) -> Self {
+        Self { retries, ..self }
+    }
+
     /// Every wait is above zero and within its bound.
     pub(crate) fn check(&self) -> Result<(), Error> {
         for (what, value, max) in [
@@ -106,6 +115,8 @@ impl Config {
             ("read_deadline", self.read_deadline, MAX_WAIT),
             ("hedge_delay", self.hedge_delay, MAX_WAIT),
             ("connect_timeout", self.connect_timeout, MAX_WAIT),
+            ("retries.pause", self.retries.pause, MAX_WAIT),
+            ("retries.longest_pause", self.retries.longest_pause, MAX_WAIT),
         ] {
             if value.is_zero() || value > max {
                 return Err(Error::Invalid {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use holdfast_certificate::{DisperserKey, Namespace};
+use holdfast_certificate::Namespace;
 use holdfast_registry::{EpochRecord, Fault, NamespaceRecord, Registry};
 use tokio::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::{
     error::Error,
     members::{Member, members_of},
     peer::Peers,
+    signer::DisperserSigner,
 };
 
 /// How long a dispersal waits for its namespace's rules; without them the members decide.
@@ -29,7 +30,7 @@ const RULES_WAIT: Duration = Duration::from_secs(2);
 pub(crate) struct Context {
     registry: Arc<dyn Registry>,
     namespace: Option<Namespace>,
-    disperser: Option<Arc<DisperserKey>>,
+    disperser: Option<Arc<dyn DisperserSigner>>,
     pub(crate) config: Config,
     pub(crate) cpu: Cpu,
     pub(crate) background: Background,
@@ -42,13 +43,13 @@ impl Context {
     pub(crate) fn new(
         registry: Arc<dyn Registry>,
         namespace: Option<Namespace>,
-        disperser: Option<DisperserKey>,
+        disperser: Option<Arc<dyn DisperserSigner>>,
         config: Config,
     ) -> Self {
         Self {
             registry,
             namespace,
-            disperser: disperser.map(Arc::new),
+            disperser,
             cpu: Cpu::new(),
             background: Background::new(),
             peers: Peers::new(config.connect_timeout),
@@ -72,7 +73,7 @@ impl Context {
         named.or(self.namespace).ok_or(Error::NotConfigured { what: "namespace" })
     }
 
-    pub(crate) fn disperser(&self) -> Result<Arc<DisperserKey>, Error> {
+    pub(crate) fn disperser(&self) -> Result<Arc<dyn DisperserSigner>, Error> {
         self.disperser.clone().ok_or(Error::NotConfigured { what: "disperser key" })
     }
 

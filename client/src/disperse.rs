@@ -10,6 +10,7 @@ mod round;
 
 mod delivery;
 mod rules;
+mod signing;
 mod statement;
 
 pub mod quorum;

@@ -48,6 +48,14 @@ pub enum Error {
         /// The namespace asked for.
         namespace: Namespace,
     },
+    /// The disperser's signature could not be had.
+    #[error("the signer of {disperser} failed: {reason}")]
+    Signer {
+        /// The account that was to sign.
+        disperser: Address,
+        /// What the signer said, or that it did not answer in time.
+        reason: String,
+    },
     /// A time that is over, or sooner than the namespace's minimum retention, so that no member would sign.
     #[error("{field} must be at least {least}, got {got} (unix seconds)")]
     TooSoon {
@@ -166,6 +174,7 @@ impl Error {
             | Self::Invalid { .. }
             | Self::UnknownNamespace { .. }
             | Self::NotADisperser { .. }
+            | Self::Signer { .. }
             | Self::TooSoon { .. }
             | Self::Statement(_)
             | Self::Code(_)
@@ -200,6 +209,7 @@ impl Error {
                 failures.iter().any(|failure| failure.reason.is_retryable())
             }
             Self::Registry(error) => error.is_retryable(),
+            Self::Signer { .. } => true,
             Self::EmptyPayload
             | Self::PayloadTooLarge { .. }
             | Self::NotConfigured { .. }
@@ -240,6 +250,7 @@ impl Error {
             | Self::NotFound { .. }
             | Self::Certificate(_)
             | Self::Inconsistent { .. }
+            | Self::Signer { .. }
             | Self::Closed => &[],
         }
     }

@@ -61,6 +61,8 @@ mod background;
 mod cpu;
 mod members;
 mod peer;
+mod retries;
+mod signer;
 
 mod code;
 mod error;
@@ -78,6 +80,7 @@ pub use disperse::{
     options::DisperseOptions,
     quorum,
 };
+pub use retries::Retries;
 pub use retrieve::{
     lookup::{Found, LookupOptions},
     options::RetrieveOptions,
@@ -85,7 +88,8 @@ pub use retrieve::{
     reference::{ParseReferenceError, Reference},
     retriever::{Retrieved, Way},
 };
-pub use status::{MemberInfo, MemberStatus};
+pub use signer::{DisperserSigner, SignerError};
+pub use status::{MemberInfo, MemberPolicy, MemberStatus};
 
 pub use code::Code;
 pub use error::{Blame, Error, Wanted};
@@ -95,8 +99,9 @@ pub use fault::{Denial, Fault, MemberFault};
 // What the signatures name.
 pub use bytes::Bytes;
 pub use holdfast_certificate::{
-    Address, Certificate, CheckpointCertificate, Committee, CommitteeFile, DisperserKey, Error as CertificateError,
-    Namespace, PublicKey, Statement, VerifiedCertificate, VerifiedCheckpoint,
+    Address, Certificate, CheckpointCertificate, Committee, CommitteeFile, DisperserKey, DisperserSignature,
+    Error as CertificateError, Namespace, PublicKey, Statement, StatementDigest, VerifiedCertificate,
+    VerifiedCheckpoint,
 };
 pub use holdfast_erasure::{Blob, BlobId, Digest, Dispersal, Error as CodeError};
 #[cfg(feature = "l1")]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use holdfast_certificate::{Address, PublicKey};
+use holdfast_certificate::{Address, Namespace, PublicKey};
 use holdfast_proto::v1;
 use tokio::time::{Instant, timeout_at};
 
@@ -15,6 +15,9 @@ use crate::{
 
 /// How long a status waits for a member.
 const STATUS_WAIT: Duration = Duration::from_secs(5);
+
+/// The most namespaces that a member may name.
+const MAX_NAMESPACES: usize = 1000;
 
 /// One slot of the newest epoch, and what its member says of itself.
 #[derive(Clone, Debug)]
@@ -56,8 +59,32 @@ pub struct MemberInfo {
     pub stored_bytes: u64,
     /// Why it neither stores nor signs, where that is so.
     pub writes_disabled: Option<String>,
+    /// What it promises at most, where it says so.
+    pub policy: Option<MemberPolicy>,
     /// How long it took to answer.
     pub answered_in: Duration,
+}
+
+/// What a member promises at most; it refuses a statement beyond it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemberPolicy {
+    /// The longest retention.
+    pub max_retention: Duration,
+    /// The longest time that it keeps payloads whole.
+    pub max_whole: Duration,
+    /// Bytes times seconds that one namespace may have outstanding.
+    pub namespace_quota: u128,
+    /// The namespaces that it serves; every one that the registry has where this is empty.
+    pub namespaces: Vec<Namespace>,
+}
+
+impl MemberPolicy {
+    /// Whether the member serves a namespace.
+    #[must_use]
+    pub fn serves(&self, namespace: &Namespace) -> bool {
+        self.namespaces.is_empty() || self.namespaces.contains(namespace)
+    }
 }
 
 pub(crate) async fn status(context: &Context) -> Result<Vec<MemberStatus>, Error> {
@@ -110,7 +137,27 @@ fn info(answer: v1::GetInfoResponse, expected: &PublicKey, answered_in: Duration
         blobs: answer.blobs,
         stored_bytes: answer.stored_bytes,
         writes_disabled: Some(peer_text(&answer.writes_disabled)).filter(|reason| !reason.is_empty()),
+        policy: answer.policy.map(|policy| policy_of(&policy)).transpose()?,
         answered_in,
+    })
+}
+
+fn policy_of(policy: &v1::Policy) -> Result<MemberPolicy, Fault> {
+    let invalid = |field, reason: String| Fault::Malformed(holdfast_proto::Error::Invalid { field, reason });
+    let quota: [u8; 16] =
+        policy.namespace_quota.as_ref().try_into().map_err(|_| {
+            invalid("namespace_quota", format!("expected 16 bytes, got {}", policy.namespace_quota.len()))
+        })?;
+    if policy.namespaces.len() > MAX_NAMESPACES {
+        let got = policy.namespaces.len();
+        return Err(invalid("namespaces", format!("expected at most {MAX_NAMESPACES}, got {got}")));
+    }
+    let namespaces = policy.namespaces.iter().map(|bytes| Namespace::from_bytes(bytes));
+    Ok(MemberPolicy {
+        max_retention: Duration::from_secs(policy.max_retention),
+        max_whole: Duration::from_secs(policy.max_whole),
+        namespace_quota: u128::from_be_bytes(quota),
+        namespaces: namespaces.collect::<Result<_, _>>().map_err(|error| invalid("namespaces", error.to_string()))?,
     })
 }
 
@@ -133,6 +180,26 @@ mod tests {
         assert_eq!(clock_off(1000, 1004, Duration::from_secs(8)), 0);
         assert_eq!(clock_off(1007, 1000, Duration::ZERO), 7);
         assert_eq!(clock_off(u64::MAX, 1000, Duration::ZERO), -1001);
+    }
+
+    #[test]
+    fn a_policy_is_read_and_one_that_makes_no_sense_is_the_member_s_fault() {
+        let wire = v1::Policy {
+            max_retention: 3600,
+            max_whole: 60,
+            namespace_quota: Bytes::copy_from_slice(&7_u128.to_be_bytes()),
+            namespaces: vec![Bytes::from_static(&[1; 32])],
+        };
+        let policy = policy_of(&wire).expect("well formed");
+        assert_eq!((policy.max_retention, policy.max_whole), (Duration::from_secs(3600), Duration::from_secs(60)));
+        assert_eq!(policy.namespace_quota, 7);
+        assert!(policy.serves(&Namespace::from([1; 32])) && !policy.serves(&Namespace::from([2; 32])));
+        let short = v1::Policy { namespace_quota: Bytes::from_static(&[1]), ..wire.clone() };
+        let foreign = v1::Policy { namespaces: vec![Bytes::from_static(&[1; 31])], ..wire.clone() };
+        let endless = v1::Policy { namespaces: vec![Bytes::from_static(&[1; 32]); 1001], ..wire };
+        for wrong in [short, foreign, endless] {
+            policy_of(&wrong).expect_err("malformed");
+        }
     }
 
     #[test]

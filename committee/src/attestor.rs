@@ -120,7 +120,7 @@ impl Attestor {
         let digest = statement.digest(&self.domain());
         let disperser = self.recover(disperser_signature, digest).await?;
         let namespace = self.namespace(&statement.namespace).await?;
-        rules::disperser(&statement.namespace, &namespace, disperser)?;
+        rules::disperser(&statement.namespace, &namespace, disperser, digest)?;
         rules::times(&statement, &namespace, &self.policy, now)?;
         let parameters = statement.blob.parameters()?;
         let id = statement.blob.id();
@@ -212,13 +212,11 @@ impl Attestor {
 
     /// Computes the whole blob from a payload that was sent, and compares its id.
     pub(crate) async fn recompute(&self, admitted: &Admitted, payload: Bytes) -> Result<Holding, Error> {
-        let (parameters, index, expected) = (admitted.parameters, admitted.index, admitted.id);
+        let (parameters, index, expected) = (admitted.parameters, admitted.index, admitted.promise.statement.blob);
         self.workers
             .cpu(move || {
                 let encoded = encode(parameters, payload, Dispersal::ByPayload)?;
-                if encoded.id() != expected {
-                    return Err(Error::WrongBlob { expected, got: encoded.id() });
-                }
+                rules::blob(&expected, encoded.blob())?;
                 Ok(Holding::by_payload(&encoded, index))
             })
             .await?
@@ -227,9 +225,7 @@ impl Attestor {
     /// Writes, syncs, and only then signs.
     pub(crate) async fn attest(&self, admitted: Admitted, holding: Holding) -> Result<Attestation, Error> {
         let got = holding.id();
-        if got != admitted.id {
-            return Err(Error::WrongBlob { expected: admitted.id, got });
-        }
+        rules::blob(&admitted.promise.statement.blob, holding.blob())?;
         if holding.index() != admitted.index {
             return Err(Error::WrongShard {
                 id: got,

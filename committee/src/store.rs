@@ -48,7 +48,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_certificate::{Domain, PublicKey, StatementDigest};
-use holdfast_erasure::{AcceptedShard, BlobId, Commitment, EncodedBlob, ShardIndex, keccak256};
+use holdfast_erasure::{AcceptedShard, Blob, BlobId, Commitment, EncodedBlob, ShardIndex, keccak256};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use database::{Database, Opened};
@@ -159,6 +159,12 @@ impl Holding {
     #[must_use]
     pub fn id(&self) -> BlobId {
         self.commitment.id()
+    }
+
+    /// What commits to the blob, without the shards' roots.
+    #[must_use]
+    pub fn blob(&self) -> &Blob {
+        self.commitment.blob()
     }
 
     /// The shard's index.

@@ -74,6 +74,24 @@ impl Blob {
         self.payload_digest != Digest::ZERO
     }
 
+    /// The first field in which another blob differs from this one, in words with both values; none where they are equal.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let text = |blob: &Self| {
+            [
+                ("payload length", blob.payload_length.to_string()),
+                ("payload digest", blob.payload_digest.to_string()),
+                ("original shards", blob.original_shards.to_string()),
+                ("total shards", blob.total_shards.to_string()),
+                ("shards root", blob.shards_root.to_string()),
+                ("fingerprints hash", blob.fingerprints_hash.to_string()),
+            ]
+        };
+        let pairs = text(self).into_iter().zip(text(other));
+        let (field, expected, got) =
+            pairs.map(|((field, ours), (_, theirs))| (field, ours, theirs)).find(|(_, ours, theirs)| ours != theirs)?;
+        Some(format!("its {field} is {got}, expected {expected}"))
+    }
+
     /// The way the blob was dispersed.
     pub fn dispersal(&self) -> Dispersal {
         if self.is_by_payload() { Dispersal::ByPayload } else { Dispersal::ByShard }

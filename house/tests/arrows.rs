@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
+    ("testing", &["certificate", "committee", "registry"]),
     ("benches", &[]),
     ("house", &[]),
 ];

@@ -1,16 +1,18 @@
 //! One certificate over many blobs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_certificate::{Checkpoint, CheckpointCertificate, Namespace, VerifiedCheckpoint};
 use holdfast_erasure::BlobId;
 use holdfast_proto::{blob_ids_to_bytes, v1};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{
     round::{Ended, Round},
     rules,
+    signing::sign,
     statement::Times,
 };
 use crate::{
@@ -18,6 +20,7 @@ use crate::{
     context::{Context, unix_now},
     error::Error,
     failure::MemberFailure,
+    retries,
 };
 
 /// A checkpoint that reached its quorum.
@@ -41,9 +44,21 @@ pub(crate) async fn checkpoint(
     ids: &[BlobId],
     retain_until: u64,
 ) -> Result<Checkpointed, Error> {
+    let allowed = context.config.disperse_deadline.min(MAX_WAIT);
+    let span = tracing::info_span!("checkpoint", blobs = ids.len());
+    let attempt = |left| once(context, namespace, ids, retain_until, left);
+    retries::until(context.config.retries, allowed, attempt).instrument(span).await
+}
+
+async fn once(
+    context: &Context,
+    namespace: Option<Namespace>,
+    ids: &[BlobId],
+    retain_until: u64,
+    allowed: Duration,
+) -> Result<Checkpointed, Error> {
     context.check_open()?;
     let started = Instant::now();
-    let allowed = context.config.disperse_deadline.min(MAX_WAIT);
     let deadline = started + allowed;
     let (namespace, key, ids) = (context.namespace(namespace)?, context.disperser()?, in_order(ids)?);
     let (active, rules) = tokio::join!(context.active_epoch(deadline), context.rules(&namespace, deadline));
@@ -53,22 +68,19 @@ pub(crate) async fn checkpoint(
     let ids = Arc::new(ids);
     loop {
         let (epoch, domain) = (record.committee.epoch(), *record.committee.domain());
-        let (key, over) = (Arc::clone(&key), Arc::clone(&ids));
-        let (checkpoint, request) = context
+        let over = Arc::clone(&ids);
+        let checkpoint = context
             .cpu
-            .run(move || {
-                let checkpoint = Checkpoint::over(namespace, epoch, &over, retain_until).map_err(Error::Statement)?;
-                let signature = key.sign(&checkpoint.digest(&domain));
-                let request = v1::SignCheckpointRequest {
-                    namespace: Bytes::copy_from_slice(namespace.as_bytes()),
-                    epoch,
-                    blob_ids: blob_ids_to_bytes(&over),
-                    retain_until,
-                    disperser_signature: Bytes::copy_from_slice(&signature.to_bytes()),
-                };
-                Ok((checkpoint, Arc::new(request)))
-            })
+            .run(move || Checkpoint::over(namespace, epoch, &over, retain_until).map_err(Error::Statement))
             .await?;
+        let signature = sign(&*key, checkpoint.digest(&domain), deadline).await?;
+        let request = Arc::new(v1::SignCheckpointRequest {
+            namespace: Bytes::copy_from_slice(namespace.as_bytes()),
+            epoch,
+            blob_ids: blob_ids_to_bytes(&ids),
+            retain_until,
+            disperser_signature: Bytes::copy_from_slice(&signature.to_bytes()),
+        });
         let mut round = Round::ask(context, &record, started, allowed, move |member| {
             let request = Arc::clone(&request);
             async move { member.peer.sign_checkpoint(&request).await }

@@ -1,10 +1,11 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Certificate, DisperserKey, Namespace, Statement, VerifiedCertificate};
+use holdfast_certificate::{Certificate, Namespace, Statement, VerifiedCertificate};
 use holdfast_erasure::{Dispersal, encode};
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use super::{
     delivery::Delivery,
@@ -12,6 +13,7 @@ use super::{
     options::DisperseOptions,
     round::{Ended, Round},
     rules,
+    signing::sign,
     statement::{self, Times},
 };
 use crate::{
@@ -19,6 +21,8 @@ use crate::{
     context::{Context, unix_now},
     error::Error,
     failure::MemberFailure,
+    retries,
+    signer::DisperserSigner,
 };
 
 /// A dispersal that reached its quorum.
@@ -41,22 +45,34 @@ struct Asked {
     payload: Bytes,
     dispersal: Dispersal,
     namespace: Namespace,
-    key: Arc<DisperserKey>,
+    key: Arc<dyn DisperserSigner>,
     times: Times,
 }
 
 pub(crate) async fn disperse(context: &Context, payload: Bytes, options: DisperseOptions) -> Result<Dispersed, Error> {
+    let allowed = options.deadline.unwrap_or(context.config.disperse_deadline).min(MAX_WAIT);
+    let span = tracing::info_span!("disperse", bytes = payload.len(), blob = tracing::field::Empty);
+    let attempt = |left| once(context, payload.clone(), options, left);
+    retries::until(context.config.retries, allowed, attempt).instrument(span).await
+}
+
+async fn once(
+    context: &Context,
+    payload: Bytes,
+    options: DisperseOptions,
+    allowed: Duration,
+) -> Result<Dispersed, Error> {
     context.check_open()?;
     let started = Instant::now();
-    let allowed = options.deadline.unwrap_or(context.config.disperse_deadline).min(MAX_WAIT);
     let deadline = started + allowed;
     let (now, asked) = (unix_now(), asked(context, payload, &options)?);
     let (active, rules) = tokio::join!(context.active_epoch(deadline), context.rules(&asked.namespace, deadline));
     let mut record = active?;
     rules::check(rules?.as_ref(), asked.namespace, asked.key.address(), &asked.times, now)?;
     loop {
-        let delivery = Arc::new(prepare(context, &record, &asked).await?);
+        let delivery = Arc::new(prepare(context, &record, &asked, deadline).await?);
         let statement = *delivery.statement();
+        Span::current().record("blob", tracing::field::display(statement.blob.id()));
         let mut round = Round::ask(context, &record, started, allowed, move |member| {
             let delivery = Arc::clone(&delivery);
             async move { delivery.to(&member).await }
@@ -78,7 +94,7 @@ fn stands(context: &Context, certificate: VerifiedCertificate, round: Round<'_>)
     let (asking, attested, failures) = round.into_rest();
     let (tell, feeding) = feeding(failures.clone());
     let encoded = Bytes::from(certificate.encode());
-    let rest = settle(asking, attested, encoded, context.config.background_limit, tell);
+    let rest = settle(asking, attested, encoded, context.config.background_limit, tell).in_current_span();
     if !context.background.spawn(rest) {
         tracing::debug!("too many dispersals are fed in the background: slow members are left to repair");
     }
@@ -103,7 +119,12 @@ fn asked(context: &Context, payload: Bytes, options: &DisperseOptions) -> Result
 }
 
 /// Encodes the payload, makes the statement and signs it.
-async fn prepare(context: &Context, record: &Arc<EpochRecord>, asked: &Asked) -> Result<Delivery, Error> {
+async fn prepare(
+    context: &Context,
+    record: &Arc<EpochRecord>,
+    asked: &Asked,
+    deadline: Instant,
+) -> Result<Delivery, Error> {
     let parameters = *record.committee.parameters();
     let max = u64::from(parameters.max_payload());
     match u64::try_from(asked.payload.len()) {
@@ -111,10 +132,9 @@ async fn prepare(context: &Context, record: &Arc<EpochRecord>, asked: &Asked) ->
         got => return Err(Error::PayloadTooLarge { max, got: got.unwrap_or(u64::MAX) }),
     }
     let Asked { payload, dispersal, namespace, key, times } = asked;
-    let (payload, dispersal, namespace, key, times) =
-        (payload.clone(), *dispersal, *namespace, Arc::clone(key), *times);
-    let (epoch, domain) = (record.committee.epoch(), *record.committee.domain());
-    context
+    let (payload, dispersal, namespace, times) = (payload.clone(), *dispersal, *namespace, *times);
+    let epoch = record.committee.epoch();
+    let (statement, encoded) = context
         .cpu
         .run(move || {
             let encoded = encode(parameters.code(), payload, dispersal).map_err(Error::Code)?;
@@ -126,8 +146,9 @@ async fn prepare(context: &Context, record: &Arc<EpochRecord>, asked: &Asked) ->
                 retain_until: times.retain_until,
             };
             statement.check(&parameters).map_err(Error::Statement)?;
-            let signature = key.sign(&statement.digest(&domain));
-            Ok(Delivery::new(statement, &signature, encoded, dispersal))
+            Ok((statement, encoded))
         })
-        .await
+        .await?;
+    let signature = sign(&**key, statement.digest(record.committee.domain()), deadline).await?;
+    Ok(Delivery::new(statement, &signature, encoded, dispersal))
 }

@@ -1,10 +1,11 @@
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_certificate::Statement;
-use holdfast_erasure::Blob;
+use holdfast_erasure::{Blob, BlobId};
 use holdfast_registry::EpochRecord;
 use tokio::{sync::watch, time::Instant};
+use tracing::Instrument as _;
 
 use super::{
     epochs,
@@ -23,6 +24,7 @@ use crate::{
     failure::MemberFailure,
     fault::MemberFault,
     members::Member,
+    retries,
 };
 
 /// A payload that was read, and what it took.
@@ -57,12 +59,25 @@ pub(crate) async fn retrieve(
     reference: Reference,
     options: RetrieveOptions,
 ) -> Result<Retrieved, Error> {
-    context.check_open()?;
-    let deadline = Instant::now() + options.deadline.unwrap_or(context.config.read_deadline).min(MAX_WAIT);
+    let allowed = options.deadline.unwrap_or(context.config.read_deadline).min(MAX_WAIT);
     let id = match &reference {
         Reference::BlobId(id) => *id,
         Reference::Certificate(certificate) => certificate.statement.blob.id(),
     };
+    let span = tracing::info_span!("retrieve", blob = %id);
+    let attempt = |left| once(context, id, reference.clone(), options.clone(), left);
+    retries::until(context.config.retries, allowed, attempt).instrument(span).await
+}
+
+async fn once(
+    context: &Context,
+    id: BlobId,
+    reference: Reference,
+    options: RetrieveOptions,
+    allowed: Duration,
+) -> Result<Retrieved, Error> {
+    context.check_open()?;
+    let deadline = Instant::now() + allowed;
     let read = Read::new(context, id, deadline, options);
     let now = unix_now();
     match reference {

@@ -1,4 +1,4 @@
-//! The client against committees: of members in this process that lie when told to, and of real ones.
+//! The client against committees of members in this process that lie when told to. Against real ones: crate testing.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,8 +11,8 @@ mod disperse;
 mod epochs;
 mod find;
 mod lookup;
-mod members;
 mod patience;
 mod promises;
 mod read;
 mod read_lies;
+mod signers;

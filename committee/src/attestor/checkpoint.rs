@@ -46,7 +46,7 @@ impl Attestor {
         let digest = checkpoint.digest(&self.domain());
         let disperser = self.recover(disperser_signature, digest).await?;
         let record = self.namespace(&namespace).await?;
-        rules::disperser(&namespace, &record, disperser)?;
+        rules::disperser(&namespace, &record, disperser, digest)?;
         rules::retention(retain_until, &record, now)?;
 
         let busy = Error::TooManyCheckpoints { most: MOST_CHECKPOINTS };

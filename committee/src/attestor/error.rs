@@ -1,4 +1,4 @@
-use holdfast_certificate::{Address, Namespace, PublicKey};
+use holdfast_certificate::{Address, Namespace, PublicKey, StatementDigest};
 use holdfast_erasure::BlobId;
 
 use crate::{quota::OverQuota, store, workers::Unfinished};
@@ -77,8 +77,13 @@ pub(crate) enum Error {
     #[error("namespace {0} is not among those that this member serves")]
     NotServed(Namespace),
     /// The signature is by a key that may not disperse for this namespace, or is over another statement.
-    #[error("the signature over this statement is by {got}, which is not a disperser of namespace {namespace}")]
+    #[error(
+        "the signature over this statement, whose digest is {digest}, is by {got}, \
+         which is not a disperser of namespace {namespace}"
+    )]
     NotAllowed {
+        /// What must have been signed.
+        digest: StatementDigest,
         /// The address recovered.
         got: Address,
         /// The namespace.
@@ -119,12 +124,14 @@ pub(crate) enum Error {
     #[error(transparent)]
     NotAccepted(#[from] holdfast_erasure::Error),
     /// The payload is not the blob's.
-    #[error("the payload makes blob {got}, expected {expected}")]
+    #[error("the payload makes blob {got}, expected {expected}: {differs}")]
     WrongBlob {
         /// The statement's blob.
         expected: BlobId,
         /// What the payload makes.
         got: BlobId,
+        /// The first field in which they differ, with both values.
+        differs: String,
     },
     /// As many checkpoints as are looked up at once are being looked up.
     #[error("busy: {most} checkpoints are being looked up")]

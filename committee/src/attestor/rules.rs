@@ -1,8 +1,8 @@
 //! The decisions of the signing rule that need no I/O: pure functions of the statement, what the registry says, the
 //! policy and the time.
 
-use holdfast_certificate::{Address, Namespace, PublicKey, Statement, hour_at_or_after};
-use holdfast_erasure::Dispersal;
+use holdfast_certificate::{Address, Namespace, PublicKey, Statement, StatementDigest, hour_at_or_after};
+use holdfast_erasure::{Blob, Dispersal};
 use holdfast_registry::{EpochRecord, Finality, NamespaceRecord};
 
 use super::Error;
@@ -61,11 +61,24 @@ pub(super) fn served(namespace: &Namespace, policy: &Policy) -> Result<(), Error
 }
 
 /// The disperser may disperse for the namespace.
-pub(super) fn disperser(namespace: &Namespace, record: &NamespaceRecord, disperser: Address) -> Result<(), Error> {
+pub(super) fn disperser(
+    namespace: &Namespace,
+    record: &NamespaceRecord,
+    disperser: Address,
+    digest: StatementDigest,
+) -> Result<(), Error> {
     if record.dispersers.contains(&disperser) {
         Ok(())
     } else {
-        Err(Error::NotAllowed { got: disperser, namespace: *namespace })
+        Err(Error::NotAllowed { digest, got: disperser, namespace: *namespace })
+    }
+}
+
+/// What came makes the statement's blob.
+pub(super) fn blob(expected: &Blob, got: &Blob) -> Result<(), Error> {
+    match expected.difference(got) {
+        None => Ok(()),
+        Some(differs) => Err(Error::WrongBlob { expected: expected.id(), got: got.id(), differs }),
     }
 }
 

@@ -8,9 +8,13 @@ use holdfast_registry::Finality;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{shared::Shared, status::without_paths};
+use crate::config::Policy;
 
 /// The version of docs/protocol.md.
 const PROTOCOL: u32 = 1;
+
+/// The most namespaces that an answer names.
+const MAX_NAMESPACES: usize = 1000;
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -60,7 +64,18 @@ impl NodeService {
             damaged: store.damaged(),
             scrubbed_at: store.scrubbed_at(),
             l1: finality.map(view),
+            policy: Some(policy(&attestor.policy)),
         }
+    }
+}
+
+fn policy(policy: &Policy) -> v1::Policy {
+    let namespaces = policy.namespaces.iter().take(MAX_NAMESPACES);
+    v1::Policy {
+        max_retention: policy.max_retention.as_secs(),
+        max_whole: policy.max_whole.as_secs(),
+        namespace_quota: Bytes::copy_from_slice(&policy.namespace_quota().to_be_bytes()),
+        namespaces: namespaces.map(|namespace| Bytes::copy_from_slice(namespace.as_bytes())).collect(),
     }
 }
 

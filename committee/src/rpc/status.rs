@@ -203,7 +203,10 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
         | E::TooShort { .. }
         | E::NotAccepted(_)
         | E::WrongBlob { .. } => (Code::InvalidArgument, Tell::All),
-        E::WrongEpoch { .. } | E::NoActiveEpoch { .. } | E::NoSlot { .. } => (Code::FailedPrecondition, Tell::All),
+        // This member has yet to see the epoch begin.
+        E::WrongEpoch { active, got } if got > active => (Code::FailedPrecondition, Tell::RetryAfter(RETRY_MS)),
+        E::NoActiveEpoch { .. } => (Code::FailedPrecondition, Tell::RetryAfter(RETRY_MS)),
+        E::WrongEpoch { .. } | E::NoSlot { .. } => (Code::FailedPrecondition, Tell::All),
         E::UnknownNamespace(_) => (Code::NotFound, Tell::All),
         E::NotServed(_) | E::DisperserSignature(_) | E::NotAllowed { .. } => (Code::PermissionDenied, Tell::All),
         E::TooManyStrangers { .. } | E::TooManyCheckpoints { .. } => {

@@ -211,10 +211,20 @@ async fn every_wrong_dispersal_by_payload_is_refused_and_leaves_no_trace() {
         ("whole past", Statement { whole_until: 499_999 * HOUR, ..good }, payload.clone(), "after now"),
         ("truncated", good, payload.slice(1..), "payload must have 100000 bytes, got 99999"),
         ("over-long", good, [&payload[..], &[0]].concat().into(), "got 100001"),
-        ("altered", good, flipped(&payload, 5), "the payload makes blob"),
-        ("other digest", blob(&|blob| blob.payload_digest = Digest::from([1; 32])), payload.clone(), "makes blob"),
-        ("other root", blob(&|blob| blob.shards_root = Digest::from([1; 32])), payload.clone(), "makes blob"),
-        ("other fingerprints", blob(&|blob| blob.fingerprints_hash = Digest::ZERO), payload.clone(), "makes blob"),
+        ("altered", good, flipped(&payload, 5), "its payload digest is"),
+        (
+            "other digest",
+            blob(&|blob| blob.payload_digest = Digest::from([1; 32])),
+            payload.clone(),
+            "its payload digest is",
+        ),
+        ("other root", blob(&|blob| blob.shards_root = Digest::from([1; 32])), payload.clone(), "its shards root is"),
+        (
+            "other fingerprints",
+            blob(&|blob| blob.fingerprints_hash = Digest::ZERO),
+            payload.clone(),
+            "its fingerprints hash is",
+        ),
     ] {
         let header = v1::StorePayloadHeader {
             statement: Some((&statement).into()),

@@ -1,0 +1,35 @@
+use std::{error::Error as StdError, fmt::Debug};
+
+use async_trait::async_trait;
+use holdfast_certificate::{Address, DisperserKey, DisperserSignature, StatementDigest};
+
+/// What a signer of one's own may fail with.
+pub type SignerError = Box<dyn StdError + Send + Sync>;
+
+/// Who signs a namespace's statements: a key in memory ([`DisperserKey`]), or one that never leaves a KMS or an HSM.
+///
+/// What it is given is an EIP-712 digest, and what it answers is checked: a signature by another account than
+/// [`DisperserSigner::address`] is [`Error::Invalid`](crate::Error::Invalid), and nothing is sent.
+#[async_trait]
+pub trait DisperserSigner: Debug + Send + Sync {
+    /// The Ethereum address of the key, which must be a disperser of the namespace.
+    fn address(&self) -> Address;
+
+    /// Signs a digest: secp256k1, low `s`, `v` 27 or 28 ([`DisperserSignature::from_bytes`]). A call waits for it until its
+    /// own deadline.
+    ///
+    /// # Errors
+    /// Whatever the signer fails with; the call ends with [`Error::Signer`](crate::Error::Signer).
+    async fn sign(&self, digest: &StatementDigest) -> Result<DisperserSignature, SignerError>;
+}
+
+#[async_trait]
+impl DisperserSigner for DisperserKey {
+    fn address(&self) -> Address {
+        self.address()
+    }
+
+    async fn sign(&self, digest: &StatementDigest) -> Result<DisperserSignature, SignerError> {
+        Ok(self.sign(digest))
+    }
+}
