@@ -58,6 +58,11 @@ lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is in
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --release -p holdfast-client --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+	@if ! cargo semver-checks --version >/dev/null 2>&1; then \
+	  echo "cargo-semver-checks is not installed: what the SDK exports is not compared with a release (cargo install cargo-semver-checks)"; \
+	elif ! git rev-parse -q --verify "$$(git describe --tags --match 'v*' --abbrev=0 2>/dev/null)^{commit}" >/dev/null; then \
+	  echo "no release is tagged: what the SDK exports is not compared with one"; \
+	else cargo semver-checks -p holdfast-client --baseline-rev "$$(git describe --tags --match 'v*' --abbrev=0)"; fi
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	  else echo "cargo-deny is not installed: licences and sources of dependencies not checked (cargo install cargo-deny)"; fi
 

@@ -20,6 +20,7 @@ use crate::{
     output::{Output, human_bytes, progress},
     target::Replace,
     times::{now, parse_span},
+    waiting::Waiting,
 };
 
 /// What to read, from whom, and where to.
@@ -70,7 +71,8 @@ pub(crate) async fn run(args: &GetArgs, config: Option<&Path>, output: Output) -
     let config = Config::load(config)?;
     let registry = config.bridged_registry().await?;
     check_members(&args.from, &reference, registry.as_ref()).await?;
-    let client = Client::builder().registry(registry).build()?;
+    let waiting = Waiting::begin();
+    let client = Client::builder().registry(registry).observer(waiting.observer()).build()?;
     let mut options = RetrieveOptions::default().deadline(args.deadline).only(args.from.iter().copied());
     if args.audit {
         options = options.audit();
@@ -78,6 +80,7 @@ pub(crate) async fn run(args: &GetArgs, config: Option<&Path>, output: Output) -
     let started = std::time::Instant::now();
     let retrieved = client.retrieve(reference, options).await?;
     let elapsed = started.elapsed();
+    drop(waiting);
     for fault in &retrieved.faults {
         progress(format!("fault: {fault}"));
     }

@@ -33,6 +33,7 @@ mod shutdown;
 mod status;
 mod target;
 mod times;
+mod waiting;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -22,6 +22,7 @@ use crate::{
     output::{Output, human_bytes, progress},
     target::Replace,
     times::{human_time, now, parse_span},
+    waiting::Waiting,
 };
 
 /// What to disperse, and how.
@@ -105,12 +106,15 @@ pub(crate) async fn run(args: &PutArgs, config: Option<&Path>, output: Output) -
     let retain_until = hour_at_or_after(now().saturating_add(args.retain.as_secs()));
     let payload = source.read_payload(record.committee.parameters().max_payload().into())?;
     let length = payload.len() as u64;
-    let client = Client::builder().registry(registry).namespace(namespace).disperser(key).build()?;
+    let waiting = Waiting::begin();
+    let builder = Client::builder().registry(registry).namespace(namespace).disperser(key);
+    let client = builder.observer(waiting.observer()).build()?;
     progress(format!("dispersing {} ({})", files::name(&args.file), human_bytes(length)));
     let options = DisperseOptions::by(args.by.into()).retain_until(retain_until).deadline(args.deadline);
     let started = std::time::Instant::now();
     let dispersed = client.disperse(payload, options).await?;
     let elapsed = started.elapsed();
+    drop(waiting);
     let Dispersed { certificate, failures, .. } = dispersed;
     let encoded = certificate.encode();
     let written = target.as_ref().map_or(Ok(()), |target| target.write(&encoded));

@@ -7,7 +7,9 @@ use holdfast_certificate::Namespace;
 use holdfast_l1::{ChainRegistry, ReaderOptions};
 use holdfast_registry::Registry;
 
-use crate::{client::Client, config::Config, context::Context, error::Error, signer::DisperserSigner};
+use crate::{
+    client::Client, config::Config, context::Context, error::Error, observer::Observer, signer::DisperserSigner,
+};
 
 impl Client {
     /// Begins a client.
@@ -23,6 +25,7 @@ pub struct Builder {
     registry: Option<Arc<dyn Registry>>,
     namespace: Option<Namespace>,
     disperser: Option<Arc<dyn DisperserSigner>>,
+    observer: Option<Arc<dyn Observer>>,
     config: Config,
 }
 
@@ -69,6 +72,13 @@ impl Builder {
         self
     }
 
+    /// Who hears how far the client's calls have come.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Replaces the defaults.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
@@ -84,6 +94,6 @@ impl Builder {
     pub fn build(self) -> Result<Client, Error> {
         self.config.check()?;
         let registry = self.registry.ok_or(Error::NotConfigured { what: "registry" })?;
-        Ok(Client::new(Context::new(registry, self.namespace, self.disperser, self.config)))
+        Ok(Client::new(Context::new(registry, self.namespace, self.disperser, self.observer, self.config)))
     }
 }

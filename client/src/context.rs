@@ -18,6 +18,7 @@ use crate::{
     cpu::Cpu,
     error::Error,
     members::{Member, members_of},
+    observer::{Observer, Progress},
     peer::Peers,
     signer::DisperserSigner,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Context {
     registry: Arc<dyn Registry>,
     namespace: Option<Namespace>,
     disperser: Option<Arc<dyn DisperserSigner>>,
+    observer: Option<Arc<dyn Observer>>,
     pub(crate) config: Config,
     pub(crate) cpu: Cpu,
     pub(crate) background: Background,
@@ -44,18 +46,27 @@ impl Context {
         registry: Arc<dyn Registry>,
         namespace: Option<Namespace>,
         disperser: Option<Arc<dyn DisperserSigner>>,
+        observer: Option<Arc<dyn Observer>>,
         config: Config,
     ) -> Self {
         Self {
             registry,
             namespace,
             disperser,
+            observer,
             cpu: Cpu::new(),
             background: Background::new(),
             peers: Peers::new(config.connect_timeout),
             reads: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             config,
+        }
+    }
+
+    /// Tells whoever wants to hear it.
+    pub(crate) fn tell(&self, progress: Progress) {
+        if let Some(observer) = &self.observer {
+            observer.observe(&progress);
         }
     }
 

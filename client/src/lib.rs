@@ -60,6 +60,7 @@ mod context;
 mod background;
 mod cpu;
 mod members;
+mod observer;
 mod peer;
 mod retries;
 mod signer;
@@ -80,6 +81,7 @@ pub use disperse::{
     options::DisperseOptions,
     quorum,
 };
+pub use observer::{Observer, Progress};
 pub use retries::Retries;
 pub use retrieve::{
     lookup::{Found, LookupOptions},

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::sync::{Arc, Mutex};
+
 use holdfast_certificate::CheckpointProof;
-use holdfast_client::{Client, DisperseOptions, Error, Fault, RetrieveOptions, Way};
+use holdfast_client::{Client, DisperseOptions, Error, Fault, Observer, Progress, RetrieveOptions, Way};
 use holdfast_committee::fault;
 use holdfast_testing::Committee;
 
@@ -138,4 +140,29 @@ async fn a_client_learns_what_members_promise_before_it_asks_for_too_much() {
         assert!(policy.serves(&members.namespace()));
     }
     members.close().await.unwrap();
+}
+
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<Progress>>);
+
+impl Observer for Heard {
+    fn observe(&self, progress: &Progress) {
+        self.0.lock().unwrap().push(*progress);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_hears_how_far_a_call_has_come() {
+    let mut members = Committee::start().await.unwrap();
+    members.stop(2).await.unwrap();
+    let heard = Arc::new(Heard::default());
+    let builder = Client::builder().registry(members.registry()).namespace(members.namespace());
+    let client = builder.disperser(members.disperser()).observer(heard.clone()).build().unwrap();
+    let put = client.disperse(payload(1000), DisperseOptions::by_shard()).await.unwrap();
+    client.retrieve(&put.certificate, RetrieveOptions::default()).await.unwrap();
+    let heard = heard.0.lock().unwrap().clone();
+    assert_eq!(heard[0], Progress::Asked { members: 5 });
+    let attested = (1..=4).map(|attested| Progress::Attested { attested, needed: 4 });
+    let accepted = (1..=2).map(|accepted| Progress::Accepted { accepted, needed: 2 });
+    assert_eq!(heard[1..], attested.chain(accepted).collect::<Vec<_>>());
 }

@@ -14,6 +14,7 @@ use crate::{
     failure::{FailureReason, MemberFailure},
     fault::Fault,
     members::Member,
+    observer::Progress,
 };
 
 /// How long members are still heard after the quorum has become impossible, so that the error can say what each said.
@@ -59,6 +60,7 @@ impl<'a> Round<'a> {
         let asking = Asking::all(context.members(record), started + allowed, ask);
         let parameters = record.committee.parameters();
         let quorum = Quorum::new(parameters.total_shards(), parameters.threshold());
+        context.tell(Progress::Asked { members: parameters.total_shards() });
         Self { context, record, asking, quorum, started, allowed, looked: None }
     }
 
@@ -85,10 +87,9 @@ impl<'a> Round<'a> {
                     }
                 }
                 Verdict::Impossible => {
-                    let attested = u16::try_from(self.quorum.attested().count());
                     return Err(Error::QuorumNotReached {
                         needed: self.record.committee.parameters().threshold(),
-                        attested: attested.expect("a committee has at most 126 members"),
+                        attested: self.attested(),
                         failures: self.failures(),
                     });
                 }
@@ -111,6 +112,10 @@ impl<'a> Round<'a> {
         failed.map(|(slot, reason)| self.asking.member(slot).failure(reason.clone())).collect()
     }
 
+    fn attested(&self) -> u16 {
+        u16::try_from(self.quorum.attested().count()).expect("a committee has at most 126 members")
+    }
+
     /// The requests still in flight, the slots that attested, and those that failed.
     pub(crate) fn into_rest(self) -> (Asking, Vec<u16>, Vec<MemberFailure>) {
         let attested = self.quorum.attested().map(|(slot, _)| slot).collect();
@@ -121,7 +126,11 @@ impl<'a> Round<'a> {
     /// Takes the next member's answer; the slot of one that is asked again. None when there is none until then.
     async fn hear(&mut self, until: Instant) -> Option<Option<u16>> {
         match self.asking.next(until).await? {
-            Heard::Attested(slot, attestation) => self.quorum.attest(slot, attestation),
+            Heard::Attested(slot, attestation) => {
+                self.quorum.attest(slot, attestation);
+                let needed = self.record.committee.parameters().threshold();
+                self.context.tell(Progress::Attested { attested: self.attested(), needed });
+            }
             Heard::Failed(slot, reason) => self.quorum.fail(slot, reason),
             Heard::Later(slot) => return Some(Some(slot)),
         }

@@ -14,7 +14,7 @@ use super::{
     race::{Event, Race, halfway, hedge_after},
     read::Read,
 };
-use crate::{error::Error, failure::FailureReason, fault::Fault, members::Member};
+use crate::{error::Error, failure::FailureReason, fault::Fault, members::Member, observer::Progress};
 
 /// How long an audit waits for members past those that were needed.
 const AUDIT_WAIT: Duration = Duration::from_secs(3);
@@ -62,7 +62,7 @@ pub(crate) async fn fetch(
                 if let Err(reason) = &answer {
                     said.fail(&holders[number].member, reason.clone());
                 }
-                settle(read, &mut race, &holders[number], number, answer, &mut accepted, needed.into());
+                settle(read, &mut race, &holders[number], number, answer, &mut accepted, needed);
             }
             Event::Done => break,
             Event::Impossible if !searched_copies => {
@@ -82,7 +82,7 @@ pub(crate) async fn fetch(
         let until = Instant::now() + AUDIT_WAIT;
         while let Some(Event::Answer(number, answer)) = race.late(until).await {
             let answer = answer.map_err(|reason| judged(read, &blob, &holders[number], reason));
-            settle(read, &mut race, &holders[number], number, answer, &mut accepted, needed.into());
+            settle(read, &mut race, &holders[number], number, answer, &mut accepted, needed);
         }
         give_up(read, &race, &holders, |waited| FailureReason::NoAnswer { within: waited });
     }
@@ -158,16 +158,19 @@ fn settle(
     number: usize,
     answer: Result<AcceptedShard, FailureReason>,
     accepted: &mut Vec<(AcceptedShard, u16)>,
-    needed: usize,
+    needed: u16,
 ) {
     match answer {
         Ok(shard) => {
             race.plan.accept(number);
             read.ledger.succeed(&holder.member);
             // In an audit the shards beyond those needed are checked, and not kept.
-            let kept = accepted.len() >= needed || accepted.iter().any(|(other, _)| other.index() == shard.index());
+            let kept = accepted.len() >= usize::from(needed)
+                || accepted.iter().any(|(other, _)| other.index() == shard.index());
             if !kept {
                 accepted.push((shard, holder.member.slot));
+                let count = u16::try_from(accepted.len()).expect("positions are below 126");
+                read.context.tell(Progress::Accepted { accepted: count, needed });
             }
         }
         Err(reason) => {

@@ -51,9 +51,8 @@ async fn failure(committee: &TestCommittee, key: DisperserKey, conduct: Conduct)
 async fn a_key_that_is_kept_elsewhere_signs() {
     let committee = TestCommittee::start(4, 3, 2);
     let key = committee.disperser.clone();
-    let client = committee.client_with(|builder| {
-        builder.disperser(Kept { says: key.address(), key, conduct: Conduct::Good })
-    });
+    let client =
+        committee.client_with(|builder| builder.disperser(Kept { says: key.address(), key, conduct: Conduct::Good }));
     let put = client.disperse(payload(1000), DisperseOptions::by_shard()).await.unwrap();
     assert!(client.retrieve(&put.certificate, RetrieveOptions::default()).await.unwrap().payload == payload(1000));
     let id = put.certificate.statement.blob.id();
