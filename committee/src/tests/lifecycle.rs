@@ -357,6 +357,7 @@ async fn a_stop_is_heard_while_l1_is_being_connected_to() {
     let url = format!("http://{}", silent.local_addr().expect("an address"));
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = Config::in_folder("127.0.0.1:0".parse().expect("an address"), folder.path());
+    config.committee_file = None;
     config.l1 = Some(crate::config::L1 {
         rpc_url: url.as_str().into(),
         registry: holdfast_certificate::Address::ZERO,

@@ -47,7 +47,8 @@ async fn a_node_that_is_down_or_limits_the_rate_stops_nobody() {
             registry.epoch(world.epoch).await.unwrap();
             registry.namespace(&world.namespace).await.unwrap();
         }
-        assert_eq!(logbook::lines(&[nodes[1].host(), "does not answer as it should"]).len(), 1);
+        let named = logbook::lines(&[nodes[1].host(), "does not answer as it should"]);
+        assert_eq!(named.len(), 1, "{named:#?}");
 
         // With two of three gone nothing new is believed, and the last known bridges.
         nodes[2].set(move |_, _| plan());
