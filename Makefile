@@ -9,8 +9,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 HOLDFAST := $(TARGET)/release/holdfast
 CARGO := cargo --locked
 FILE ?= testdata/op-channel.bin
+# Folders of interop/ with tests.
+INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench contracts golden mutants
+.PHONY: help deps first-build node build demo interop test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22

@@ -1,6 +1,7 @@
 //! `holdfast cert`: look at a certificate, verify it, publish it.
 
 mod checkpoint;
+mod cost;
 mod subject;
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ use crate::{
     times::{human_time, now, parse_time},
 };
 use checkpoint::{CheckpointArgs, ProveArgs};
+use cost::CostArgs;
 use subject::Subject;
 
 pub(crate) use subject::Verified;
@@ -69,6 +71,10 @@ pub(crate) enum Cert {
     ///
     /// Example: holdfast cert prove BLOB_ID --checkpoint day.checkpoint --ids day.ids
     Prove(ProveArgs),
+    /// What ways of posting a batch cost on L1 now, side by side, and from which blob fee on each beats blobs.
+    ///
+    /// Example: holdfast cert cost --size 1MB --batches 720/day
+    Cost(CostArgs),
 }
 
 /// How far to wait for a publication.
@@ -153,6 +159,7 @@ pub(crate) async fn run(command: Cert, config: Option<&Path>, output: Output) ->
         }
         Cert::Checkpoint(args) => checkpoint::make(&args, config, output).await,
         Cert::Prove(args) => checkpoint::prove(&args, config, output).await,
+        Cert::Cost(args) => cost::cost(&args, config, output).await,
     }
 }
 

@@ -136,6 +136,11 @@ impl Config {
         Ok(self)
     }
 
+    /// The L1 nodes, where there are any.
+    pub(crate) fn l1_urls(&self) -> Option<&RpcUrls> {
+        self.l1.as_ref().map(|l1| &l1.rpc_url)
+    }
+
     /// The file that was read; `None` where there is none.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.from_file.then_some(self.path.as_path())

@@ -53,6 +53,9 @@ pub(crate) struct ListenArgs {
     /// Where payloads are stored.
     #[arg(long, value_enum)]
     backend: Option<Backend>,
+    /// What becomes of certificates on L1, over `mode` of the configuration's table `publish`.
+    #[arg(long, value_enum)]
+    publish: Option<Publish>,
 }
 
 /// How to run.
@@ -74,6 +77,27 @@ enum Backend {
     Memory,
 }
 
+/// What becomes of certificates on L1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Publish {
+    /// Nothing.
+    Never,
+    /// Each is published in a transaction of its own.
+    Each,
+    /// Those of an interval are published in one checkpoint.
+    Checkpoint,
+}
+
+impl From<Publish> for gateway::config::PublishMode {
+    fn from(publish: Publish) -> Self {
+        match publish {
+            Publish::Never => Self::Never,
+            Publish::Each => Self::Each,
+            Publish::Checkpoint => Self::Checkpoint,
+        }
+    }
+}
+
 impl ListenArgs {
     fn over(&self, config: &mut gateway::Config) {
         let listen = &mut config.listen;
@@ -92,6 +116,9 @@ impl ListenArgs {
             Some(Backend::Memory) => config.backend = gateway::config::BackendKind::Memory,
             None => {}
         }
+        if let (Some(mode), Some(publish)) = (self.publish, &mut config.publish) {
+            publish.mode = mode.into();
+        }
     }
 
     /// The configuration with this over it. The backend `memory` needs no file.
@@ -104,7 +131,14 @@ impl ListenArgs {
         } else {
             gateway::Config::load_with(&path, |config| self.over(config))
         };
-        loaded.or_else(|error| fail(Exit::Usage, error.to_string()))
+        let config = loaded.or_else(|error| fail(Exit::Usage, error.to_string()))?;
+        if config.publish.is_none() && self.publish.is_some_and(|publish| publish != Publish::Never) {
+            return fail(
+                Exit::Usage,
+                "--publish needs the table `publish` with `dir` and `key_file` in the configuration",
+            );
+        }
+        Ok(config)
     }
 }
 

@@ -4,7 +4,6 @@
 //! are relative to the file's folder. Everything is checked once, at the start.
 
 pub mod environment;
-mod human;
 mod known;
 mod limits;
 
@@ -20,6 +19,7 @@ use figment::{Figment, providers::Serialized};
 use holdfast_certificate::{Address, Namespace};
 use holdfast_erasure::Digest;
 use holdfast_l1::RpcUrls;
+use holdfast_transport::human;
 use serde::{Deserialize, Serialize};
 
 pub use limits::Limits;

@@ -1,4 +1,4 @@
-// Compiles the contracts and writes one artifact for each contract in src and test, as
+// Compiles the contracts and writes one artifact for each contract in src, validators and test, as
 // {"abi", "bytecode", "deployedBytecode", "immutableReferences"}; the last says at which bytes of the deployed code the
 // constructor put a value, where the artifact has zeros, so that code on a chain can be compared with it. With --check it
 // writes nothing, names the artifacts that are not what the sources give, and fails if there are any; and it fails if the
@@ -17,6 +17,7 @@ const root = path.join(__dirname, "..");
 const folders = [
   { sources: "interfaces", artifacts: "artifacts" },
   { sources: "src", artifacts: "artifacts" },
+  { sources: "validators", artifacts: "artifacts" },
   { sources: "test", artifacts: "artifacts/test" },
 ];
 

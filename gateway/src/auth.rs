@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{error::Error, failure::Failure};
+use crate::{clock::unix_now, error::Error, failure::Failure, jwt::Secret};
 
 /// The most credentials in a file.
 const MAX_CREDENTIALS: usize = 1000;
@@ -16,11 +16,19 @@ const MAX_CREDENTIALS: usize = 1000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Writers(Option<Vec<Credential>>);
 
-/// Who, and SHA-256 of what the header then holds after the scheme.
+/// Who, and how it is shown.
 #[derive(Clone)]
 struct Credential {
     name: String,
-    digest: [u8; 32],
+    proof: Proof,
+}
+
+#[derive(Clone)]
+enum Proof {
+    /// SHA-256 of what the header holds after the scheme.
+    Digest([u8; 32]),
+    /// A token of the minute, made with this secret.
+    Token(Secret),
 }
 
 impl std::fmt::Debug for Credential {
@@ -53,12 +61,15 @@ impl Writers {
                 Some(("bearer", token)) if !token.is_empty() && !token.contains(' ') => {
                     Some(Credential::new(&format!("bearer {number}"), "bearer", token.as_bytes()))
                 }
+                Some(("jwt", secret)) => Secret::parse(secret)
+                    .ok()
+                    .map(|secret| Credential { name: format!("jwt {number}"), proof: Proof::Token(secret) }),
                 _ => None,
             };
             // The line may hold a secret: only its number is told.
-            credentials.push(
-                credential.ok_or_else(|| format!("line {number}: expected `basic USER:PASSWORD` or `bearer TOKEN`"))?,
-            );
+            credentials.push(credential.ok_or_else(|| {
+                format!("line {number}: expected `basic USER:PASSWORD`, `bearer TOKEN` or `jwt` and 32 bytes in hex")
+            })?);
         }
         match credentials.len() {
             0 => Err("it has no credentials: nobody could write".to_owned()),
@@ -75,12 +86,16 @@ impl Writers {
     /// Who writes, by the request's headers: a name, or nobody in particular where anybody may.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<Option<String>, Failure> {
         let Some(credentials) = &self.0 else { return Ok(None) };
-        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(digest_of);
-        let given = given.ok_or(Failure::Unauthorized)?;
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(Failure::Unauthorized)?;
+        let (given, token) = (digest_of(header).ok_or(Failure::Unauthorized)?, token_of(header));
         // All are compared, each in constant time: how long it takes says nothing.
         let mut found = None;
         for credential in credentials {
-            if bool::from(credential.digest.ct_eq(&given)) {
+            let shown = match &credential.proof {
+                Proof::Digest(digest) => bool::from(digest.ct_eq(&given)),
+                Proof::Token(secret) => token.is_some_and(|token| secret.is_good(token, unix_now())),
+            };
+            if shown {
                 found = Some(credential.name.clone());
             }
         }
@@ -90,8 +105,14 @@ impl Writers {
 
 impl Credential {
     fn new(name: &str, scheme: &str, secret: &[u8]) -> Self {
-        Self { name: name.to_owned(), digest: digest(scheme, secret) }
+        Self { name: name.to_owned(), proof: Proof::Digest(digest(scheme, secret)) }
     }
+}
+
+/// What a bearer gives.
+fn token_of(header: &str) -> Option<&str> {
+    let (scheme, rest) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(rest.trim())
 }
 
 fn digest_of(header: &str) -> Option<[u8; 32]> {
@@ -143,10 +164,39 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_a_writer_makes_itself_is_good_for_its_minute() {
+        let secret = "0b".repeat(32);
+        let writers = Writers::parse(&format!("jwt 0x{secret}\nbearer t0ken")).expect("good");
+        let token = |secret: &str, iat: u64| {
+            let made = Secret::parse(secret).expect("good").token(r#"{"alg":"HS256"}"#, &format!(r#"{{"iat":{iat}}}"#));
+            headers(&format!("Bearer {made}"))
+        };
+        assert_eq!(writers.check(&token(&secret, unix_now())), Ok(Some("jwt 1".to_owned())));
+        assert_eq!(writers.check(&headers("Bearer t0ken")), Ok(Some("bearer 2".to_owned())));
+        for refused in [
+            token(&secret, unix_now() - 120),
+            token(&"0c".repeat(32), unix_now()),
+            // The secret itself is no token.
+            headers(&format!("Bearer {secret}")),
+            headers(&format!("Basic {}", STANDARD.encode(&secret))),
+        ] {
+            assert_eq!(writers.check(&refused), Err(Failure::Unauthorized), "{refused:?}");
+        }
+    }
+
+    #[test]
     fn a_bad_file_is_refused_without_showing_its_secrets() {
-        for text in
-            ["", "# nobody\n", "basic batcher\n", "basic :secret", "basic batcher:", "secret", "bearer a secret"]
-        {
+        for text in [
+            "",
+            "# nobody\n",
+            "basic batcher\n",
+            "basic :secret",
+            "basic batcher:",
+            "secret",
+            "bearer a secret",
+            "jwt secret",
+            "jwt",
+        ] {
             let error = Writers::parse(text).expect_err(text);
             assert!(!error.contains("secret"), "{error}");
         }

@@ -21,7 +21,9 @@ pub(crate) struct Budget {
     puts: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     reads: Arc<Semaphore>,
+    /// How long a PUT waits for its place, and how long a fetch.
     wait: Duration,
+    read_wait: Duration,
 }
 
 /// The memory of one payload on its way, and its place among the PUTs; given back when dropped.
@@ -41,12 +43,13 @@ impl Budget {
             memory: Arc::new(Semaphore::new(shares.min(Semaphore::MAX_PERMITS))),
             reads: Arc::new(Semaphore::new(limits.reads)),
             wait: limits.queue_deadline,
+            read_wait: limits.read_deadline,
         }
     }
 
     /// A place for one PUT.
     pub(crate) async fn put(&self) -> Result<Held, Failure> {
-        let place = self.take(&self.puts, 1, "too many PUTs at once").await?;
+        let place = take(&self.puts, 1, self.wait, "too many PUTs at once").await?;
         Ok(Held { _place: place, memory: Vec::new(), shares: 0 })
     }
 
@@ -55,15 +58,16 @@ impl Budget {
     pub(crate) async fn cover(&self, held: &mut Held, bytes: usize) -> Result<(), Failure> {
         let needed = bytes.div_ceil(SHARE_BYTES).saturating_sub(held.shares);
         if needed > 0 {
-            held.memory.push(self.take(&self.memory, needed, "too many payloads in memory").await?);
+            held.memory.push(take(&self.memory, needed, self.wait, "too many payloads in memory").await?);
             held.shares += needed;
         }
         Ok(())
     }
 
-    /// A place for one fetch from members.
+    /// A place for one fetch from members. A prover asks for a thousand payloads at once: that they wait costs nothing but
+    /// their connections, so they wait for as long as a read may take.
     pub(crate) async fn read(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        self.take(&self.reads, 1, "too many reads at once").await
+        take(&self.reads, 1, self.read_wait, "too many reads at once").await
     }
 
     /// Bytes of payloads on their way.
@@ -71,24 +75,24 @@ impl Budget {
         let free = self.memory.available_permits().saturating_mul(SHARE_BYTES) as u64;
         limits.receiving_mib.saturating_mul(MIB).saturating_sub(free)
     }
+}
 
-    async fn take(
-        &self,
-        of: &Arc<Semaphore>,
-        count: usize,
-        why: &'static str,
-    ) -> Result<OwnedSemaphorePermit, Failure> {
-        let count = u32::try_from(count).map_err(|_| Failure::Busy(why))?;
-        match Arc::clone(of).try_acquire_many_owned(count) {
-            Ok(permit) => return Ok(permit),
-            Err(TryAcquireError::Closed) => return Err(Failure::Stopping),
-            Err(TryAcquireError::NoPermits) => {}
-        }
-        match timeout(self.wait, Arc::clone(of).acquire_many_owned(count)).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(Failure::Stopping),
-            Err(_) => Err(Failure::Busy(why)),
-        }
+async fn take(
+    of: &Arc<Semaphore>,
+    count: usize,
+    wait: Duration,
+    why: &'static str,
+) -> Result<OwnedSemaphorePermit, Failure> {
+    let count = u32::try_from(count).map_err(|_| Failure::Busy(why))?;
+    match Arc::clone(of).try_acquire_many_owned(count) {
+        Ok(permit) => return Ok(permit),
+        Err(TryAcquireError::Closed) => return Err(Failure::Stopping),
+        Err(TryAcquireError::NoPermits) => {}
+    }
+    match timeout(wait, Arc::clone(of).acquire_many_owned(count)).await {
+        Ok(Ok(permit)) => Ok(permit),
+        Ok(Err(_)) => Err(Failure::Stopping),
+        Err(_) => Err(Failure::Busy(why)),
     }
 }
 

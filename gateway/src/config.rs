@@ -4,7 +4,6 @@
 //! paths are relative to the file's folder. Unknown keys are refused. Everything is checked once, at the start.
 
 mod environment;
-mod human;
 
 use std::{
     net::SocketAddr,
@@ -16,6 +15,7 @@ use figment::{Figment, providers::Serialized};
 use holdfast_certificate::{Address, HOUR, Namespace};
 use holdfast_erasure::{Digest, Dispersal};
 use holdfast_l1::RpcUrls;
+use holdfast_transport::human;
 use serde::{Deserialize, Serialize};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -23,6 +23,11 @@ pub(crate) const MIB: u64 = 1 << 20;
 
 /// The longest a deadline may be.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
+/// How often a checkpoint may be made.
+const PUBLISH_INTERVALS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(7 * 24 * 3600);
+/// The longest gap between two replies.
+const MAX_GAP: Duration = Duration::from_secs(10);
 /// The most memory that one setting may give away, 1 TiB.
 const MAX_MIB: u64 = 1 << 20;
 /// The most of anything at once.
@@ -80,12 +85,18 @@ pub struct Config {
     /// The addresses; at least one of those that serve.
     #[serde(default)]
     pub listen: Listen,
+    /// TLS on the listeners that serve payloads. Without it they speak in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// Who may write.
     #[serde(default)]
     pub auth: Auth,
     /// How payloads are dispersed.
     #[serde(default)]
     pub put: Put,
+    /// What becomes of certificates on L1. Nothing where absent: the rollup posts what it needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish: Option<Publish>,
     /// OP Stack Alt-DA.
     #[serde(default)]
     pub op: Op,
@@ -148,12 +159,22 @@ pub struct Listen {
     pub admin: Option<SocketAddr>,
 }
 
+/// The gateway's identity. Both files are looked at again every minute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and what vouches for it, in PEM.
+    pub certificate: PathBuf,
+    /// Its secret key, in PEM.
+    pub key: PathBuf,
+}
+
 /// Who may write. Reading never needs credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// A file with one credential a line, `basic USER:PASSWORD` or `bearer TOKEN`; without it anybody who reaches the
-    /// listener may write.
+    /// A file with one credential a line, `basic USER:PASSWORD`, `bearer TOKEN`, or `jwt` and the 32 bytes in hex with
+    /// which a client makes its tokens; without it anybody who reaches the listener may write.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_file: Option<PathBuf>,
 }
@@ -197,6 +218,41 @@ impl From<By> for Dispersal {
     }
 }
 
+/// What becomes of certificates on L1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// Whether, and how.
+    pub mode: PublishMode,
+    /// How often a checkpoint is made.
+    #[serde(default = "hourly", with = "human")]
+    pub interval: Duration,
+    /// A folder that must not be lost: certificates that wait for L1, the checkpoints with their ids, and the account's
+    /// journal. One gateway has it, and one account.
+    pub dir: PathBuf,
+    /// File with the account's secp256k1 key: 32 bytes in hex, or a keystore as geth and Foundry write.
+    pub key_file: PathBuf,
+    /// File with that keystore's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// How certificates are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublishMode {
+    /// Not at all.
+    Never,
+    /// Each in a transaction of its own.
+    Each,
+    /// All of an interval in one checkpoint.
+    Checkpoint,
+}
+
+fn hourly() -> Duration {
+    Duration::from_secs(HOUR)
+}
+
 /// OP Stack Alt-DA.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -210,6 +266,9 @@ pub struct Op {
     /// How long a reply that is ready waits for those before it.
     #[serde(with = "human")]
     pub in_order_wait: Duration,
+    /// How long after one reply the next one leaves, so that a client with a connection for each reads them in their order.
+    #[serde(with = "human")]
+    pub in_order_gap: Duration,
     /// The most bytes of a payload in keccak mode; the committee's limit where absent. An op-node skips what is above its
     /// own `da_max_input_size` (130672 by default).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -284,7 +343,7 @@ pub struct Limits {
     /// How long a client may send, or take, nothing.
     #[serde(with = "human")]
     pub stall_deadline: Duration,
-    /// How long a request waits for its turn.
+    /// How long a PUT waits for its place. (A read that has to be fetched waits for up to `read_deadline`.)
     #[serde(with = "human")]
     pub queue_deadline: Duration,
     /// How long members are asked for an existing certificate before a payload is dispersed.
@@ -293,7 +352,7 @@ pub struct Limits {
     /// How long a dispersal may take.
     #[serde(with = "human")]
     pub disperse_deadline: Duration,
-    /// How long a read may take, its search included.
+    /// How long a read may take once it has its place, its search included.
     #[serde(with = "human")]
     pub read_deadline: Duration,
     /// How long a stop waits for requests that are under way.
@@ -314,6 +373,7 @@ impl Default for Op {
             invalid: Invalid::Stock,
             in_order: false,
             in_order_wait: Duration::from_secs(10),
+            in_order_gap: Duration::from_millis(10),
             keccak_max: None,
         }
     }
@@ -404,6 +464,14 @@ impl Config {
         if self.listen.serving().next().is_none() {
             return invalid("listen", "has no address: give `http`, `op`, `nitro` or `read`".into());
         }
+        if let Some(publish) = &self.publish {
+            if publish.mode != PublishMode::Never && (self.l1.is_none() || memory) {
+                return invalid("publish.mode", "needs `l1` and the backend `committee`".into());
+            }
+            if !PUBLISH_INTERVALS.contains(&publish.interval) {
+                return invalid("publish.interval", format!("must be 1s to 7d, got {:?}", publish.interval));
+            }
+        }
         if self.listen.admin.is_some() && !memory {
             return invalid("listen.admin", "is only for the backend `memory`".into());
         }
@@ -428,6 +496,10 @@ impl Config {
                 let reason = format!("must be more than 0s and at most 1h, got {wait:?}");
                 return Err(Error::Invalid { key, reason });
             }
+        }
+        if self.op.in_order_gap > MAX_GAP {
+            let reason = format!("must be at most {MAX_GAP:?}, got {:?}", self.op.in_order_gap);
+            return Err(Error::Invalid { key: "op.in_order_gap", reason });
         }
         let hour = Duration::from_secs(HOUR);
         if self.put.retention < hour {
@@ -472,6 +544,15 @@ impl Config {
         ];
         for path in paths.into_iter().flatten() {
             // An absolute path replaces the folder.
+            *path = folder.join(&*path);
+        }
+        if let Some(publish) = &mut self.publish {
+            let password = publish.password_file.as_mut();
+            for path in [&mut publish.dir, &mut publish.key_file].into_iter().chain(password) {
+                *path = folder.join(&*path);
+            }
+        }
+        for path in self.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]) {
             *path = folder.join(&*path);
         }
     }

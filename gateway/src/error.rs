@@ -25,6 +25,9 @@ pub enum Error {
     /// The client of the committee.
     #[error(transparent)]
     Client(#[from] holdfast_client::Error),
+    /// The gateway's TLS certificate or key.
+    #[error("TLS: {0}")]
+    Tls(#[from] holdfast_transport::tls::Error),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address} (`listen.{key}`): {source}")]
     Listen {

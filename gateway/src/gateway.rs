@@ -23,10 +23,12 @@ use crate::{
     failure::Failure,
     health::Health,
     http,
-    listen::{Bound, Shared},
+    jwt::Secret,
+    listen::{Bound, Shared, identity, renew},
     metrics::{Metrics, Now, Protocol},
     nitro, op,
     order::Order,
+    publish::Publishing,
     puts::Puts,
     reads::Reads,
     registry,
@@ -93,7 +95,8 @@ impl Gateway {
         config.check()?;
         let metrics = Arc::new(Metrics::new());
         let writers = Arc::new(Writers::load(config.auth.write_file.as_deref())?);
-        let secret = nitro::Secret::load(config.nitro.jwt_file.as_deref())?;
+        let secret = Secret::load(config.nitro.jwt_file.as_deref())?;
+        let tls = identity(&config)?;
         let (backend, memory) = backend(&config, self.registry, &metrics).await?;
         let (serving, working, stop) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let disk = match &config.cache.disk_dir {
@@ -110,8 +113,14 @@ impl Gateway {
         };
         let budget = Budget::new(&config.limits);
         let reads = Reads::new(Arc::clone(&backend), &config, budget.clone(), disk, &working, Arc::clone(&metrics));
-        let puts =
-            Puts::new(Arc::clone(&backend), reads.clone(), config.put.clone(), working.clone(), Arc::clone(&metrics));
+        let publishing = Publishing::open(&config, Arc::clone(&backend), Arc::clone(&metrics))?;
+        let puts = Puts::new(
+            Arc::clone(&backend),
+            (reads.clone(), publishing.clone()),
+            config.put.clone(),
+            working.clone(),
+            Arc::clone(&metrics),
+        );
         let app = App {
             config: Arc::clone(&config),
             backend: Arc::clone(&backend),
@@ -133,7 +142,12 @@ impl Gateway {
         for (key, listener) in bound {
             addresses.insert(key, listener.address());
             tracing::info!(protocol = key, address = %listener.address(), "listening");
-            listener.serve(router(key, &app, &secret, memory.as_ref()), shared.clone());
+            let tls = tls.clone().filter(|_| config.listen.serving().any(|(serving, _)| serving == key));
+            listener.serve(router(key, &app, &secret, memory.as_ref()), tls, shared.clone());
+        }
+        publishing.run(&serving, &stop);
+        if let Some(tls) = tls {
+            serving.spawn(renew(tls, stop.clone()));
         }
         if app.writers.is_open() && config.listen.all().any(|(key, at)| key != "read" && !at.ip().is_loopback()) {
             tracing::warn!("anybody who reaches this gateway may write: `auth.write_file` is not set");
@@ -196,7 +210,7 @@ async fn backend(
 }
 
 /// What one listener serves.
-fn router(key: &'static str, app: &App, secret: &Option<nitro::Secret>, memory: Option<&Arc<MemoryBackend>>) -> Router {
+fn router(key: &'static str, app: &App, secret: &Option<Secret>, memory: Option<&Arc<MemoryBackend>>) -> Router {
     let (routes, protocol) = match key {
         "http" => (http::read_routes().merge(http::write_routes()), Protocol::Http),
         "op" => (op::read_routes().merge(op::write_routes()), Protocol::Op),

@@ -33,6 +33,7 @@ mod admin;
 mod app;
 mod auth;
 mod health;
+mod jwt;
 mod order;
 mod reply;
 
@@ -44,6 +45,7 @@ mod budget;
 mod disk;
 mod flight;
 mod payload;
+mod publish;
 mod puts;
 mod reads;
 

@@ -11,23 +11,33 @@ use std::{
 };
 
 use axum::{Router, body::Body, http::Request, response::Response};
+use holdfast_transport::tls::ServerTls;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{Instant, Sleep, sleep, timeout},
+    time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
-use crate::{config::Limits, error::Error, metrics::Metrics};
+use crate::{
+    config::{Config, Limits},
+    error::Error,
+    metrics::Metrics,
+};
 
 /// The largest head of a request: a certificate in the path takes 900 bytes.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 /// How long accepting pauses after the system had no room for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// What is spoken over TLS, by its name there.
+const HTTP: &str = "http/1.1";
+/// How often the certificate's files are looked at.
+const RENEWAL: Duration = Duration::from_secs(60);
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug)]
@@ -65,14 +75,39 @@ impl Bound {
         self.address
     }
 
-    /// Serves `router` until it is to stop.
-    pub(crate) fn serve(self, router: Router, shared: Shared) {
+    /// Serves `router` until it is to stop, over TLS where it has an identity.
+    pub(crate) fn serve(self, router: Router, tls: Option<ServerTls>, shared: Shared) {
         let tasks = shared.tasks.clone();
-        tasks.spawn(accept(self.listener, router, shared));
+        tasks.spawn(accept(self.listener, router, tls, shared));
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, shared: Shared) {
+/// The gateway's identity, where it has one.
+pub(crate) fn identity(config: &Config) -> Result<Option<ServerTls>, Error> {
+    let Some(tls) = &config.tls else { return Ok(None) };
+    Ok(Some(ServerTls::load(&tls.certificate, &tls.key)?.speaking(HTTP)))
+}
+
+/// Takes a certificate that was replaced, until the gateway is to stop. One that is not whole is not taken.
+pub(crate) async fn renew(tls: ServerTls, stop: CancellationToken) {
+    let mut ticks = interval(RENEWAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let looking = tls.clone();
+        match tokio::task::spawn_blocking(move || looking.reload()).await {
+            Ok(Ok(true)) => tracing::info!(not_after = tls.not_after(), "the TLS certificate was replaced"),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the TLS certificate cannot be replaced; the one before stays"),
+            Err(error) => tracing::warn!(%error, "the TLS certificate could not be looked at"),
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, tls: Option<ServerTls>, shared: Shared) {
     let room = Arc::new(Semaphore::new(shared.limits.connections));
     loop {
         // Past the limit the others wait in the system's queue.
@@ -86,10 +121,10 @@ async fn accept(listener: TcpListener, router: Router, shared: Shared) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (router, of_connection) = (router.clone(), shared.clone());
+                let (router, tls, of_connection) = (router.clone(), tls.clone(), shared.clone());
                 shared.tasks.spawn(async move {
                     let _place = place;
-                    connection(stream, peer, router, of_connection).await;
+                    connection(stream, peer, router, tls, of_connection).await;
                 });
             }
             Err(error) => {
@@ -101,11 +136,28 @@ async fn accept(listener: TcpListener, router: Router, shared: Shared) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shared: Shared) {
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, tls: Option<ServerTls>, shared: Shared) {
     let _counted = shared.metrics.connected();
     // Small replies must not wait for more.
     let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(Stalling::new(stream, shared.limits.stall_deadline));
+    let stream = Stalling::new(stream, shared.limits.stall_deadline);
+    let Some(tls) = tls else { return converse(stream, peer, router, shared).await };
+    let handshake = tokio::select! {
+        () = shared.stop.cancelled() => return,
+        handshake = timeout(shared.limits.head_deadline, tls.acceptor().accept(stream)) => handshake,
+    };
+    match handshake {
+        Ok(Ok(stream)) => converse(stream, peer, router, shared).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+}
+
+async fn converse<S>(stream: S, peer: SocketAddr, router: Router, shared: Shared)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = TokioIo::new(stream);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         let mut router = router.clone();

@@ -46,6 +46,8 @@ pub(crate) enum Stage {
     Retrieve,
     /// Waiting for the replies before.
     Order,
+    /// Having a checkpoint signed.
+    Checkpoint,
 }
 
 /// How a PUT came to its certificate.
@@ -147,6 +149,9 @@ pub(crate) struct Metrics {
     connections: Gauge,
     receiving_bytes: Gauge,
     dispersals: Gauge,
+    unpublished: Gauge,
+    oldest_unpublished: Gauge<f64, AtomicU64>,
+    publish_failures: Counter,
 }
 
 impl Metrics {
@@ -168,6 +173,9 @@ impl Metrics {
             connections: Gauge::default(),
             receiving_bytes: Gauge::default(),
             dispersals: Gauge::default(),
+            unpublished: Gauge::default(),
+            oldest_unpublished: Gauge::default(),
+            publish_failures: Counter::default(),
         };
         metrics.register();
         metrics
@@ -190,6 +198,15 @@ impl Metrics {
         registry.register("connections", "Open connections", self.connections.clone());
         registry.register_with_unit("receiving", "Payloads on their way in", Unit::Bytes, self.receiving_bytes.clone());
         registry.register("dispersals", "Dispersals under way", self.dispersals.clone());
+        registry.register("unpublished_certificates", "Certificates not final on L1 yet", self.unpublished.clone());
+        let help = "When the oldest of them was made, unix time; 0 for none";
+        registry.register_with_unit(
+            "oldest_unpublished_timestamp",
+            help,
+            Unit::Seconds,
+            self.oldest_unpublished.clone(),
+        );
+        registry.register("publish_failures", "What could not be published", self.publish_failures.clone());
         self.registry = registry;
     }
 
@@ -217,6 +234,17 @@ impl Metrics {
             let threshold = usize::from(record.committee.parameters().threshold());
             self.quorum_margin.observe(certificate.signer_slots().len().saturating_sub(threshold) as f64);
         }
+    }
+
+    /// What is not final on L1 yet, and since when the oldest of it waits.
+    pub(crate) fn unpublished(&self, certificates: usize, oldest: Option<u64>) {
+        self.unpublished.set(i64::try_from(certificates).unwrap_or(i64::MAX));
+        self.oldest_unpublished.set(oldest.unwrap_or_default() as f64);
+    }
+
+    /// Something could not be published.
+    pub(crate) fn publish_failed(&self) {
+        self.publish_failures.inc();
     }
 
     /// A member failed.
@@ -327,7 +355,7 @@ mod tests {
                 Some(if kind == "counter" { format!("{name}_total") } else { name.to_owned() })
             })
             .collect();
-        assert_eq!(exported.len(), 14, "{text}");
+        assert_eq!(exported.len(), 17, "{text}");
         assert_eq!(exported, documented());
     }
 }

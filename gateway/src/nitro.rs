@@ -4,8 +4,8 @@
 
 mod certificate;
 mod errors;
-mod jwt;
 mod methods;
+mod opening;
 mod parameters;
 mod rpc;
 mod streams;
@@ -19,9 +19,7 @@ use axum::{
     routing::post,
 };
 
-pub(crate) use jwt::Secret;
-
-use crate::{app::App, reply::named};
+use crate::{app::App, jwt::Secret, reply::named};
 use methods::Provider;
 
 /// JSON-RPC at `/`.

@@ -65,7 +65,7 @@ async fn write(app: App, path: Option<String>, request: Request) -> Result<Respo
     let reply = store(&app, expected, request).await;
     if let Some(ticket) = &ticket {
         let timer = app.metrics.stage(Stage::Order);
-        if !ticket.turn(app.config.op.in_order_wait).await {
+        if !ticket.turn(app.config.op.in_order_wait, app.config.op.in_order_gap).await {
             tracing::warn!("a reply leaves before one that was asked for earlier: that one takes too long");
         }
         timer.stop();

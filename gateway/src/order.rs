@@ -2,6 +2,9 @@
 //!
 //! A batcher with several requests at once posts its commitments to L1 in the order in which the replies come. Frames that
 //! then stand in another order than they were made are dropped by the nodes.
+//!
+//! Each reply goes out on a connection of its own, so that two which leave at once may be read in either order: between them
+//! there is a gap.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -31,6 +34,8 @@ struct Lane {
     next: u64,
     under_way: BTreeSet<u64>,
     gone: Arc<Notify>,
+    /// When the last one left.
+    left: Option<Instant>,
 }
 
 /// One request's place. When it is dropped the next one may reply: hold it until the reply has been given away.
@@ -54,16 +59,16 @@ impl Order {
 }
 
 impl Ticket {
-    /// Waits until every request that came before has been replied to or given up, for at most `limit`. False if the limit
-    /// ended the wait.
-    pub(crate) async fn turn(&self, limit: Duration) -> bool {
+    /// Waits until every request that came before has been replied to or given up, for at most `limit`, and then until the
+    /// last of them is `gap` ago. False if the limit ended the wait.
+    pub(crate) async fn turn(&self, limit: Duration, gap: Duration) -> bool {
         let deadline = Instant::now() + limit;
-        loop {
+        let left = loop {
             let gone = {
                 let lanes = lock(&self.order.lanes);
                 let Some(lane) = lanes.get(&self.client) else { return true };
                 if lane.under_way.first().is_none_or(|first| *first >= self.number) {
-                    return true;
+                    break lane.left;
                 }
                 Arc::clone(&lane.gone).notified_owned()
             };
@@ -71,7 +76,11 @@ impl Ticket {
             if tokio::time::timeout_at(deadline, gone).await.is_err() {
                 return false;
             }
+        };
+        if let Some(left) = left {
+            tokio::time::sleep_until(left + gap).await;
         }
+        true
     }
 }
 
@@ -80,6 +89,7 @@ impl Drop for Ticket {
         let mut lanes = lock(&self.order.lanes);
         if let Some(lane) = lanes.get_mut(&self.client) {
             lane.under_way.remove(&self.number);
+            lane.left = Some(Instant::now());
             lane.gone.notify_waiters();
             if lane.under_way.is_empty() {
                 lanes.remove(&self.client);
@@ -98,6 +108,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(50);
+    const NONE: Duration = Duration::ZERO;
 
     fn client(name: &str) -> Client {
         Client::Named(name.to_owned())
@@ -112,7 +123,7 @@ mod tests {
             let (ticket, left) = (order.take(client("a")), Arc::clone(&left));
             tasks.push(tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(ready)).await;
-                assert!(ticket.turn(LONG).await);
+                assert!(ticket.turn(LONG, NONE).await);
                 lock(&left).push(number);
             }));
         }
@@ -129,12 +140,12 @@ mod tests {
         let stuck = order.take(client("a"));
         let (second, third) = (order.take(client("a")), order.take(client("a")));
         let begun = Instant::now();
-        assert!(!second.turn(SHORT).await);
+        assert!(!second.turn(SHORT, NONE).await);
         assert!(begun.elapsed() >= SHORT);
         drop(second);
-        assert!(!third.turn(SHORT).await, "the first is still before it");
+        assert!(!third.turn(SHORT, NONE).await, "the first is still before it");
         drop(stuck);
-        assert!(third.turn(Duration::ZERO).await);
+        assert!(third.turn(Duration::ZERO, NONE).await);
     }
 
     #[tokio::test]
@@ -142,16 +153,26 @@ mod tests {
         let order = Order::default();
         let (first, second, third) = (order.take(client("a")), order.take(client("a")), order.take(client("a")));
         drop(second);
-        assert!(!third.turn(SHORT).await);
+        assert!(!third.turn(SHORT, NONE).await);
         drop(first);
-        assert!(third.turn(LONG).await);
+        assert!(third.turn(LONG, NONE).await);
+    }
+
+    #[tokio::test]
+    async fn between_two_that_are_ready_there_is_a_gap() {
+        let order = Order::default();
+        let begun = Instant::now();
+        for ticket in [order.take(client("a")), order.take(client("a")), order.take(client("a"))] {
+            assert!(ticket.turn(LONG, SHORT).await);
+        }
+        assert!(begun.elapsed() >= 2 * SHORT);
     }
 
     #[tokio::test]
     async fn clients_do_not_wait_for_each_other() {
         let order = Order::default();
         let _slow = order.take(client("a"));
-        assert!(order.take(client("b")).turn(Duration::ZERO).await);
-        assert!(order.take(Client::At(IpAddr::from([127, 0, 0, 1]))).turn(Duration::ZERO).await);
+        assert!(order.take(client("b")).turn(Duration::ZERO, NONE).await);
+        assert!(order.take(Client::At(IpAddr::from([127, 0, 0, 1]))).turn(Duration::ZERO, NONE).await);
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     failure::Failure,
     flight::Flights,
     metrics::{How, Metrics},
+    publish::Publishing,
     reads::Reads,
 };
 
@@ -53,6 +54,7 @@ struct Key {
 pub(crate) struct Puts {
     backend: Arc<dyn Backend>,
     reads: Reads,
+    publishing: Publishing,
     settings: Put,
     flights: Arc<Flights<Key, Stored>>,
     remembered: Cache<(Digest, bool), VerifiedCertificate>,
@@ -62,13 +64,13 @@ pub(crate) struct Puts {
 impl Puts {
     pub(crate) fn new(
         backend: Arc<dyn Backend>,
-        reads: Reads,
+        (reads, publishing): (Reads, Publishing),
         settings: Put,
         tasks: TaskTracker,
         metrics: Arc<Metrics>,
     ) -> Self {
         let flights = Arc::new(Flights::new(tasks));
-        Self { backend, reads, settings, flights, remembered: Cache::new(REMEMBERED), metrics }
+        Self { backend, reads, publishing, settings, flights, remembered: Cache::new(REMEMBERED), metrics }
     }
 
     /// The retention where a request names none.
@@ -145,12 +147,15 @@ impl Puts {
         let key = (digest, dispersal == Dispersal::ByPayload);
         if let Some(certificate) = self.known(key, least).await? {
             self.reads.remember(&certificate.statement.blob, &payload);
+            // Who made it may have died before it was on its way to L1. What is there already is not published again.
+            self.publishing.add(&certificate).await;
             return Ok(Stored { certificate, digest, reused: true });
         }
         let work = ToDisperse { payload: payload.clone(), dispersal, retain_until };
         let certificate = self.backend.disperse(work).await?;
         self.remembered.insert(key, certificate);
         self.reads.remember(&certificate.statement.blob, &payload);
+        self.publishing.add(&certificate).await;
         Ok(Stored { certificate, digest, reused: false })
     }
 

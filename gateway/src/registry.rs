@@ -12,7 +12,9 @@ use crate::{
     clock::unix_now,
     config::{BackendKind, Config},
     error::Error,
-    nitro,
+    jwt::Secret,
+    listen::identity,
+    publish,
 };
 
 /// The registry that the settings name: a contract on L1, or a committee file.
@@ -74,7 +76,15 @@ pub async fn check(config: &Config) -> Report {
     if let Err(error) = Writers::load(config.auth.write_file.as_deref()) {
         problem(error.to_string());
     }
-    if let Err(error) = nitro::Secret::load(config.nitro.jwt_file.as_deref()) {
+    if let Err(error) = Secret::load(config.nitro.jwt_file.as_deref()) {
+        problem(error.to_string());
+    }
+    if let Some(publish) = &config.publish
+        && let Err(error) = publish::account(publish)
+    {
+        problem(error.to_string());
+    }
+    if let Err(error) = identity(config) {
         problem(error.to_string());
     }
     for (key, address) in config.listen.all() {

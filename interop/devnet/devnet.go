@@ -7,12 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// Devnet is a committee of seven processes, a gateway, and no L1, in a temporary folder.
+// Devnet is a committee of seven processes and a gateway, with or without an L1, in a temporary folder.
 type Devnet struct {
 	dir    string
 	binary string
@@ -20,7 +21,9 @@ type Devnet struct {
 }
 
 type state struct {
-	Gateway struct {
+	Namespace string
+	L1        *L1
+	Gateway   struct {
 		Listens []struct {
 			Protocol string
 			Address  string
@@ -29,8 +32,20 @@ type state struct {
 	}
 }
 
-// Up starts a devnet whose gateway serves the given protocols. HOLDFAST names the binary.
-func Up(protocols string) (*Devnet, error) {
+// L1 is the devnet's own chain.
+type L1 struct {
+	Listen   string
+	ChainID  uint64 `json:"chainId"`
+	Registry string
+}
+
+// Up starts a devnet without an L1 whose gateway serves the given protocols. HOLDFAST names the binary.
+func Up(protocols string) (*Devnet, error) { return up(protocols, "--l1", "none") }
+
+// UpWithL1 is Up with the devnet's own chain and a registry on it.
+func UpWithL1(protocols string) (*Devnet, error) { return up(protocols) }
+
+func up(protocols string, options ...string) (*Devnet, error) {
 	binary := os.Getenv("HOLDFAST")
 	if binary == "" {
 		return nil, fmt.Errorf("HOLDFAST must name the holdfast binary (make interop sets it)")
@@ -40,7 +55,8 @@ func Up(protocols string) (*Devnet, error) {
 		return nil, err
 	}
 	net := &Devnet{dir: filepath.Join(dir, "devnet"), binary: binary, listen: map[string]string{}}
-	if err := net.Run("devnet", "up", "--l1", "none", "--gateway", protocols, "--dir", net.dir); err != nil {
+	arguments := append([]string{"devnet", "up", "--gateway", protocols, "--dir", net.dir}, options...)
+	if err := net.Run(arguments...); err != nil {
 		net.Down()
 		return nil, err
 	}
@@ -57,6 +73,20 @@ func Up(protocols string) (*Devnet, error) {
 
 // URL is where the gateway serves a protocol.
 func (net *Devnet) URL(protocol string) string { return net.listen[protocol] }
+
+// Chain is the devnet's L1, the namespace of its gateway, and the key of an account that has ether there, in hex.
+func (net *Devnet) Chain() (l1 L1, namespace, key string, err error) {
+	read, err := net.state()
+	if err != nil {
+		return
+	}
+	if read.L1 == nil {
+		err = fmt.Errorf("this devnet has no L1")
+		return
+	}
+	text, err := os.ReadFile(filepath.Join(net.dir, "l1.key"))
+	return *read.L1, read.Namespace, strings.TrimPrefix(strings.TrimSpace(string(text)), "0x"), err
+}
 
 // Kill kills members, or starts them again with Heal.
 func (net *Devnet) Kill(members ...string) error {
@@ -78,6 +108,25 @@ func (net *Devnet) KillGateway() error {
 		return err
 	}
 	return syscall.Kill(read.Gateway.Process.Pid, syscall.SIGKILL)
+}
+
+// GatewayPeak is the most memory that the gateway has had in RAM, in bytes.
+func (net *Devnet) GatewayPeak() (uint64, error) {
+	read, err := net.state()
+	if err != nil {
+		return 0, err
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", read.Gateway.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kibibytes, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kibibytes << 10, err
+		}
+	}
+	return 0, fmt.Errorf("the system does not say how much memory a process has")
 }
 
 // Restart stops everything and starts it again on its data.

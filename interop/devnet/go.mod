@@ -1,3 +1,3 @@
 module holdfast.test/devnet
 
-go 1.22
+go 1.24.0

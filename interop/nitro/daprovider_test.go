@@ -62,7 +62,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	up, err := devnet.Up("nitro")
+	up, err := devnet.UpWithL1("nitro")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

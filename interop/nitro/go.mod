@@ -1,6 +1,6 @@
 module holdfast.test/nitro
 
-go 1.23.0
+go 1.24.0
 
 require (
 	github.com/ethereum/go-ethereum v1.15.11

@@ -51,6 +51,9 @@ func client(generic bool) *altda.DAClient {
 	}.NewDAClient()
 }
 
+// hexOf is how the client names a commitment in a URL.
+func hexOf(commitment altda.CommitmentData) string { return fmt.Sprintf("0x%x", commitment.Encode()) }
+
 func noise(length int, seed int64) []byte {
 	bytes := make([]byte, length)
 	rand.New(rand.NewSource(seed)).Read(bytes)
@@ -114,13 +117,15 @@ func (l1) L1BlockRefByNumber(_ context.Context, number uint64) (eth.L1BlockRef, 
 	return eth.L1BlockRef{Number: number}, nil
 }
 
-func derivation(generic bool) *altda.DA {
+func derivation(generic bool) *altda.DA { return derivationOf(client(generic), generic) }
+
+func derivationOf(client *altda.DAClient, generic bool) *altda.DA {
 	kind := altda.Keccak256CommitmentType
 	if generic {
 		kind = altda.GenericCommitmentType
 	}
 	config := altda.Config{CommitmentType: kind, ChallengeWindow: window, ResolveWindow: window}
-	return altda.NewAltDAWithStorage(log.NewLogger(log.DiscardHandler()), config, client(generic), &altda.NoopMetrics{})
+	return altda.NewAltDAWithStorage(log.NewLogger(log.DiscardHandler()), config, client, &altda.NoopMetrics{})
 }
 
 func TestWhatWasNeverStoredIsPendingAndThenCriticalAndWhatIsThereIsDerived(t *testing.T) {

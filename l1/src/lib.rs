@@ -18,6 +18,7 @@
 mod error;
 mod node;
 
+mod prices;
 mod reader;
 mod report;
 mod view;
@@ -28,6 +29,7 @@ pub mod publisher;
 pub use error::Error;
 pub use node::RpcUrls;
 
+pub use prices::{Prices, prices};
 pub use reader::{ChainRegistry, ReaderOptions};
 pub use report::{L1Report, NodeReport, RegistryReport, check};
 pub use view::{EpochView, Governance, Moment, RegistryView, SlotView};

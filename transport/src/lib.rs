@@ -1,5 +1,5 @@
 //! What both ends of a connection between Holdfast's clients and members share: the settings of channels and servers, TLS
-//! (feature `tls`), and bodies in chunks.
+//! (feature `tls`), and bodies in chunks; and how durations are written in the settings of both.
 //!
 //! # The same on both sides
 //!
@@ -15,6 +15,7 @@
 
 mod body;
 mod dial;
+pub mod human;
 mod pin;
 pub mod settings;
 #[cfg(feature = "tls")]

@@ -42,13 +42,23 @@ struct Process {
 
 impl Process {
     fn start(devnet: &Devnet) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let (config, none) = (devnet.dir().join("gateway.toml"), "127.0.0.1:0");
+        Self::start_with(devnet, "gateway.toml", &[])
+    }
+
+    fn start_with(devnet: &Devnet, config: &str, more: &[&str]) -> Self {
+        let free = free();
+        let (config, none) = (devnet.dir().join(config), "127.0.0.1:0");
         let arguments = ["--config", config.to_str().unwrap(), "gateway", "run", "--http", &free, "--op", none];
+        let arguments = [&arguments[..], more].concat();
         let child = command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         wait_until("the gateway serves", || ask(&free, "GET /healthz", b"").is_some_and(|(status, _)| status == 200));
         Self { child, address: free }
     }
+}
+
+/// A free address.
+fn free() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 impl Drop for Process {
@@ -112,6 +122,107 @@ fn check_says_what_is_wrong_and_starts_nothing() {
     ] {
         check(name, &text).fails(2, &[part]);
     }
+}
+
+/// The logs of the devnet's registry on its L1.
+fn logs(devnet: &Devnet) -> Vec<Value> {
+    let l1 = devnet.state()["l1"].clone();
+    let filter = serde_json::json!({ "address": l1["registry"], "fromBlock": "0x0", "toBlock": "latest" });
+    let call =
+        serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getLogs", "params": [filter] }).to_string();
+    let head = "POST / HTTP/1.1\r\ncontent-type: application/json";
+    let mut stream = TcpStream::connect(l1["listen"].as_str().unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let request = format!("{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{call}", call.len());
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    let json = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
+    serde_json::from_str::<Value>(json).unwrap()["result"].as_array().unwrap().clone()
+}
+
+/// A value of the gateway's metrics.
+fn metric(address: &str, name: &str) -> Option<f64> {
+    let (_, body) = ask(address, "GET /metrics", b"")?;
+    let text = String::from_utf8(body).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+const UNPUBLISHED: &str = "holdfast_gateway_unpublished_certificates ";
+
+#[test]
+fn certificates_go_to_l1_each_once_or_in_a_checkpoint_also_when_the_gateway_is_killed() {
+    let devnet = Devnet::up(&["--gateway", "http", "--members", "4"]);
+    let settings = fs::read_to_string(devnet.dir().join("gateway.toml")).unwrap();
+    let publish = |file: &str, mode: &str, interval: &str| {
+        let table = format!("[publish]\nmode = \"{mode}\"\ninterval = \"{interval}\"\n");
+        let table = table + &format!("dir = \"outbox-{mode}\"\nkey_file = \"l1.key\"\n");
+        fs::write(devnet.dir().join(file), format!("{settings}\n{table}")).unwrap();
+    };
+    let put = |gateway: &Process, payload: &[u8]| {
+        let (status, stored) = ask(&gateway.address, "PUT /v1/blobs", payload).unwrap();
+        let stored: Value = serde_json::from_slice(&stored).unwrap();
+        assert_eq!(status, 200, "{stored}");
+        stored["blobId"].as_str().unwrap().to_owned()
+    };
+    publish("each.toml", "each", "1h");
+    let payload = noise(10_000, 90);
+    for again in [false, true] {
+        let metrics = free();
+        let gateway = Process::start_with(&devnet, "each.toml", &["--metrics", &metrics]);
+        let id = put(&gateway, &payload);
+        wait_until("it is final", || metric(&metrics, UNPUBLISHED) == Some(0.0));
+        let of_blob = logs(&devnet).into_iter().filter(|log| log["topics"][1] == id.as_str()).count();
+        assert_eq!(of_blob, 1, "again: {again}");
+        signal(i32::try_from(gateway.child.id()).unwrap(), Signal::KILL);
+    }
+
+    // Killed while three wait for their checkpoint.
+    publish("hourly.toml", "checkpoint", "1h");
+    let metrics = free();
+    let gateway = Process::start_with(&devnet, "hourly.toml", &["--metrics", &metrics]);
+    let ids: Vec<String> = (0..3).map(|seed| put(&gateway, &noise(5_000, 91 + seed))).collect();
+    wait_until("they are counted", || metric(&metrics, UNPUBLISHED) == Some(3.0));
+    assert!(metric(&metrics, "holdfast_gateway_oldest_unpublished_timestamp_seconds ").unwrap() > 1e9);
+    signal(i32::try_from(gateway.child.id()).unwrap(), Signal::KILL);
+    drop(gateway);
+    publish("often.toml", "checkpoint", "1s");
+    let gateway = Process::start_with(&devnet, "often.toml", &["--metrics", &metrics]);
+    wait_until("they are final", || metric(&metrics, UNPUBLISHED) == Some(0.0));
+    let kept = |suffix: &str| {
+        let files = fs::read_dir(devnet.dir().join("outbox-checkpoint/checkpoints")).unwrap();
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == suffix));
+        assert_eq!(files.len(), 1, "{files:?}");
+        files[0].to_str().unwrap().to_owned()
+    };
+    for id in &ids {
+        devnet.run(&["cert", "prove", id, "--checkpoint", &kept("checkpoint"), "--ids", &kept("ids")]).ok();
+    }
+    devnet.run(&["cert", "verify", &kept("checkpoint"), "--on-chain"]).ok();
+    drop(gateway);
+
+    run(&["gateway", "run", "--backend", "memory", "--http", "127.0.0.1:0", "--publish", "each"])
+        .fails(2, &["--publish needs the table `publish`"]);
+}
+
+#[test]
+fn ways_of_posting_are_compared_by_a_nodes_prices_and_by_given_ones() {
+    let given = ["cert", "cost", "--size", "1MB", "--batches", "720/day", "--base-fee", "2", "--blob-fee", "0.125"];
+    let costs = run(&[&["--json"][..], &given[..]].concat()).ok().json();
+    let ways: Vec<&str> = costs["ways"].as_array().unwrap().iter().map(|way| way["way"].as_str().unwrap()).collect();
+    assert_eq!(ways, ["calldata", "blobs", "publish each", "checkpoint", "commitment only"]);
+    // 42,000 gas of two transactions and eight blobs.
+    let blobs = costs["ways"][1]["etherABatch"].as_f64().unwrap();
+    assert!((blobs - (42_000.0 * 2.0 + 8.0 * 131_072.0 * 0.125) * 1e-9).abs() < 1e-12, "{blobs}");
+    run(&given).ok();
+    run(&["cert", "cost", "--size", "1MB", "--batches", "720/day"]).fails(2, &["no L1 node"]);
+    run(&["cert", "cost", "--size", "1MB", "--batches", "720/day", "--base-fee", "1"]).fails(2, &["--blob-fee"]);
+    let devnet = Devnet::up(&["--members", "4"]);
+    let asked = devnet.run(&["--json", "cert", "cost", "--size", "120kB", "--batches", "1/min"]).ok().json();
+    assert!(asked["fees"]["gas"].as_f64().unwrap() > 0.0, "{asked}");
+    assert_eq!((&asked["batchesADay"], &asked["batchesACheckpoint"]), (&1440.0.into(), &1440.into()));
 }
 
 /// SIGKILL in the middle of a PUT; the PUT is repeated at another gateway.

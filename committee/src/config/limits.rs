@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use holdfast_transport::human;
 use serde::{Deserialize, Serialize};
-
-use super::human;
 
 const MIB: usize = 1 << 20;
 

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdfast_certificate::{Certificate, DisperserKey, Namespace, VerifiedCertificate};
-use holdfast_client::{Client, Config as ClientConfig, DisperseOptions, Found, LookupOptions, RetrieveOptions, Wanted};
-use holdfast_erasure::{Blob, Digest, Dispersal};
+use holdfast_client::{
+    Checkpointed, Client, Config as ClientConfig, DisperseOptions, Found, LookupOptions, RetrieveOptions, Wanted,
+};
+use holdfast_erasure::{Blob, BlobId, Digest, Dispersal};
 use holdfast_registry::{EpochRecord, Registry};
 use tokio::time::timeout;
 
@@ -148,6 +150,13 @@ impl Backend for CommitteeBackend {
         off_thread(move || certificate.verify(&record.committee))
             .await?
             .map_err(|error| Failure::Certificate(error.to_string()))
+    }
+
+    async fn checkpoint(&self, ids: &[BlobId], retain_until: u64) -> Result<Checkpointed, Failure> {
+        let timer = self.metrics.stage(Stage::Checkpoint);
+        let signed = self.client.checkpoint(None, ids, retain_until).await;
+        timer.stop();
+        signed.map_err(|error| Failure::of_write(&error))
     }
 
     async fn readiness(&self) -> Result<Readiness, Failure> {

@@ -5,8 +5,8 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdfast_certificate::{Certificate, VerifiedCertificate};
-use holdfast_client::{Found, Wanted};
-use holdfast_erasure::{Blob, Digest, Dispersal};
+use holdfast_client::{Checkpointed, Found, Wanted};
+use holdfast_erasure::{Blob, BlobId, Digest, Dispersal};
 use holdfast_registry::EpochRecord;
 
 use crate::failure::Failure;
@@ -73,6 +73,9 @@ pub(crate) trait Backend: Send + Sync + Debug {
 
     /// Whether a certificate is genuine.
     async fn verify(&self, certificate: Certificate) -> Result<VerifiedCertificate, Failure>;
+
+    /// Has members sign one checkpoint over blobs of the active epoch.
+    async fn checkpoint(&self, ids: &[BlobId], retain_until: u64) -> Result<Checkpointed, Failure>;
 
     /// How ready the members are.
     async fn readiness(&self) -> Result<Readiness, Failure>;

@@ -14,7 +14,7 @@ use holdfast_certificate::{
     Attestation, Certificate, Committee, CommitteeParameters, Namespace, ProvenKey, Registration, SecretKey, Statement,
     VerifiedCertificate,
 };
-use holdfast_client::{Found, Wanted};
+use holdfast_client::{Checkpointed, Found, Wanted};
 use holdfast_erasure::{Blob, BlobId, Digest, Parameters, encode};
 use holdfast_registry::{Endpoint, EpochRecord};
 use serde::{Deserialize, Serialize};
@@ -214,6 +214,11 @@ impl Backend for MemoryBackend {
         off_thread(move || certificate.verify(&committee))
             .await?
             .map_err(|error| Failure::Certificate(error.to_string()))
+    }
+
+    async fn checkpoint(&self, _ids: &[BlobId], _retain_until: u64) -> Result<Checkpointed, Failure> {
+        // The settings refuse to publish with this backend.
+        Err(Failure::Misconfigured("the backend `memory` has no L1".into()))
     }
 
     async fn readiness(&self) -> Result<Readiness, Failure> {

@@ -9,7 +9,7 @@ use figment::value::Value;
 pub(super) const PREFIX: &str = "HOLDFAST_GATEWAY_";
 
 /// Every key that is a value.
-pub(super) const KEYS: [&str; 40] = [
+pub(super) const KEYS: [&str; 48] = [
     "namespace",
     "disperser_key_file",
     "committee_file",
@@ -23,15 +23,23 @@ pub(super) const KEYS: [&str; 40] = [
     "listen.read",
     "listen.metrics",
     "listen.admin",
+    "tls.certificate",
+    "tls.key",
     "auth.write_file",
     "put.retention",
     "put.whole",
     "put.by",
     "put.reuse_within",
+    "publish.mode",
+    "publish.interval",
+    "publish.dir",
+    "publish.key_file",
+    "publish.password_file",
     "op.commitment",
     "op.invalid",
     "op.in_order",
     "op.in_order_wait",
+    "op.in_order_gap",
     "op.keccak_max",
     "nitro.jwt_file",
     "nitro.max_message",

@@ -199,6 +199,7 @@ fn describe(certificate: &VerifiedCertificate) -> Value {
         "retainUntil": statement.retain_until,
         "signers": certificate.signer_slots(),
         "certificate": format!("0x{}", hex::encode(certificate.encode())),
+        "certificateL1": format!("0x{}", hex::encode(certificate.encode_l1())),
     })
 }
 

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::{
     errors::RpcError,
-    jwt::Secret,
     methods::{self, Provider},
     parameters::Parameters,
 };
@@ -20,6 +19,7 @@ use crate::{
     body,
     budget::Held,
     failure::Failure,
+    jwt::Secret,
     metrics::{Direction, Stage},
 };
 

@@ -10,4 +10,6 @@ mod memory;
 mod nitro;
 mod op;
 mod openapi;
+mod speed;
 mod support;
+mod tls;

@@ -144,16 +144,36 @@ async fn a_batch_is_dropped_for_an_invalid_certificate_and_for_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn proofs_that_are_not_made_say_so_in_both_arities() {
+async fn any_word_is_opened_by_one_leaf_in_both_arities_at_any_gateway() {
     let committee = Committee::start().await;
-    let gateway = committee.gateway().await;
-    let certificate = store(&gateway, &payload(5_000, 5)).await.unwrap();
-    for params in [json!(["0x0", hex(&certificate)]), json!([hex(&[7; 32]), "0x0", hex(&certificate)])] {
-        let error = call(&gateway, "generateReadPreimageProof", params).await.unwrap_err();
-        assert!(error.contains("not made by this version"), "{error}");
+    let (gateway, other) = (committee.gateway().await, committee.gateway().await);
+    let payload = payload(50_000, 5);
+    let certificate = store(&gateway, &payload).await.unwrap();
+    let last = json!(format!("0x{:x}", 50_000 / 32 * 32));
+    for offset in [json!("0x0"), json!("0x20"), json!("0x61a0"), last] {
+        let proof = call(&gateway, "generateReadPreimageProof", json!([offset, hex(&certificate)])).await.unwrap();
+        let bytes = hex::decode(proof["proof"].as_str().unwrap().trim_start_matches("0x")).unwrap();
+        // A version, one leaf, at most three nodes in a shard of seven leaves and two among four shards.
+        assert!(bytes[0] == 1 && bytes.len() <= 1 + 4096 + 5 * 32, "{}", bytes.len());
+        let at = usize::try_from(u64::from_str_radix(&offset.as_str().unwrap()[2..], 16).unwrap()).unwrap();
+        let word = &payload[at..payload.len().min(at + 32)];
+        assert!(bytes.windows(word.len()).any(|window| window == word), "the word is in the leaf");
+        // With the hash before, as nodes before v3.10 ask.
+        let hash = hex(keccak256(&certificate).as_bytes());
+        let older = call(&other, "generateReadPreimageProof", json!([hash, offset, hex(&certificate)])).await;
+        assert_eq!(older, Ok(proof));
     }
-    let error = call(&gateway, "generateReadPreimageProof", json!(["0x0"])).await.unwrap_err();
-    assert!(error.contains("missing value"), "{error}");
+    let past = call(&gateway, "generateReadPreimageProof", json!(["0xc360", hex(&certificate)])).await;
+    assert_eq!(past, Ok(json!({ "proof": "0x" })), "nothing is there to be opened");
+    for (params, part) in [
+        (json!(["0x0"]), "missing value"),
+        (json!(["0x21", hex(&certificate)]), "multiple of 32"),
+        (json!(["0x0", "0x0148"]), "certificate validation failed"),
+    ] {
+        let error = call(&gateway, "generateReadPreimageProof", params).await.unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+    other.running.stop().await;
     gateway.running.stop().await;
 }
 

@@ -6,7 +6,7 @@ use holdfast_certificate::Certificate;
 use holdfast_gateway::config::{CommitmentKind, Invalid};
 use serde_json::json;
 
-use crate::support::{Committee, Server, client_from, commitment, keccak, payload};
+use crate::support::{Committee, Line, Server, client_from, commitment, eventually, keccak, payload};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generic_put_answers_the_raw_commitment_and_every_spelling_of_it_is_read() {
@@ -115,23 +115,31 @@ async fn many_puts_of_the_same_bytes_at_two_gateways_are_one_blob_and_one_commit
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_leave_in_the_order_of_arrival_when_asked() {
     let committee = Committee::start().await;
-    let gateway = committee.gateway_with(|config| config.op.in_order = true).await;
-    // The first is large and the others small, so that they are ready before it.
+    let gateway = committee
+        .gateway_with(|config| {
+            config.op.in_order = true;
+            // What the reader of one reply has until the next one comes, on a machine that has much else to do.
+            config.op.in_order_gap = std::time::Duration::from_millis(200);
+        })
+        .await;
+    // The first is large, and two members take their time over every part of it, so that the others are ready before it.
+    committee.lines([0, 1], Line::Slow(std::time::Duration::from_millis(50)));
     let payloads: Vec<Bytes> = (0..8).map(|n| payload(if n == 0 { 4 << 20 } else { 100 }, 100 + n)).collect();
     let done = std::sync::Mutex::new(Vec::new());
     let mut puts = Vec::new();
     for (number, payload) in payloads.iter().enumerate() {
         let (gateway, done) = (&gateway, &done);
         puts.push(async move {
-            // They arrive one after the other: each is under way before the next one is sent.
-            tokio::time::sleep(std::time::Duration::from_millis(20 * number as u64)).await;
+            // They arrive one after the other.
+            eventually("the one before has arrived", || async { taken(gateway).await >= number as f64 }).await;
             gateway.op_put(payload).await.ok();
             done.lock().unwrap().push(number);
         });
     }
     join_all(puts).await;
+    committee.lines([0, 1], Line::Good);
     let done = done.into_inner().unwrap();
-    assert_eq!(done.first(), Some(&0), "{done:?}");
+    assert_eq!(done, [0, 1, 2, 3, 4, 5, 6, 7]);
     // Another client is not held up by them.
     let other = client_from(9);
     let held = gateway.op_put(&payloads[0]);
@@ -139,6 +147,11 @@ async fn replies_leave_in_the_order_of_arrival_when_asked() {
     let (held, free) = tokio::join!(held, free);
     assert_eq!((held.ok().body.len(), free.unwrap().status().as_u16()), (34, 200));
     gateway.running.stop().await;
+}
+
+/// Bodies that have come in.
+async fn taken(gateway: &Server) -> f64 {
+    gateway.metric("holdfast_gateway_stage_seconds_count{stage=\"Body\"}").await
 }
 
 async fn made(gateway: &Server) -> f64 {

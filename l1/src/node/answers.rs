@@ -83,6 +83,8 @@ pub(crate) struct FeeHistory {
     #[serde(default)]
     pub(crate) base_fee_per_gas: Vec<U256>,
     #[serde(default)]
+    pub(crate) base_fee_per_blob_gas: Vec<U256>,
+    #[serde(default)]
     pub(crate) reward: Option<Vec<Vec<U256>>>,
 }
 

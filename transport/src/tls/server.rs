@@ -1,4 +1,4 @@
-//! How a member proves who it is, with a certificate that can be replaced while it runs.
+//! How a member, or a gateway, proves who it is, with a certificate that can be replaced while it runs.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Error, client::provider, inspect};
 use crate::pin::Pin;
 
-/// A member's TLS identity, from a certificate and its key in PEM.
+/// A server's TLS identity, from a certificate and its key in PEM.
 ///
 /// # The one that works stays
 ///
@@ -53,6 +53,13 @@ impl ServerTls {
         let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Self { certificate: certificate.into(), key: key.into(), config: Arc::new(config), current })
+    }
+
+    /// The same for what speaks another protocol than HTTP/2, by its name in ALPN (RFC 7301).
+    #[must_use]
+    pub fn speaking(mut self, protocol: &str) -> Self {
+        Arc::make_mut(&mut self.config).alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        self
     }
 
     /// Reads the pair again; true if it is another one, which is used from the next connection on.

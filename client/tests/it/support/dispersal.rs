@@ -126,7 +126,8 @@ impl DispersalService for Member {
         let mut held = self.held.lock().unwrap();
         let blob =
             held.get_mut(&certificate.statement.blob.id()).ok_or_else(|| Status::not_found("no such blob here"))?;
-        blob.certificate = Some(bytes);
+        blob.certificates.retain(|(of, _)| *of != certificate.statement);
+        blob.certificates.push((certificate.statement, bytes));
         Ok(Response::new(v1::PutCertificateResponse {}))
     }
 }

@@ -21,7 +21,16 @@ pub(super) struct Held {
     pub(super) shards: BTreeMap<u16, Bytes>,
     pub(super) payload: Option<Bytes>,
     pub(super) statements: Vec<(Statement, Bytes)>,
-    pub(super) certificate: Option<Bytes>,
+    /// One for each statement, the one that came last at the end.
+    pub(super) certificates: Vec<(Statement, Bytes)>,
+}
+
+impl Held {
+    /// The certificate of a statement; nothing where it has none.
+    pub(super) fn certificate_of(&self, statement: &Statement) -> Bytes {
+        let mut certificates = self.certificates.iter();
+        certificates.find(|(of, _)| of == statement).map(|(_, bytes)| bytes.clone()).unwrap_or_default()
+    }
 }
 
 /// A member that follows the signing rule, with its data in memory, and lies when told to.
@@ -89,7 +98,7 @@ impl Member {
     }
 
     pub(crate) fn certificate_of(&self, id: &BlobId) -> Option<Certificate> {
-        let bytes = self.held.lock().unwrap().get(id)?.certificate.clone()?;
+        let bytes = self.held.lock().unwrap().get(id)?.certificates.last()?.1.clone();
         Some(Certificate::decode(&bytes).expect("checked when it came"))
     }
 
@@ -163,8 +172,13 @@ impl Member {
 
     /// Knows a blob and holds nothing of it, as a member of a later epoch that has seen it does.
     pub(crate) fn know(&self, commitment: Commitment) {
-        let held =
-            Held { commitment, shards: BTreeMap::new(), payload: None, statements: Vec::new(), certificate: None };
+        let held = Held {
+            commitment,
+            shards: BTreeMap::new(),
+            payload: None,
+            statements: Vec::new(),
+            certificates: Vec::new(),
+        };
         self.held.lock().unwrap().insert(held.commitment.id(), held);
     }
 
@@ -200,7 +214,7 @@ impl Member {
             shards: BTreeMap::new(),
             payload: None,
             statements: Vec::new(),
-            certificate: None,
+            certificates: Vec::new(),
         });
         blob.shards.insert(shard.0, shard.1);
         blob.payload = payload.or(blob.payload.take());

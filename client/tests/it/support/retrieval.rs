@@ -47,7 +47,7 @@ impl Retrieval for Member {
             }),
             disperser_signature: signature.clone(),
             attestation: self.attest(statement),
-            certificate: blob.certificate.clone().unwrap_or_default(),
+            certificate: blob.certificate_of(statement),
         });
         let bloat = if lie == Lie::Bloated { 400_000 } else { 0 };
         let statements = statements.chain((0..bloat).map(|_| v1::SignedStatement::default()));

@@ -1,4 +1,4 @@
-//! The token that geth-style JSON-RPC clients send: HS256 over a secret that both sides have in a file, with the time of its
+//! Tokens that clients make themselves, as geth-style JSON-RPC clients do: HS256 over a secret that both sides have in a file, with the time of its
 //! making (`iat`) within a minute (the Engine API's authentication specification).
 
 use std::path::Path;
@@ -36,15 +36,20 @@ struct Claims {
 }
 
 impl Secret {
-    /// Reads 32 bytes in hex, with or without `0x`.
+    /// Reads a file that holds nothing else.
     pub(crate) fn load(file: Option<&Path>) -> Result<Option<Self>, Error> {
         let Some(file) = file else { return Ok(None) };
         let failed = |reason: String| Error::File { what: "JWT secret", file: file.into(), reason };
         let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+        Self::parse(text.trim()).map(Some).map_err(failed)
+    }
+
+    /// 32 bytes in hex, with or without `0x`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut secret = [0; 32];
-        hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut secret)
-            .map_err(|error| failed(format!("expected 32 bytes in hex: {error}")))?;
-        Ok(Some(Self(secret)))
+        hex::decode_to_slice(text.trim_start_matches("0x"), &mut secret)
+            .map_err(|error| format!("expected 32 bytes in hex: {error}"))?;
+        Ok(Self(secret))
     }
 
     /// Checks a request's bearer token.
@@ -57,7 +62,8 @@ impl Secret {
         }
     }
 
-    fn is_good(&self, token: &str, now: u64) -> bool {
+    /// Whether a token is this secret's, and of this minute.
+    pub(crate) fn is_good(&self, token: &str, now: u64) -> bool {
         let Some((signed, signature)) = token.rsplit_once('.') else { return false };
         let Some((header, claims)) = signed.split_once('.') else { return false };
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
@@ -78,7 +84,7 @@ impl Secret {
 
     /// A token, as a client makes it.
     #[cfg(test)]
-    pub(super) fn token(&self, header: &str, claims: &str) -> String {
+    pub(crate) fn token(&self, header: &str, claims: &str) -> String {
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
         mac.update(signed.as_bytes());
@@ -115,7 +121,7 @@ mod tests {
         }
         // A token made with openssl, of another implementation.
         let secret = Secret(*b"0123456789abcdef0123456789abcdef");
-        let known = include_str!("../../tests/jwt.txt").trim();
+        let known = include_str!("../tests/jwt.txt").trim();
         assert!(secret.is_good(known, 1_700_000_000));
     }
 }

@@ -1,10 +1,14 @@
-//! Durations as people write them: `90d`, `1h 30m`.
+//! Durations as people write them in settings: `90d`, `1h 30m`. For `#[serde(with = "human")]`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes a duration as text.
+///
+/// # Errors
+/// Only what the serializer says.
+pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&text(*duration))
 }
 
@@ -19,7 +23,11 @@ fn text(duration: Duration) -> String {
     }
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+/// Reads a duration from text.
+///
+/// # Errors
+/// What is no duration is shown.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     humantime::parse_duration(&text)
         .map_err(|e| Error::custom(format!("expected a duration such as `30d`, got {text:?}: {e}")))
