@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::{
     exit::{Exit, fail, of_registry},
     files, keys,
-    output::{Output, human_bytes},
+    output::{Output, human_bytes, plain, progress},
     shutdown::Shutdown,
     times::now,
 };
@@ -60,6 +60,12 @@ pub(crate) enum Member {
         #[arg(long, hide = true)]
         until_stdin_closes: bool,
     },
+    /// Get back from the other members all that bears this member's name, after its disk was lost or replaced by a backup.
+    ///
+    /// It runs the member, which serves and signs meanwhile, until all is there, and then stops it.
+    ///
+    /// Example: holdfast --config m0/member.toml member recover
+    Recover,
     /// Ask the running member what it says of itself.
     ///
     /// Example: holdfast --config m0/member.toml member status
@@ -140,6 +146,8 @@ struct Status {
     store_lost_at: Option<u64>,
     damaged: u64,
     scrubbed_at: Option<u64>,
+    repair: Repair,
+    twin: Option<String>,
     l1: Option<L1View>,
 }
 
@@ -180,6 +188,55 @@ impl L1View {
     }
 }
 
+/// What the member makes whole again.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Repair {
+    queued: u64,
+    queued_bytes: u64,
+    repaired: u64,
+    repaired_bytes: u64,
+    set_aside: u64,
+    unfillable: u64,
+    eta_seconds: Option<u64>,
+    lists_heard: u32,
+    lists_needed: u32,
+}
+
+impl Repair {
+    fn of(repair: &holdfast_proto::v1::Repair) -> Self {
+        Self {
+            queued: repair.queued,
+            queued_bytes: repair.queued_bytes,
+            repaired: repair.repaired,
+            repaired_bytes: repair.repaired_bytes,
+            set_aside: repair.set_aside,
+            unfillable: repair.unfillable,
+            eta_seconds: repair.eta_seconds,
+            lists_heard: repair.lists_heard,
+            lists_needed: repair.lists_needed,
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { queued, repaired, set_aside, unfillable, lists_heard, lists_needed, .. } = self;
+        let eta = self.eta_seconds.map_or_else(String::new, |eta| format!(", done in about {eta} s"));
+        let unfillable = if *unfillable > 0 { format!(", {unfillable} unfillable") } else { String::new() };
+        format!(
+            "{repaired} repaired, {queued} queued ({}){eta}, {set_aside} set aside{unfillable}, {lists_heard} of {lists_needed} lists heard",
+            human_bytes(self.queued_bytes)
+        )
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Recovery {
+    complete: bool,
+    blobs: u64,
+    repair: Repair,
+}
+
 pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let config = config.unwrap_or(Path::new(DEFAULT_FILE));
     match command {
@@ -191,6 +248,7 @@ pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) 
             let missing = if accept_empty_store { IfMissing::Replace } else { IfMissing::Refuse };
             committee::run(load(config)?, missing, async move { shutdown.requested().await }).await.or_else(refused)
         }
+        Member::Recover => recover(load(config)?, output).await,
         Member::Status => status(&load(config)?, output).await,
     }
 }
@@ -379,6 +437,22 @@ async fn ask(config: &committee::Config) -> anyhow::Result<GetInfoResponse> {
     }
 }
 
+async fn recover(config: committee::Config, output: Output) -> anyhow::Result<()> {
+    let shutdown = Shutdown::listen(false)?;
+    let asked = async move { shutdown.requested().await };
+    let recovered = match committee::recover(config, asked, |repair| progress(&Repair::of(repair).text())).await {
+        Ok(recovered) => recovered,
+        Err(error) => return refused(error),
+    };
+    let (complete, blobs) = (recovered.complete, recovered.blobs);
+    let result = Recovery { complete, blobs, repair: Repair::of(&recovered.progress) };
+    output.print(&result, |result| {
+        let what = if result.complete { "recovered" } else { "stopped before all was there" };
+        format!("{what}: {} blobs held; {}\n", result.blobs, result.repair.text())
+    })?;
+    if complete { Ok(()) } else { fail(Exit::Unreachable, "stopped before all was there; the next start goes on") }
+}
+
 async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()> {
     let info = ask(config).await?;
     let status = Status {
@@ -393,11 +467,13 @@ async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()
         store_lost_at: Some(info.store_lost_at).filter(|at| *at > 0),
         damaged: info.damaged,
         scrubbed_at: Some(info.scrubbed_at).filter(|at| *at > 0),
+        repair: Repair::of(&info.repair.unwrap_or_default()),
+        twin: Some(plain(&info.twin)).filter(|twin| !twin.is_empty()),
         l1: info.l1.map(|view| L1View::of(&view, info.time)),
     };
     output.print(&status, |status| {
         let mut text = format!(
-            "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nL1        {}\nwrites    {}\nstore     {}\ndamaged   {}\n",
+            "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nL1        {}\nwrites    {}\nstore     {}\ndamaged   {}\nrepair    {}\n",
             status.version,
             status.epoch,
             status.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string()),
@@ -408,9 +484,13 @@ async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()
             status.writes_disabled.as_deref().unwrap_or("enabled"),
             status.store_id,
             status.damaged,
+            status.repair.text(),
         );
+        if let Some(twin) = &status.twin {
+            text += &format!("twin      another process answers with this member's key at {twin}\n");
+        }
         if let Some(at) = status.store_lost_at {
-            text += &format!("lost      the store before this one, in unix second {at} or earlier\n");
+            text += &format!("lost      before unix second {at}; what this member signed is being got back from the others\n");
         }
         if let Some(at) = status.scrubbed_at {
             text += &format!("scrubbed  {} h ago\n", now().saturating_sub(at) / 3600);

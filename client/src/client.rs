@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use holdfast_certificate::Namespace;
 use holdfast_erasure::{BlobId, Digest};
+use holdfast_registry::EpochRecord;
 
 use crate::{
     context::Context,
@@ -14,11 +15,13 @@ use crate::{
     error::{Error, Wanted},
     retrieve::{
         find,
+        gather::{self, Gathered},
         lookup::{self, Found, LookupOptions},
         options::RetrieveOptions,
         reference::Reference,
         retriever::{self, Retrieved},
     },
+    source::{self, Source},
     status::{self, MemberStatus},
 };
 
@@ -93,6 +96,22 @@ impl Client {
         options: RetrieveOptions,
     ) -> Result<Retrieved, Error> {
         retriever::retrieve(&self.context, reference.into(), options).await
+    }
+
+    /// `k` accepted shards of a blob, from which any other can be rebuilt: what [`Client::retrieve`] decodes.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`] by blob id.
+    pub async fn gather(&self, id: BlobId, options: RetrieveOptions) -> Result<Gathered, Error> {
+        gather::gather(&self.context, id, options).await
+    }
+
+    /// The members of an epoch one by one, in slot order, for those who must know what a certain one says.
+    ///
+    /// Must be called within a Tokio runtime.
+    #[must_use]
+    pub fn sources(&self, record: &EpochRecord) -> Vec<Source> {
+        source::sources(&self.context, record)
     }
 
     /// The blobs of a namespace whose payload has this keccak256, latest retention first as members list them. Each was

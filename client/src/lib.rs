@@ -52,6 +52,7 @@ mod client;
 
 mod disperse;
 mod retrieve;
+mod source;
 mod status;
 
 mod config;
@@ -84,6 +85,7 @@ pub use disperse::{
 pub use observer::{Observer, Progress};
 pub use retries::Retries;
 pub use retrieve::{
+    gather::Gathered,
     lookup::{Found, LookupOptions},
     options::RetrieveOptions,
     plan,
@@ -91,7 +93,8 @@ pub use retrieve::{
     retriever::{Retrieved, Way},
 };
 pub use signer::{DisperserSigner, SignerError};
-pub use status::{MemberInfo, MemberPolicy, MemberStatus};
+pub use source::{Page, Signed, Source};
+pub use status::{MemberInfo, MemberPolicy, MemberStatus, RepairProgress};
 
 pub use code::Code;
 pub use error::{Blame, Error, Wanted};

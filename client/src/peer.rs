@@ -1,7 +1,7 @@
 use std::{collections::HashMap, future::Future, sync::Arc, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Attestation, check_endpoint};
+use holdfast_certificate::{Attestation, Namespace, check_endpoint};
 use holdfast_erasure::{BlobId, ShardIndex};
 use holdfast_proto::{
     MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES,
@@ -149,10 +149,33 @@ impl Peer {
 
     /// A blob's metadata as the member tells it.
     pub(crate) async fn get_blob(&self, id: &BlobId) -> Result<v1::GetBlobResponse, FailureReason> {
+        self.get_blob_of(id, None).await
+    }
+
+    /// The same with the statements of one namespace only, where one is given.
+    pub(crate) async fn get_blob_of(
+        &self,
+        id: &BlobId,
+        namespace: Option<&Namespace>,
+    ) -> Result<v1::GetBlobResponse, FailureReason> {
+        let namespace = namespace.map_or_else(Bytes::new, |it| Bytes::copy_from_slice(it.as_bytes()));
         self.read(|client| {
             let mut client = client.max_decoding_message_size(MAX_METADATA_BYTES);
-            let request = v1::GetBlobRequest { blob_id: bytes_of(id), ..Default::default() };
+            let request = v1::GetBlobRequest { blob_id: bytes_of(id), namespace: namespace.clone() };
             async move { Ok(client.get_blob(request).await?.into_inner()) }
+        })
+        .await
+    }
+
+    /// One page of what the member has signed.
+    pub(crate) async fn list_blobs(
+        &self,
+        request: &v1::ListBlobsRequest,
+    ) -> Result<v1::ListBlobsResponse, FailureReason> {
+        self.read(|client| {
+            let mut client = client.max_decoding_message_size(MAX_METADATA_BYTES);
+            let request = request.clone();
+            async move { Ok(client.list_blobs(request).await?.into_inner()) }
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! The read path: from a blob id or a certificate back to the payload, from whoever is left.
 
 pub(crate) mod find;
+pub(crate) mod gather;
 pub(crate) mod lookup;
 pub(crate) mod options;
 pub(crate) mod reference;

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::join_all;
 use holdfast_certificate::{Address, Namespace, PublicKey};
 use holdfast_proto::v1;
@@ -61,6 +62,18 @@ pub struct MemberInfo {
     pub writes_disabled: Option<String>,
     /// What it promises at most, where it says so.
     pub policy: Option<MemberPolicy>,
+    /// 16 bytes that tell its store from any other; empty where it does not say.
+    pub store_id: Bytes,
+    /// 16 bytes that tell this run of its process from any other; empty where it does not say.
+    pub run_id: Bytes,
+    /// When its store took the place of one that was lost, unix seconds, while it does not hold again all that it signed.
+    pub store_lost_at: Option<u64>,
+    /// What it has found damaged and does not hold whole again.
+    pub damaged: u64,
+    /// Where another process answers with this member's key.
+    pub twin: Option<String>,
+    /// What it makes whole again.
+    pub repair: RepairProgress,
     /// How long it took to answer.
     pub answered_in: Duration,
 }
@@ -85,6 +98,22 @@ impl MemberPolicy {
     pub fn serves(&self, namespace: &Namespace) -> bool {
         self.namespaces.is_empty() || self.namespaces.contains(namespace)
     }
+}
+
+/// How far a member is with what it lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RepairProgress {
+    /// Statements whose data it is to get, and not set aside.
+    pub queued: u64,
+    /// Bytes to be fetched for them.
+    pub queued_bytes: u64,
+    /// Statements made whole since its start.
+    pub repaired: u64,
+    /// Those whose data nobody has, set aside for a while.
+    pub set_aside: u64,
+    /// When it will be done at the rate of now, in seconds; `None` where that is not known.
+    pub eta_seconds: Option<u64>,
 }
 
 pub(crate) async fn status(context: &Context) -> Result<Vec<MemberStatus>, Error> {
@@ -114,7 +143,12 @@ pub(crate) async fn status(context: &Context) -> Result<Vec<MemberStatus>, Error
     Ok(answers.await)
 }
 
-fn info(answer: v1::GetInfoResponse, expected: &PublicKey, answered_in: Duration) -> Result<MemberInfo, Fault> {
+/// What a member says of itself, where its key is the `expected` one.
+pub(crate) fn info(
+    answer: v1::GetInfoResponse,
+    expected: &PublicKey,
+    answered_in: Duration,
+) -> Result<MemberInfo, Fault> {
     let invalid = |field, reason: String| Fault::Malformed(holdfast_proto::Error::Invalid { field, reason });
     let got = PublicKey::from_bytes(&answer.public_key).map_err(|error| invalid("public_key", error.to_string()))?;
     if got != *expected {
@@ -125,7 +159,20 @@ fn info(answer: v1::GetInfoResponse, expected: &PublicKey, answered_in: Duration
         bytes => Some(Address::from_bytes(bytes).map_err(|error| invalid("registry", error.to_string()))?),
     };
     let slot = answer.slot.map(u16::try_from).transpose().map_err(|error| invalid("slot", error.to_string()))?;
+    let repair = answer.repair.unwrap_or_default();
     Ok(MemberInfo {
+        store_id: id_of(&answer.store_id),
+        run_id: id_of(&answer.run_id),
+        store_lost_at: Some(answer.store_lost_at).filter(|at| *at > 0),
+        damaged: answer.damaged,
+        twin: Some(peer_text(&answer.twin)).filter(|twin| !twin.is_empty()),
+        repair: RepairProgress {
+            queued: repair.queued,
+            queued_bytes: repair.queued_bytes,
+            repaired: repair.repaired,
+            set_aside: repair.set_aside,
+            eta_seconds: repair.eta_seconds,
+        },
         version: peer_text(&answer.version),
         chain_id: answer.chain_id,
         registry,
@@ -161,6 +208,11 @@ fn policy_of(policy: &v1::Policy) -> Result<MemberPolicy, Fault> {
     })
 }
 
+/// An id of 16 bytes, or none.
+fn id_of(bytes: &Bytes) -> Bytes {
+    if bytes.len() == 16 { Bytes::copy_from_slice(bytes) } else { Bytes::new() }
+}
+
 /// The difference of a clock that was read within the last `answered_in` to ours, which is `now`.
 fn clock_off(theirs: u64, now: u64, answered_in: Duration) -> i64 {
     let read_at = now.saturating_sub(answered_in.as_secs() / 2);
@@ -169,7 +221,6 @@ fn clock_off(theirs: u64, now: u64, answered_in: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use holdfast_certificate::SecretKey;
 
     use super::*;

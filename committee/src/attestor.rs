@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod error;
+mod readmit;
 mod rules;
 mod strangers;
 
@@ -33,6 +34,7 @@ use crate::{
 
 pub(crate) use checkpoint::{CheckpointRequest, MOST_CHECKPOINTS};
 pub(crate) use error::Error;
+pub(crate) use readmit::Claim;
 pub(crate) use strangers::Strangers;
 
 /// What signs for this member.
@@ -61,7 +63,8 @@ pub(crate) struct Request {
     pub(crate) call: Dispersal,
 }
 
-/// A statement that passed every check that comes before the data. Only [`Attestor::admit`] makes one.
+/// A statement that passed every check that comes before the data. Only [`Attestor::admit`] and, for what the member makes
+/// whole by itself, [`Attestor::readmit`] and [`Attestor::reclaim`] make one.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     promise: Promise,
@@ -80,6 +83,11 @@ impl Admitted {
 
     pub(crate) fn slot(&self) -> u16 {
         self.promise.slot
+    }
+
+    /// What is signed, and what made the member sign it.
+    pub(crate) fn promise(&self) -> &Promise {
+        &self.promise
     }
 
     /// The shard that this member's slot holds.
@@ -258,6 +266,11 @@ impl Attestor {
                 Ok(Attestation::sign(slot, &key, &digest))
             })
             .await?
+    }
+
+    /// Whether the namespace is one that this member serves.
+    pub(crate) fn serves(&self, namespace: &Namespace) -> bool {
+        rules::served(namespace, &self.policy).is_ok()
     }
 
     /// This member's slot in a committee.

@@ -143,6 +143,12 @@ pub struct Policy {
     /// Within which time all that is stored is read and checked again, such as `7d`.
     #[serde(with = "human")]
     pub scrub_period: Duration,
+    /// How long a blob that another member has is left to its disperser before this one gets it from the others, and how often
+    /// their lists are read, such as `60s`.
+    #[serde(with = "human")]
+    pub repair_delay: Duration,
+    /// How much is fetched a second, in MiB, of what this member lacks.
+    pub repair_mib_per_second: u32,
 }
 
 impl Default for Policy {
@@ -153,6 +159,8 @@ impl Default for Policy {
             namespace_quota_gib_days: 30_720,
             namespaces: Vec::new(),
             scrub_period: 7 * DAY,
+            repair_delay: Duration::from_secs(60),
+            repair_mib_per_second: 64,
         }
     }
 }
@@ -266,6 +274,9 @@ impl Config {
         }
         if self.policy.scrub_period.is_zero() {
             return invalid("policy.scrub_period", "must be more than 0s, got 0s".into());
+        }
+        if self.policy.repair_mib_per_second == 0 {
+            return invalid("policy.repair_mib_per_second", "must be at least 1, got 0".into());
         }
         if let Err((key, reason)) = self.limits.check() {
             return invalid(key, reason);

@@ -31,7 +31,9 @@ mod files;
 mod holds;
 mod listen;
 mod member;
+mod recover;
 mod registry;
+mod repair;
 mod scrub;
 
 mod health;
@@ -65,4 +67,5 @@ pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::Error;
 pub use member::{Member, Running, run};
+pub use recover::{Recovered, recover};
 pub use registry::registry;

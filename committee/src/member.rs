@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use holdfast_certificate::{Keystore, SecretKey};
+use holdfast_proto::v1;
 use holdfast_registry::Registry;
 use holdfast_transport::{Pin, tls::ServerTls};
 use tokio::{
@@ -30,7 +31,7 @@ use crate::{
     metrics::page,
     process,
     quota::Quota,
-    report,
+    repair, report,
     rpc::Shared,
     scrub, serving,
     store::{DROP_INTERVAL, Identity, IfMissing, SteadyClock, Store},
@@ -52,6 +53,7 @@ pub struct Member {
     clock: Arc<dyn Clock>,
     missing: IfMissing,
     awaited: Option<Arc<Awaited>>,
+    distrusted: Option<u64>,
 }
 
 /// A member at work. [`Running::stop`] ends it in order; dropping it cuts calls off and leaves the rest to the process's
@@ -102,7 +104,15 @@ impl Member {
     /// A member with this key and the machine's clock.
     #[must_use]
     pub fn new(config: Config, key: SecretKey, registry: Arc<dyn Registry>) -> Self {
-        Self { config, key, registry, clock: Arc::new(SystemClock), missing: IfMissing::Refuse, awaited: None }
+        Self {
+            config,
+            key,
+            registry,
+            clock: Arc::new(SystemClock),
+            missing: IfMissing::Refuse,
+            awaited: None,
+            distrusted: None,
+        }
     }
 
     /// What is done where there is no store yet; without this it is refused.
@@ -115,6 +125,12 @@ impl Member {
     /// Its registry is one that is waited for.
     pub(crate) fn awaiting(mut self, awaited: Option<Arc<Awaited>>) -> Self {
         self.awaited = awaited;
+        self
+    }
+
+    /// What was signed until unix second `at` may not be in its store: it looks for it at its peers.
+    pub(crate) fn distrusting(mut self, at: u64) -> Self {
+        self.distrusted = Some(at);
         self
     }
 
@@ -144,7 +160,7 @@ impl Member {
     ///
     /// [`Error::Config`], [`Error::Store`] (the folder is another member's or in use), [`Error::InUse`].
     pub async fn launch(self) -> Result<Running, Error> {
-        let Self { config, key, registry, clock, missing, awaited } = self;
+        let Self { config, key, registry, clock, missing, awaited, distrusted } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
@@ -160,6 +176,12 @@ impl Member {
             .await
             .map_err(|e| Error::Server(e.to_string()))??;
         let store = Arc::new(store);
+        if let Some(at) = distrusted.filter(|_| store.lost_at().is_none())
+            && let Err(error) = store.set_lost(Some(at))
+        {
+            store.close().await?;
+            return Err(error.into());
+        }
         let (counted, quota_limit) = (Arc::clone(&store), config.policy.namespace_quota());
         let quota = tokio::task::spawn_blocking(move || Quota::load(&counted, quota_limit))
             .await
@@ -224,6 +246,7 @@ impl Member {
             background.spawn(page::serve(listener, page, stop.clone()));
         }
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
+        background.spawn(repair::run(Arc::clone(&shared.attestor), Arc::clone(&shared.repair), stop.clone()));
         background.spawn(scrub::run(Arc::clone(&store), clock, config.policy.scrub_period, stop.clone()));
         if let Some(awaited) = awaited {
             let (config, stop) = (config.clone(), stop.clone());
@@ -279,6 +302,12 @@ impl Running {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.admission.count()
+    }
+
+    /// What it makes whole again, and how far it is.
+    #[must_use]
+    pub fn repair(&self) -> v1::Repair {
+        self.shared.repair.progress().into()
     }
 
     /// Its store: for tools in the same process.

@@ -20,6 +20,8 @@ use prometheus_client::{
 };
 use tonic::Code;
 
+use crate::repair::Progress;
+
 type Label = [(&'static str, &'static str); 1];
 
 /// A member's metrics.
@@ -45,6 +47,21 @@ pub(crate) struct Metrics {
     dissenters: Gauge,
     clock_behind: Gauge,
     tls_seconds_left: Gauge,
+    repair: Repair,
+}
+
+/// What is made whole again.
+#[derive(Debug)]
+struct Repair {
+    queued: Gauge,
+    queued_bytes: Gauge,
+    set_aside: Gauge,
+    repaired: Gauge,
+    repaired_bytes: Gauge,
+    unfillable: Gauge,
+    eta: Gauge,
+    damaged: Gauge,
+    lost: Gauge,
 }
 
 /// What is so at the moment in which the metrics are asked for.
@@ -64,6 +81,9 @@ pub(crate) struct Now {
     /// Seconds since the finalized block, whether finality stalls, and how many nodes contradict the others.
     pub(crate) finality: Option<(u64, bool, usize)>,
     pub(crate) clock_behind: u64,
+    pub(crate) repair: Progress,
+    pub(crate) damaged: u64,
+    pub(crate) lost: bool,
     /// `None` without TLS.
     pub(crate) tls_seconds_left: Option<u64>,
 }
@@ -98,6 +118,17 @@ impl Metrics {
         let dissenters = gauge("l1_dissenting_nodes", "L1 nodes that contradicted the others within an hour");
         let clock_behind = gauge("clock_behind_seconds", "By how much this clock is behind L1's finalized block");
         let tls_seconds_left = gauge("tls_seconds_left", "Time until the TLS certificate ends, 0 without TLS");
+        let repair = Repair {
+            queued: gauge("repair_queued", "Statements whose data is to be fetched"),
+            queued_bytes: gauge("repair_queued_bytes", "Bytes to be fetched for them"),
+            set_aside: gauge("repair_set_aside", "Statements whose data nobody has"),
+            repaired: gauge("repair_done", "Statements made whole since the start"),
+            repaired_bytes: gauge("repair_done_bytes", "Bytes fetched for them"),
+            unfillable: gauge("repair_unfillable", "Positions found unfillable since the start"),
+            eta: gauge("repair_eta_seconds", "Time until the queue is empty at the rate of now, 0 where not known"),
+            damaged: gauge("damaged", "Items found damaged and not whole again"),
+            lost: gauge("store_lost", "1 while a lost store is not yet recovered"),
+        };
         let mut family = |name: &str, help: &str| {
             let family = Family::<Label, Gauge>::default();
             registry.register(name, help, family.clone());
@@ -127,6 +158,7 @@ impl Metrics {
             dissenters,
             clock_behind,
             tls_seconds_left,
+            repair,
         }
     }
 
@@ -168,10 +200,26 @@ impl Metrics {
         self.dissenters.set(whole(dissenters as u64));
         self.clock_behind.set(whole(now.clock_behind));
         self.tls_seconds_left.set(whole(now.tls_seconds_left.unwrap_or(0)));
+        self.repair.set(now);
         let mut page = String::new();
         // Writing to a string does not fail.
         let _written = encode(&mut page, &self.registry);
         page
+    }
+}
+
+impl Repair {
+    fn set(&self, now: &Now) {
+        let progress = &now.repair;
+        self.queued.set(whole(progress.count.queued));
+        self.queued_bytes.set(whole(progress.count.queued_bytes));
+        self.set_aside.set(whole(progress.count.aside));
+        self.repaired.set(whole(progress.repaired));
+        self.repaired_bytes.set(whole(progress.repaired_bytes));
+        self.unfillable.set(whole(progress.unfillable));
+        self.eta.set(whole(progress.eta.map_or(0, |eta| eta.as_secs())));
+        self.damaged.set(whole(now.damaged));
+        self.lost.set(i64::from(now.lost));
     }
 }
 

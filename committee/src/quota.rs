@@ -89,6 +89,12 @@ impl Quota {
         Ok(Reservation { quota: self.clone(), namespace, charges: charges.to_vec() })
     }
 
+    /// Takes what `charges` add, whatever is left: for what was promised before.
+    pub(crate) fn charge(&self, namespace: Namespace, charges: &[Charge]) -> Reservation {
+        apply(self.accounts().entry(namespace).or_default(), charges);
+        Reservation { quota: self.clone(), namespace, charges: charges.to_vec() }
+    }
+
     /// Whether a namespace has, or had, something here.
     pub(crate) fn knows(&self, namespace: &Namespace) -> bool {
         self.accounts().contains_key(namespace)

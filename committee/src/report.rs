@@ -44,6 +44,9 @@ pub(crate) async fn page(
         epoch,
         finality: finality.as_ref().map(|it| (now.saturating_sub(it.timestamp), it.stalled, it.dissenters.len())),
         clock_behind: finality.map_or(0, |it| it.timestamp.saturating_sub(now)),
+        repair: shared.repair.progress(),
+        damaged: attestor.store.damaged(),
+        lost: attestor.store.lost_at().is_some(),
         tls_seconds_left: not_after.map(|end| end.saturating_sub(now)),
     })
 }

@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     known::Known,
     metrics::Metrics,
+    repair::Desk,
     rpc::{Budget, Certificates, DispersalService, NodeService, REPORT, Rates, RetrievalService, Shared, Shed, Shelf},
 };
 
@@ -39,6 +40,7 @@ pub(crate) fn shared(
         sending: Budget::new(limits.sending()),
         shelf: Arc::new(Shelf::new(limits.reading())),
         certificates: Certificates::default(),
+        repair: Arc::new(Desk::new()),
         rates: Rates::new(limits.calls_per_second, limits.costly_calls_per_second),
         shed: Shed::default(),
         metrics: Arc::new(Metrics::new()),

@@ -23,6 +23,7 @@ mod expiry;
 mod folder;
 mod holds;
 mod keys;
+mod lack;
 mod mark;
 mod marker;
 mod options;
@@ -42,7 +43,10 @@ mod tests;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
 };
 
@@ -55,7 +59,7 @@ use database::{Database, Opened};
 use mark::Seal;
 use marker::Marker;
 use room::Room;
-use writer::{Hold, Job, QUEUE, Shared, Writer};
+use writer::{Copy, Hold, Job, QUEUE, Shared, Writer};
 
 pub use error::Error;
 pub use expiry::GRACE;
@@ -64,6 +68,7 @@ pub use folder::IfMissing;
 pub(crate) use holds::Answer;
 pub use marker::StoreId;
 pub use read::Listed;
+pub(crate) use records::Unfillable;
 pub use records::{Identity, Promise};
 pub(crate) use scrub::Step;
 
@@ -71,8 +76,10 @@ pub(crate) use scrub::Step;
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
-    marker: Marker,
+    marker: Mutex<Marker>,
     database: RwLock<Option<Arc<Database>>>,
+    id: StoreId,
+    lost: Lost,
     closed: Mutex<Option<oneshot::Receiver<()>>>,
     jobs: mpsc::Sender<Job>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -155,6 +162,12 @@ impl Holding {
         }
     }
 
+    /// The same without the payload: its time to be kept whole is over.
+    #[must_use]
+    pub(crate) fn without_whole(self) -> Self {
+        Self { whole: None, ..self }
+    }
+
     /// The blob.
     #[must_use]
     pub fn id(&self) -> BlobId {
@@ -220,6 +233,7 @@ impl Store {
     fn open_as(dir: &Path, identity: Option<&Identity>, missing: IfMissing) -> Result<Self, Error> {
         let cache = options::cache();
         let Opened { database, closed, marker, mark, read_only } = database::open(dir, identity, missing, &cache)?;
+        let lost = Arc::clone(&database.lost);
         let database = Arc::new(database);
         let dropped = database.dropped()?;
         if identity.is_some() && read_only.is_none() {
@@ -254,7 +268,9 @@ impl Store {
             .map_err(|e| Error::Open { dir: dir.into(), reason: e.to_string() })?;
         Ok(Self {
             dir: dir.into(),
-            marker,
+            id: marker.id,
+            lost,
+            marker: Mutex::new(marker),
             database: RwLock::new(Some(database)),
             closed: Mutex::new(Some(closed)),
             jobs,
@@ -266,13 +282,29 @@ impl Store {
     /// What tells this store from another of the same member.
     #[must_use]
     pub fn id(&self) -> StoreId {
-        self.marker.id
+        self.id
     }
 
     /// When this store took the place of one that was lost, unix seconds: what was promised before may not be in it.
     #[must_use]
     pub fn lost_at(&self) -> Option<u64> {
-        self.marker.lost
+        Some(self.lost.load(Ordering::SeqCst)).filter(|at| *at > 0)
+    }
+
+    /// Records that what was promised may not be here, since unix second `at`, or with `None` that all of it is again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] and the like where it cannot be written; nothing has changed then.
+    pub(crate) fn set_lost(&self, at: Option<u64>) -> Result<(), Error> {
+        let mut marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
+        if marker.lost != at {
+            let changed = Marker { lost: at, ..marker.clone() };
+            changed.write(&self.dir)?;
+            *marker = changed;
+            self.lost.store(at.unwrap_or_default(), Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     /// Writes and syncs data, commitment and promise, atomically.
@@ -308,6 +340,22 @@ impl Store {
     /// [`Error::WritesDisabled`] after a failed write.
     pub async fn put_certificate(&self, digest: StatementDigest, certificate: Bytes) -> Result<(), Error> {
         self.submit(|reply| Job::Certificate(digest, certificate, reply)).await
+    }
+
+    /// Keeps an accepted shard in the place of one that can never be filled, until the statement's time is over, with what shows
+    /// that the disperser lied. Nothing is promised by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::hold`].
+    pub(crate) async fn keep_copy(
+        &self,
+        commitment: Commitment,
+        shard: AcceptedShard,
+        unfillable: Unfillable,
+    ) -> Result<(), Error> {
+        let copy = Copy { commitment, shard, unfillable };
+        self.submit(|reply| Job::Copy(Box::new(copy), reply)).await
     }
 
     /// Why nothing is written any more; `None` while all is well.
@@ -386,5 +434,8 @@ pub(crate) fn held_key(id: &BlobId, index: u16) -> [u8; 34] {
 fn payload_digest(payload: &[u8]) -> holdfast_erasure::Digest {
     keccak256(payload)
 }
+
+/// When the store took the place of one that is lost, unix seconds; zero if it did not.
+type Lost = Arc<AtomicU64>;
 
 type UsageByBucket = BTreeMap<keys::Bucket, Usage>;

@@ -10,6 +10,7 @@ mod hold;
 mod lifecycle;
 mod namespaces;
 mod registry;
+mod repair;
 mod retention;
 
 use std::{

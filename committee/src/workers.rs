@@ -56,6 +56,11 @@ impl Workers {
         self.cpu.is_idle() && self.load.is_idle()
     }
 
+    /// Whether nobody from outside has anything computed or read, or waits for it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.cpu.is_quiet() && self.load.is_quiet()
+    }
+
     /// Coding, hashing and curve arithmetic: as much at once as there are cores.
     pub(crate) async fn cpu<T: Send + 'static>(
         &self,
@@ -121,6 +126,11 @@ impl Queue {
     fn is_idle(&self) -> bool {
         let lines = self.lines();
         lines.free == lines.turns && lines.waiting == 0
+    }
+
+    fn is_quiet(&self) -> bool {
+        let lines = self.lines();
+        !lines.of.iter().any(|(origin, line)| origin.is_some() && (line.running > 0 || !line.waiting.is_empty()))
     }
 
     /// Waits for a turn in the line of the call that runs in this task.

@@ -5,6 +5,7 @@ mod bad_input;
 mod certificates;
 mod checkpoints;
 mod configuration;
+mod custody;
 mod demo;
 mod devnet;
 mod endpoints;

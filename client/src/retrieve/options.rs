@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use holdfast_certificate::PublicKey;
+
 /// How a blob is read.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -10,6 +12,8 @@ pub struct RetrieveOptions {
     pub epoch: Option<u64>,
     /// Only these slots are asked, where not empty.
     pub only: Vec<u16>,
+    /// The member with this key is not asked: a member that reads for itself.
+    pub except: Option<PublicKey>,
     /// Asks every member for its shard, even when enough are accepted, so that every faulty one is named.
     pub audit: bool,
 }
@@ -33,6 +37,13 @@ impl RetrieveOptions {
     #[must_use]
     pub fn only(mut self, slots: impl IntoIterator<Item = u16>) -> Self {
         self.only = slots.into_iter().collect();
+        self
+    }
+
+    /// Does not ask the member with this key.
+    #[must_use]
+    pub fn except(mut self, key: PublicKey) -> Self {
+        self.except = Some(key);
         self
     }
 

@@ -62,9 +62,10 @@ impl<'a> Read<'a> {
 
     /// The epoch's members, or those of them that the caller wants asked.
     pub(crate) fn members(&self, record: &EpochRecord) -> Vec<Member> {
-        let only = &self.options.only;
+        let RetrieveOptions { only, except, .. } = &self.options;
+        let excepted = except.and_then(|key| record.committee.slot_of(&key));
         let mut members = self.context.members(record);
-        members.retain(|member| only.is_empty() || only.contains(&member.slot));
+        members.retain(|member| Some(member.slot) != excepted && (only.is_empty() || only.contains(&member.slot)));
         members
     }
 

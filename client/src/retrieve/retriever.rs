@@ -14,7 +14,7 @@ use super::{
     race::halfway,
     read::Read,
     reference::Reference,
-    shards::{self, Holder, Promised},
+    shards::{self, Promised},
     whole,
 };
 use crate::{
@@ -215,17 +215,7 @@ async fn from_shards(
     records: &[Arc<EpochRecord>],
     promised: Promised,
 ) -> Result<Retrieved, Error> {
-    let parameters = blob.parameters().map_err(Error::Code)?;
-    let of_this_code = || records.iter().filter(|record| record.committee.parameters().code() == parameters);
-    let faults = of_this_code().map(|record| record.committee.parameters().faults()).max().unwrap_or(0);
-    let holders: Vec<Holder> = of_this_code()
-        .flat_map(|record| read.members(record))
-        .map(|member| {
-            let index = parameters.shard_of_slot(member.slot, &blob.shards_root);
-            Holder { member, index }
-        })
-        .collect();
-    let (payload, from) = shards::fetch(read, *blob, promised, holders, faults).await?;
+    let (payload, from) = shards::fetch(read, *blob, promised, records).await?;
     Ok(retrieved(read, payload, *blob, Way::Shards, from))
 }
 

@@ -1,8 +1,9 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::join_all;
 use holdfast_erasure::{AcceptedShard, Blob, Commitment, Parameters, ShardIndex, decode, keccak256};
+use holdfast_registry::EpochRecord;
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -32,15 +33,45 @@ pub(crate) struct Holder {
 /// A commitment that is being fetched beside the shards; they are accepted when it is there.
 pub(crate) type Promised = watch::Receiver<Option<Commitment>>;
 
-/// Reads a payload from any `k` accepted shards: the original ones first, others for those that fail or are slow.
-/// Returns it with the slots whose shards were used. Up to `faults` of an epoch's members may lie about what has expired.
+/// An accepted shard, and the slot of the member that gave it.
+pub(crate) type Given = (AcceptedShard, u16);
+
+/// The members of these epochs that hold shards of the blob's code, and how many of an epoch may lie.
+pub(crate) fn holders(read: &Read<'_>, blob: &Blob, records: &[Arc<EpochRecord>]) -> Result<(Vec<Holder>, u16), Error> {
+    let parameters = blob.parameters().map_err(Error::Code)?;
+    let of_this_code = || records.iter().filter(|record| record.committee.parameters().code() == parameters);
+    let faults = of_this_code().map(|record| record.committee.parameters().faults()).max().unwrap_or(0);
+    let holders = of_this_code()
+        .flat_map(|record| read.members(record))
+        .map(|member| {
+            let index = parameters.shard_of_slot(member.slot, &blob.shards_root);
+            Holder { member, index }
+        })
+        .collect();
+    Ok((holders, faults))
+}
+
+/// Reads a payload from any `k` accepted shards. Returns it with the slots whose shards were used.
 pub(crate) async fn fetch(
+    read: &mut Read<'_>,
+    blob: Blob,
+    promised: Promised,
+    records: &[Arc<EpochRecord>],
+) -> Result<(Bytes, Vec<u16>), Error> {
+    let (holders, faults) = holders(read, &blob, records)?;
+    let (commitment, accepted) = collect(read, blob, promised, holders, faults).await?;
+    joined(read, commitment, accepted).await
+}
+
+/// Any `k` accepted shards: the original ones first, others for those that fail or are slow. Up to `faults` of an epoch's
+/// members may lie about what has expired.
+pub(crate) async fn collect(
     read: &mut Read<'_>,
     blob: Blob,
     promised: Promised,
     holders: Vec<Holder>,
     faults: u16,
-) -> Result<(Bytes, Vec<u16>), Error> {
+) -> Result<(Commitment, Vec<Given>), Error> {
     let parameters = blob.parameters().map_err(Error::Code)?;
     let mut holders = in_order_of_preference(read, parameters, holders);
     let needed = parameters.original_shards();
@@ -51,7 +82,7 @@ pub(crate) async fn fetch(
     if read.options.audit {
         race.plan.ask_all();
     }
-    let mut accepted: Vec<(AcceptedShard, u16)> = Vec::new();
+    let mut accepted: Vec<Given> = Vec::new();
     let mut searched_copies = false;
     // What was said of shards alone: that a whole payload has expired says nothing of them.
     let mut said = Ledger::default();
@@ -88,7 +119,7 @@ pub(crate) async fn fetch(
     }
     drop(race);
     let commitment = promised.borrow().clone().expect("no shard is accepted without it");
-    joined(read, commitment, accepted).await
+    Ok((commitment, accepted))
 }
 
 /// A signer has promised its own shard; a copy of another one nobody has.
@@ -157,7 +188,7 @@ fn settle(
     holder: &Holder,
     number: usize,
     answer: Result<AcceptedShard, FailureReason>,
-    accepted: &mut Vec<(AcceptedShard, u16)>,
+    accepted: &mut Vec<Given>,
     needed: u16,
 ) {
     match answer {
@@ -226,11 +257,7 @@ fn give_up(
 }
 
 /// Decodes, and checks the payload's digest where the blob names one.
-async fn joined(
-    read: &Read<'_>,
-    commitment: Commitment,
-    mut accepted: Vec<(AcceptedShard, u16)>,
-) -> Result<(Bytes, Vec<u16>), Error> {
+async fn joined(read: &Read<'_>, commitment: Commitment, mut accepted: Vec<Given>) -> Result<(Bytes, Vec<u16>), Error> {
     accepted.sort_by_key(|(shard, _)| shard.index());
     let (shards, slots): (Vec<AcceptedShard>, Vec<u16>) = accepted.into_iter().unzip();
     let blob = *commitment.blob();

@@ -139,6 +139,9 @@ pub(crate) enum Error {
         /// How many are at once.
         most: usize,
     },
+    /// A certificate that does not verify.
+    #[error("certificate: {0}")]
+    Certificate(#[source] holdfast_certificate::Error),
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -101,16 +101,17 @@ pub(super) fn times(
     policy: &Policy,
     now: u64,
 ) -> Result<(), Error> {
-    let retain_until = statement.retain_until;
-    retention(retain_until, namespace, now)?;
-    at_most("retain_until", retain_until, now, policy.max_retention.as_secs())?;
-    if statement.blob.is_by_payload() {
-        if statement.whole_until <= now {
-            return Err(Error::Past { field: "whole_until", now, got: statement.whole_until });
-        }
-        at_most("whole_until", statement.whole_until, now, policy.max_whole.as_secs())?;
+    retention(statement.retain_until, namespace, now)?;
+    if statement.blob.is_by_payload() && statement.whole_until <= now {
+        return Err(Error::Past { field: "whole_until", now, got: statement.whole_until });
     }
-    Ok(())
+    longest(statement, policy, now)
+}
+
+/// The times are not longer than this member promises.
+pub(super) fn longest(statement: &Statement, policy: &Policy, now: u64) -> Result<(), Error> {
+    at_most("retain_until", statement.retain_until, now, policy.max_retention.as_secs())?;
+    at_most("whole_until", statement.whole_until, now, policy.max_whole.as_secs())
 }
 
 /// A disperser that asks for the longest time rounds it up to the grid, so the limit is rounded up too.

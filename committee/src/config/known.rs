@@ -7,7 +7,7 @@ use figment::{
 
 use super::Error;
 
-pub(super) const KEYS: [&str; 38] = [
+pub(super) const KEYS: [&str; 40] = [
     "listen",
     "tls",
     "tls.certificate",
@@ -28,6 +28,8 @@ pub(super) const KEYS: [&str; 38] = [
     "policy.namespace_quota_gib_days",
     "policy.namespaces",
     "policy.scrub_period",
+    "policy.repair_delay",
+    "policy.repair_mib_per_second",
     "limits",
     "limits.receiving_mib",
     "limits.sending_mib",

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     attestor::{self, Admitted, CheckpointRequest},
     origin::Origin,
+    repair,
     store::Holding,
     workers::Unfinished,
 };
@@ -168,6 +169,7 @@ impl DispersalService {
             })
             .await??;
         if !promised {
+            repair::offer(&self.0.repair, attestor, certificate, attestor.policy.repair_delay).await;
             return Err(match attestor.store.lost_at() {
                 None => Error::NotSigned(digest),
                 Some(_) => attestor.store.absent(&id, "the promise").into(),

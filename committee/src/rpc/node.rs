@@ -65,6 +65,9 @@ impl NodeService {
             scrubbed_at: store.scrubbed_at(),
             l1: finality.map(view),
             policy: Some(policy(&attestor.policy)),
+            repair: Some(self.0.repair.progress().into()),
+            run_id: Bytes::copy_from_slice(self.0.repair.run_id()),
+            twin: self.0.repair.twin().unwrap_or_default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::{budget::Budget, certificates::Certificates, rates::Rates, shed::Shed, shelf::Shelf, status::Error};
-use crate::{attestor::Attestor, config::Limits, known::Known, metrics::Metrics, pace::Pace, store};
+use crate::{attestor::Attestor, config::Limits, known::Known, metrics::Metrics, pace::Pace, repair::Desk, store};
 
 /// What the services share.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) shelf: Arc<Shelf>,
     /// What is yet to be verified.
     pub(crate) certificates: Certificates,
+    /// What is to be made whole.
+    pub(crate) repair: Arc<Desk>,
     pub(crate) rates: Rates,
     pub(crate) shed: Shed,
     pub(crate) metrics: Arc<Metrics>,

@@ -202,6 +202,7 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
         | E::TooLong { .. }
         | E::TooShort { .. }
         | E::NotAccepted(_)
+        | E::Certificate(_)
         | E::WrongBlob { .. } => (Code::InvalidArgument, Tell::All),
         // This member has yet to see the epoch begin.
         E::WrongEpoch { active, got } if got > active => (Code::FailedPrecondition, Tell::RetryAfter(RETRY_MS)),

@@ -34,6 +34,16 @@ impl Damages {
         self.known().items.remove(key);
     }
 
+    /// Whether an item is known to be damaged.
+    pub(super) fn has(&self, key: &[u8; 34]) -> bool {
+        self.known().items.contains(key)
+    }
+
+    /// The first damaged items, so many at most.
+    pub(super) fn first(&self, most: usize) -> Vec<[u8; 34]> {
+        self.known().items.iter().take(most).copied().collect()
+    }
+
     /// Remembers a place behind which records cannot be read; true if it is new.
     pub(super) fn gap(&self, family: &'static str, behind: &[u8]) -> bool {
         let mut known = self.known();

@@ -11,7 +11,7 @@ use rocksdb::{BoundColumnFamily, Cache, ColumnFamilyDescriptor, DB, ErrorKind, O
 use tokio::sync::oneshot;
 
 use super::{
-    Error, Identity, IfMissing,
+    Error, Identity, IfMissing, Lost,
     damage::{Damages, is_damage},
     folder::{self, DATABASE},
     keys::{self, Bucket},
@@ -29,8 +29,7 @@ pub(super) struct Database {
     pub(super) db: DB,
     buckets: Mutex<BTreeSet<Bucket>>,
     pub(super) damages: Damages,
-    /// When the store took the place of one that is lost.
-    pub(super) lost: Option<u64>,
+    pub(super) lost: Lost,
     _lock: File,
     _closed: oneshot::Sender<()>,
 }
@@ -84,7 +83,8 @@ pub(super) fn open(
     let (sender, closed) = oneshot::channel();
     let buckets = survey.families.iter().filter_map(|name| Bucket::parse(name)).collect();
     let (buckets, damages) = (Mutex::new(buckets), Damages::default());
-    let database = Database { db, buckets, damages, lost: marker.lost, _lock: lock, _closed: sender };
+    let lost = Lost::new(marker.lost.unwrap_or_default().into());
+    let database = Database { db, buckets, damages, lost, _lock: lock, _closed: sender };
     let recorded = database.identity(dir, &marker, read_only.is_none())?;
     if let Some(identity) = identity {
         check_identity(dir, identity, &recorded)?;

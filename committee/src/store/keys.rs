@@ -33,6 +33,9 @@ pub(crate) const KEPT: &[u8] = b"kept-buckets";
 /// In the default column family: how far the scrub has come.
 pub(crate) const SCRUB: &[u8] = b"scrub";
 
+/// In the default column family, before the key of a shard: that it can never be filled, and why.
+pub(crate) const UNFILLABLE: &[u8] = b"unfillable-";
+
 const DAY: u64 = 86_400;
 /// The index under which a whole payload is held; no shard has it, since shard indices are below 126.
 pub(crate) const WHOLE: u16 = u16::MAX;
@@ -105,6 +108,10 @@ pub(crate) fn held(id: &BlobId, index: u16) -> [u8; 34] {
 
 pub(crate) fn held_index(key: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(key.get(32..34)?.try_into().ok()?))
+}
+
+pub(crate) fn unfillable(id: &BlobId, index: u16) -> Vec<u8> {
+    [UNFILLABLE, &held(id, index)].concat()
 }
 
 pub(crate) fn promise(id: &BlobId, digest: &StatementDigest) -> [u8; 64] {

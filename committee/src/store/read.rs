@@ -1,6 +1,10 @@
 //! Reads. All of them block; callers run them off the async threads.
 
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use holdfast_certificate::{Namespace, StatementDigest};
@@ -407,9 +411,9 @@ impl Store {
 
 impl Database {
     pub(super) fn absent(&self, id: &BlobId, what: String) -> Error {
-        match self.lost {
-            None => Error::NotFound { id: *id, what },
-            Some(at) => Error::Lost { id: *id, what, at },
+        match self.lost.load(Ordering::SeqCst) {
+            0 => Error::NotFound { id: *id, what },
+            at => Error::Lost { id: *id, what, at },
         }
     }
 

@@ -125,6 +125,40 @@ impl Promise {
     }
 }
 
+/// A position that its disperser has lied about: what any `k` accepted shards give for it does not have the committed root. The
+/// statement with the disperser's signature, and shards of these positions, show it to anybody.
+#[derive(Clone, Debug)]
+pub(crate) struct Unfillable {
+    /// The position.
+    pub(crate) index: u16,
+    /// Positions of the accepted shards that it was rebuilt from.
+    pub(crate) from: Vec<u16>,
+    /// The root of what they give.
+    pub(crate) got: Digest,
+    /// What the disperser has signed, and this member has not.
+    pub(crate) statement: Promise,
+}
+
+impl Unfillable {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        out.extend_from_slice(&self.index.to_be_bytes());
+        out.extend_from_slice(self.got.as_bytes());
+        let count = u16::try_from(self.from.len()).expect("positions are below 126");
+        out.extend_from_slice(&count.to_be_bytes());
+        self.from.iter().for_each(|index| out.extend_from_slice(&index.to_be_bytes()));
+        out.extend_from_slice(&self.statement.encode());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::versioned("unfillable position", bytes)?;
+        let (index, got) = (reader.u16()?, reader.array::<32>()?.into());
+        let from = (0..reader.u16()?).map(|_| reader.u16()).collect::<Result<_, _>>()?;
+        Ok(Self { index, from, got, statement: Promise::decode(reader.rest)? })
+    }
+}
+
 /// Buckets kept past their time, each with the time until which it is known to be held.
 pub(super) fn kept(kept: &BTreeMap<Bucket, u64>) -> Vec<u8> {
     let mut out = vec![VERSION];

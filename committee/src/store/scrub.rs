@@ -34,6 +34,12 @@ impl Store {
         let id = BlobId::from(*key.first_chunk::<32>().expect("keys have 34 bytes"));
         let index = keys::held_index(&key).unwrap_or(keys::WHOLE);
         let checked = if index == keys::WHOLE { self.whole(&id) } else { self.shard(&id, index) };
+        // A shard without its commitment is worth nothing to anybody: it is got again together with it.
+        if checked.is_ok()
+            && let Err(reason) = self.committed(&id)?
+        {
+            database.damaged(Bucket::of_held(&key, held.day), &id, index, &reason);
+        }
         match checked {
             Ok(_) | Err(Error::Damaged { .. } | Error::Expired { .. }) => {}
             Err(error) => return Err(error),
@@ -44,14 +50,18 @@ impl Store {
         Ok(Some(Step { next: key, bytes: held.length.into() }))
     }
 
+    /// Whether a blob's commitment is there and sound; or why not.
+    fn committed(&self, id: &BlobId) -> Result<Result<(), String>, Error> {
+        match self.commitment(id) {
+            Ok(Some(_)) => Ok(Ok(())),
+            Ok(None) => Ok(Err("its commitment is gone".into())),
+            Err(Error::Damaged { reason, .. }) => Ok(Err(format!("its commitment is damaged: {reason}"))),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What is kept of a blob beside its data.
     fn scrub_records(&self, id: &BlobId) -> Result<(), Error> {
-        match self.commitment(id) {
-            Ok(Some(_)) => {}
-            Ok(None) => tracing::error!(blob = %id, "store.damaged: its commitment is gone"),
-            Err(Error::Damaged { reason, .. }) => tracing::error!(blob = %id, reason, "store.damaged: its commitment"),
-            Err(error) => return Err(error),
-        }
         for (durable, _) in self.promises(id, None)? {
             let _known = (self.attestation(durable.digest())?, self.certificate(durable.digest())?);
         }
@@ -66,7 +76,13 @@ impl Store {
     }
 
     /// Records how far it has come. Not synced: it can do a little twice.
-    pub(crate) async fn record_scrub(&self, state: Scrub) -> Result<(), Error> {
+    ///
+    /// It is never recorded to be past something damaged: what is still damaged at the next start is found again at once.
+    pub(crate) async fn record_scrub(&self, mut state: Scrub) -> Result<(), Error> {
+        if let Some(first) = self.database()?.damages.first(1).first() {
+            let before = before(first);
+            state.after = Some(state.after.map_or(before, |after| after.min(before)));
+        }
         self.jobs.send(Job::Scrub(state)).await.map_err(|_| Error::Closed)
     }
 
@@ -75,6 +91,19 @@ impl Store {
     pub fn scrubbed_at(&self) -> u64 {
         self.scrub_state().map_or(0, |state| state.ended)
     }
+}
+
+/// A key behind which this one is the next.
+fn before(key: &[u8; 34]) -> [u8; 34] {
+    let mut before = *key;
+    for byte in before.iter_mut().rev() {
+        let (less, borrowed) = byte.overflowing_sub(1);
+        *byte = less;
+        if !borrowed {
+            break;
+        }
+    }
+    before
 }
 
 /// The first item behind `after` whose bucket is there.

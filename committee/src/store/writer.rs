@@ -2,6 +2,8 @@
 //! then answers all. Decisions that read before they write (which bucket, which place in the order) need no lock, since
 //! nobody else writes.
 
+mod copy;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
@@ -21,7 +23,7 @@ use super::{
     keys::{self, Bucket, Kind},
     mark::Seal,
     options,
-    records::{self, Held, Promise, Scrub},
+    records::{self, Held, Promise, Scrub, Unfillable},
     room::Room,
 };
 use crate::failpoint;
@@ -31,7 +33,8 @@ pub(super) const QUEUE: usize = 1024;
 /// A batch is closed when it has this many bytes; one larger write goes alone.
 const MAX_GROUP_BYTES: usize = 64 << 20;
 
-/// Statements of one blob for one namespace: retries in other hours and renewals need a few, and nobody needs more. For each
+/// Statements of one blob for one namespace whose time is not over: retries in other hours and renewals need a few, and nobody
+/// needs more. For each
 /// namespace by itself, or one namespace's disperser could use up what another needs for the same blob.
 pub(super) const MAX_STATEMENTS: usize = 256;
 
@@ -50,9 +53,18 @@ pub(super) struct Hold {
     pub(super) fresh: bool,
 }
 
+/// A shard in the place of one that cannot be filled.
+#[derive(Debug)]
+pub(super) struct Copy {
+    pub(super) commitment: Commitment,
+    pub(super) shard: AcceptedShard,
+    pub(super) unfillable: Unfillable,
+}
+
 #[derive(Debug)]
 pub(super) enum Job {
     Hold(Box<Hold>, Reply<()>),
+    Copy(Box<Copy>, Reply<()>),
     /// Written without a sync of its own: the signature can be made again from the promise.
     Attestation(StatementDigest, [u8; 48]),
     /// Written without a sync of its own: no promise is in it.
@@ -67,6 +79,7 @@ impl Job {
     fn bytes(&self) -> usize {
         match self {
             Self::Hold(hold, _) => hold.shard.bytes().len() + hold.whole.as_ref().map_or(0, |(bytes, _)| bytes.len()),
+            Self::Copy(copy, _) => copy.shard.bytes().len(),
             _ => 0,
         }
     }
@@ -152,6 +165,7 @@ impl Writer {
         for job in jobs {
             let (staged, reply) = match job {
                 Job::Hold(hold, reply) => (self.stage_hold(&mut group, &hold), Some(reply)),
+                Job::Copy(copy, reply) => (self.stage_copy(&mut group, &copy), Some(reply)),
                 Job::Attestation(digest, signature) => {
                     (self.stage_opaque(&mut group, keys::ATTESTATIONS, &digest, &signature), None)
                 }
@@ -251,8 +265,10 @@ impl Writer {
         if !promised {
             let staged = group.promises.iter().filter(|(key, of)| key.starts_with(id.as_bytes()) && **of == namespace);
             let mut signed = staged.count();
-            self.database.each_promise_of(&id, |_, promise| {
-                signed += usize::from(promise.statement.namespace == namespace);
+            // What has been dropped is over. A blob that is renewed for ever has ever more of those.
+            self.database.each_promise_of(&id, |_, Promise { statement, .. }| {
+                let over = keys::day_of(statement.retain_until) < self.dropped.before;
+                signed += usize::from(statement.namespace == namespace && !over);
             })?;
             if signed >= MAX_STATEMENTS {
                 return Err(Error::TooManyStatements { id, namespace, most: MAX_STATEMENTS });

@@ -1,0 +1,44 @@
+//! Copies of other shards in the place of those that can never be filled (docs/protocol.md section 5, repair).
+
+use super::{
+    Copy, Error, Group, Writer,
+    keys::{self, Bucket, Kind},
+    readable,
+    records::{self, Held},
+};
+
+impl Writer {
+    /// Puts a copy, its commitment and what shows the lie into the batch. On an error nothing of it is in the batch.
+    pub(super) fn stage_copy(&self, group: &mut Group, copy: &Copy) -> Result<(), Error> {
+        self.writable()?;
+        let Copy { commitment, shard, unfillable } = copy;
+        let (id, index) = (commitment.id(), shard.index().get());
+        let root = commitment.shard_roots()[usize::from(index)];
+        let key = keys::held(&id, index);
+        let before = self.held(group, &id, &key)?;
+        let live = before.filter(|held| !self.dropped.has(Bucket { kind: Kind::Shards, day: held.day }));
+        let until = unfillable.statement.statement.retain_until;
+        let until = live.map_or(until, |held| held.until.max(until));
+        let bucket = Bucket::of(Kind::Shards, until);
+        if self.dropped.has(bucket) {
+            return Err(Error::BucketDropped { day: bucket.day, dropped_before: self.dropped.before });
+        }
+        self.create(bucket)?;
+        let database = &self.database;
+        let family = database.bucket(bucket).ok_or_else(|| Error::Read(format!("no column family {bucket}")))?;
+        let committed = readable(database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
+
+        let length = u32::try_from(shard.bytes().len()).expect("shards are at most 2^30 bytes");
+        let held = Held { day: bucket.day, length, until, root };
+        group.batch.put_cf(&family, key, shard.bytes());
+        group.batch.put_cf(&database.fixed(keys::HELD), key, held.encode());
+        group.held.insert(key, held);
+        group.moved.push((key, live, held, Kind::Shards));
+        if !committed {
+            group.batch.put_cf(&database.fixed(keys::BLOBS), id.as_bytes(), records::commitment(commitment));
+        }
+        group.batch.put(keys::unfillable(&id, unfillable.index), unfillable.encode());
+        group.sync = true;
+        Ok(())
+    }
+}
