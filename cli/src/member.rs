@@ -440,7 +440,7 @@ async fn ask(config: &committee::Config) -> anyhow::Result<GetInfoResponse> {
 async fn recover(config: committee::Config, output: Output) -> anyhow::Result<()> {
     let shutdown = Shutdown::listen(false)?;
     let asked = async move { shutdown.requested().await };
-    let recovered = match committee::recover(config, asked, |repair| progress(&Repair::of(repair).text())).await {
+    let recovered = match committee::recover(config, asked, |repair| progress(Repair::of(repair).text())).await {
         Ok(recovered) => recovered,
         Err(error) => return refused(error),
     };

@@ -89,10 +89,6 @@ impl Desk {
         self.state().queue.due()
     }
 
-    pub(super) fn verified(&self, digest: &StatementDigest, signed: bool) {
-        self.state().queue.verified(digest, signed);
-    }
-
     pub(super) fn end(&self, digest: &StatementDigest, ending: &Ending, pause: Duration) {
         let mut state = self.state();
         match ending {

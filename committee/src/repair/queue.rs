@@ -109,8 +109,6 @@ struct Entry {
     tries: u32,
     /// Its last try ended with that nobody has it.
     aside: bool,
-    /// Whether this member is among the signers of its certificate, once that is known.
-    signed: Option<bool>,
     place: Place,
 }
 
@@ -157,7 +155,7 @@ impl Queue {
         self.next += 1;
         let known_to = known_to.into_iter().collect();
         let place = Place::Waiting(from);
-        let entry = Entry { want, known_to, sequence: self.next, tries: 0, aside: false, signed: None, place };
+        let entry = Entry { want, known_to, sequence: self.next, tries: 0, aside: false, place };
         self.waiting.insert((from, digest));
         self.entries.insert(digest, entry);
         true
@@ -194,13 +192,6 @@ impl Queue {
     /// When there may be something to begin with; `None` while nothing waits.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.waiting.first().map(|(from, _)| *from)
-    }
-
-    /// Whether this member is among the signers is known now.
-    pub(crate) fn verified(&mut self, digest: &StatementDigest, signed: bool) {
-        if let Some(entry) = self.entries.get_mut(digest) {
-            entry.signed = Some(signed);
-        }
     }
 
     /// A try has ended. `pause` is the first one before another.
@@ -254,9 +245,10 @@ impl Queue {
         self.next
     }
 
-    /// Whether nothing is left of what was taken until `last` that bears this member's name, or may.
+    /// Whether nothing is left of what was taken until `last`. Any of it this member may have signed, whether or not it is
+    /// among the signers of the certificate.
     pub(crate) fn is_settled(&self, last: u64) -> bool {
-        !self.entries.values().any(|entry| entry.sequence <= last && entry.signed != Some(false))
+        !self.entries.values().any(|entry| entry.sequence <= last)
     }
 
     fn refuse(&mut self, digest: &StatementDigest) {

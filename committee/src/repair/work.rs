@@ -86,7 +86,6 @@ impl Work {
         };
         let Grounds { admitted, certificate } = match promise {
             Some(promise) => {
-                self.desk.verified(&want.digest, true);
                 let admitted = self.attestor.reclaim(promise).await.map_err(|error| self.refused(&error, None))?;
                 Grounds { admitted, certificate: None }
             }
@@ -114,7 +113,6 @@ impl Work {
         let lost = self.attestor.store.lost_at().is_some();
         let readmitted = self.attestor.readmit(claim, lost).await;
         let readmitted = readmitted.map_err(|error| self.refused(&error, source.as_ref()))?;
-        self.desk.verified(&want.digest, readmitted.signed);
         if readmitted.signed && !lost {
             self.missed(want);
         }
@@ -139,7 +137,7 @@ impl Work {
     async fn claim(&self, want: &Want, known_to: &[PublicKey]) -> Result<(Claim, Option<Source>), Ending> {
         let record = self.attestor.registry.epoch(want.statement.epoch).await.map_err(hindered)?;
         let offered = match &want.cause {
-            Cause::Offered(certificate) => Some(Certificate::clone(certificate)),
+            Cause::Offered(certificate) => Some(**certificate),
             Cause::Damaged(_) | Cause::Listed => None,
         };
         let signers = offered.as_ref().map(Certificate::signer_slots).unwrap_or_default();
@@ -159,7 +157,7 @@ impl Work {
                 }
             };
             let Some(of) = signed.into_iter().find(|of| of.statement == want.statement) else { continue };
-            let certificate = of.certificate.or_else(|| offered.clone());
+            let certificate = of.certificate.or(offered);
             let certified = certificate.is_some();
             let claim = Claim { statement: of.statement, disperser_signature: of.disperser_signature, certificate };
             if certified {

@@ -9,8 +9,9 @@
 //!
 //! The mark is written after the sync of what it speaks of, and handed to the system before anything of it is signed: a
 //! process that is killed leaves it exact. It is synced behind the signature's back, so after a power cut it may be some
-//! milliseconds old. It costs no store any time, and nothing is lost by it: what was synced is in the log all the same. Only
-//! damage to the log's last milliseconds, on top of the power cut, would pass for a torn end.
+//! milliseconds old. Nobody waits for that sync, though the disk does it beside those of the log; and nothing is lost by it: what
+//! was synced is in the log all the same. Only damage to the log's last milliseconds, on top of the power cut, would pass for
+//! a torn end.
 
 use std::{
     fs::{File, OpenOptions},

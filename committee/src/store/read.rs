@@ -178,7 +178,7 @@ impl Store {
             }
         })?;
         for signed in &mut signed {
-            signed.certified = database.get(keys::CERTIFICATES, signed.durable.digest.as_bytes())?.is_some();
+            signed.certified = self.certificate(&signed.durable.digest)?.is_some();
         }
         Ok(statements::choose(signed).into_iter().map(|signed| (signed.durable, signed.promise)).collect())
     }
