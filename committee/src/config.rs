@@ -22,6 +22,8 @@ use holdfast_l1::RpcUrls;
 use holdfast_transport::human;
 use serde::{Deserialize, Serialize};
 
+use crate::store::GRACE;
+
 pub use limits::Limits;
 
 const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
@@ -149,6 +151,10 @@ pub struct Policy {
     pub repair_delay: Duration,
     /// How much is fetched a second, in MiB, of what this member lacks.
     pub repair_mib_per_second: u32,
+    /// How long data is kept, and served, past its time before it is dropped, such as `72h`; within it a longer promise or a
+    /// hold brings it back.
+    #[serde(with = "human")]
+    pub deletion_grace: Duration,
 }
 
 impl Default for Policy {
@@ -161,6 +167,7 @@ impl Default for Policy {
             scrub_period: 7 * DAY,
             repair_delay: Duration::from_secs(60),
             repair_mib_per_second: 64,
+            deletion_grace: 3 * DAY,
         }
     }
 }
@@ -274,6 +281,10 @@ impl Config {
         }
         if self.policy.scrub_period.is_zero() {
             return invalid("policy.scrub_period", "must be more than 0s, got 0s".into());
+        }
+        if self.policy.deletion_grace < Duration::from_secs(GRACE) {
+            let reason = format!("must be at least 1h, got {:?}", self.policy.deletion_grace);
+            return invalid("policy.deletion_grace", reason);
         }
         if self.policy.repair_mib_per_second == 0 {
             return invalid("policy.repair_mib_per_second", "must be at least 1, got 0".into());

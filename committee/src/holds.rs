@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     clock::Clock,
     error::Error,
-    store::{Answer, Store},
+    store::{Answer, GRACE, Store},
 };
 
 /// Namespaces looked up at once.
@@ -44,21 +44,26 @@ pub(crate) struct Retention {
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Seconds past its time and the hour that clocks may differ, before anything is dropped.
+    grace: u64,
     /// The time of the latest final block, and the steady clock when it was first seen.
     seen: Mutex<(u64, Duration)>,
 }
 
 impl Retention {
-    pub(crate) fn new(store: Arc<Store>, registry: Arc<dyn Registry>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, registry, clock, seen: Mutex::default() }
+    /// Keeps everything for `grace` past its time, an hour at least.
+    pub(crate) fn new(store: Arc<Store>, registry: Arc<dyn Registry>, clock: Arc<dyn Clock>, grace: Duration) -> Self {
+        Self { store, registry, clock, grace: grace.as_secs().saturating_sub(GRACE), seen: Mutex::default() }
     }
 
     /// Drops every bucket in which all has expired and nothing is held, and names them.
     pub(crate) async fn drop_expired(&self) -> Result<Vec<String>, Error> {
         let now = self.time().await;
+        let kept_since = now.saturating_sub(self.grace);
         let reader = Arc::clone(&self.store);
-        let due =
-            tokio::task::spawn_blocking(move || reader.due(now)).await.map_err(|e| Error::Server(e.to_string()))??;
+        let due = tokio::task::spawn_blocking(move || reader.due(kept_since))
+            .await
+            .map_err(|e| Error::Server(e.to_string()))??;
         let deadline = Instant::now() + ALL_LOOKUPS;
         // In another order each time: where time is too short for all, none is left out for ever.
         let mut namespaces: Vec<Namespace> = due.namespaces().into_iter().collect();
@@ -72,7 +77,7 @@ impl Retention {
             .buffer_unordered(LOOKUPS)
             .collect()
             .await;
-        Ok(self.store.drop_due(&due, &answers, now).await?)
+        Ok(self.store.drop_due(&due, &answers, kept_since).await?)
     }
 
     /// The latest time that has surely come.

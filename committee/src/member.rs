@@ -230,7 +230,8 @@ impl Member {
             Listener::new(Arc::clone(&shared), routes, admission.clone(), tls.clone(), stop.clone(), kill.clone());
         let server = tokio::spawn(door.run(listener));
         let registry = Arc::clone(&shared.attestor.registry);
-        let retention = Arc::new(Retention::new(Arc::clone(&store), registry, Arc::clone(&clock)));
+        let retention =
+            Arc::new(Retention::new(Arc::clone(&store), registry, Arc::clone(&clock), config.policy.deletion_grace));
         let background = TaskTracker::new();
         background.spawn(watch.keep(stop.clone()));
         let (verifying, until) = (Arc::clone(&shared), stop.clone());

@@ -17,7 +17,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -91,6 +91,8 @@ pub(crate) struct World {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) disperser: DisperserKey,
     pub(crate) namespace: Namespace,
+    /// That of the member that was made last.
+    pub(crate) clock: Arc<Mutex<Option<Arc<TestClock>>>>,
 }
 
 impl World {
@@ -124,14 +126,17 @@ impl World {
             }],
         };
         let registry = Arc::new(FileRegistry::from_file(file).expect("a good committee"));
-        Self { secrets, registry, disperser, namespace }
+        Self { secrets, registry, disperser, namespace, clock: Arc::default() }
     }
 
     pub(crate) fn config(folder: &Path) -> Config {
-        Config::in_folder(SocketAddr::from(([127, 0, 0, 1], 0)), folder)
+        let mut config = Config::in_folder(SocketAddr::from(([127, 0, 0, 1], 0)), folder);
+        config.policy.deletion_grace = Duration::from_secs(crate::store::GRACE);
+        config
     }
 
     pub(crate) fn member(&self, config: Config, clock: Arc<TestClock>) -> Member {
+        *self.clock.lock().expect("no panic") = Some(Arc::clone(&clock));
         let key = SecretKey::from_bytes(self.secrets[usize::from(SLOT)].to_bytes().as_ref()).expect("a key");
         Member::new(config, key, Arc::clone(&self.registry)).if_missing(IfMissing::Create).with_clock(clock)
     }

@@ -42,7 +42,5 @@ fn a_member_that_was_away_becomes_whole_by_itself_and_recovers_from_a_wiped_disk
 /// Lets a member repair within seconds.
 fn soon(config: &Path) {
     let text = fs::read_to_string(config).unwrap();
-    let is_delay = |line: &&str| line.starts_with("repair_delay = ");
-    let line = text.lines().find(is_delay).expect("every setting is written").to_owned();
-    fs::write(config, text.replace(&line, "repair_delay = \"1s\"")).unwrap();
+    fs::write(config, format!("{text}\n[policy]\nrepair_delay = \"1s\"\n")).unwrap();
 }

@@ -7,7 +7,7 @@ use figment::{
 
 use super::Error;
 
-pub(super) const KEYS: [&str; 40] = [
+pub(super) const KEYS: [&str; 41] = [
     "listen",
     "tls",
     "tls.certificate",
@@ -30,6 +30,7 @@ pub(super) const KEYS: [&str; 40] = [
     "policy.scrub_period",
     "policy.repair_delay",
     "policy.repair_mib_per_second",
+    "policy.deletion_grace",
     "limits",
     "limits.receiving_mib",
     "limits.sending_mib",

@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicUsize},
-    },
+    sync::atomic::{AtomicBool, AtomicUsize},
     time::Duration,
 };
 
@@ -24,8 +21,9 @@ pub(crate) struct Scripted {
     pub(crate) down: AtomicBool,
     /// While set, nothing newer has become final for long.
     pub(crate) stalled: AtomicBool,
-    /// The time of the block that is final; later than any clock until a test sets it.
+    /// The time of the block that is final; what the member's clock says until a test sets it.
     pub(crate) time: AtomicU64,
+    clock: Arc<Mutex<Option<Arc<TestClock>>>>,
     /// While set, it could not be read for too long.
     pub(crate) expired: AtomicBool,
     /// Namespaces that were looked up.
@@ -45,6 +43,7 @@ impl Scripted {
             expired: AtomicBool::new(false),
             down: AtomicBool::new(false),
             time: AtomicU64::new(u64::MAX),
+            clock: Arc::clone(&world.clock),
             asked: AtomicUsize::new(0),
             namespaces: Mutex::new(BTreeMap::from([(world.namespace, own)])),
         });
@@ -115,7 +114,9 @@ impl Registry for Scripted {
 
     fn finality(&self) -> Option<Finality> {
         let stalled = self.stalled.load(Ordering::SeqCst);
-        let (timestamp, expired) = (self.time.load(Ordering::SeqCst), self.expired.load(Ordering::SeqCst));
+        let (set, expired) = (self.time.load(Ordering::SeqCst), self.expired.load(Ordering::SeqCst));
+        let clock = || self.clock.lock().expect("no panic").as_ref().map_or(0, |clock| clock.now());
+        let timestamp = if set == u64::MAX { clock() } else { set };
         Some(Finality { block: 1, timestamp, read_at: 1, stalled, expired, failure: None, dissenters: Vec::new() })
     }
 }

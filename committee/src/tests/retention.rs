@@ -130,3 +130,32 @@ async fn a_namespace_over_its_quota_is_refused_also_after_a_restart() {
     peer.store(&world, &second, &later).await;
     member.stop().await.expect("stops");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_the_grace_for_deletion_a_longer_promise_brings_data_back_and_after_it_data_is_dropped() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.policy.deletion_grace = crate::config::Policy::default().deletion_grace;
+    let grace = config.policy.deletion_grace.as_secs();
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let (back, gone) = (coded(10_000, 1, Dispersal::ByShard), coded(10_000, 2, Dispersal::ByShard));
+    for encoded in [&back, &gone] {
+        peer.store(&world, encoded, &world.statement(encoded)).await;
+    }
+    let end = (RETAIN / DAY + 1) * DAY;
+    clock.set(end + grace - 1);
+    assert!(member.drop_expired().await.expect("looked").is_empty());
+    for encoded in [&back, &gone] {
+        assert_eq!(peer.get_shard(encoded.id(), index(encoded)).await.expect("served"), shard(encoded));
+    }
+    let longer = Statement { retain_until: (clock.now() / HOUR + 240) * HOUR, ..world.statement(&back) };
+    let header = v1::store_shard_request::Part::Header(world.shard_header(&longer, &back));
+    peer.send_shard(vec![header]).await.expect("promised anew without another transfer");
+    clock.set(end + grace);
+    assert_eq!(member.drop_expired().await.expect("dropped"), [format!("shards-{}", RETAIN / DAY)]);
+    assert_eq!(peer.get_shard(back.id(), index(&back)).await.expect("kept"), shard(&back));
+    let status = peer.get_shard(gone.id(), index(&gone)).await.expect_err("over");
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    member.stop().await.expect("stops");
+}

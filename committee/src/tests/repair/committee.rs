@@ -1,6 +1,6 @@
 //! All members of a committee, each with its own store, as they come and go.
 
-use std::{collections::BTreeMap, fs, sync::Mutex};
+use std::{collections::BTreeMap, fs};
 
 use holdfast_certificate::{Certificate, Committee as Keys, Domain, ProvenKey, VerifiedCertificate};
 use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
