@@ -330,7 +330,7 @@ async fn a_registry_that_could_not_be_read_for_too_long_shows_in_health_and_stat
         async move {
             let turned = async {
                 while health(peer, "holdfast.v1.Dispersal").await != to {
-                    tokio::task::yield_now().await;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             };
             tokio::time::timeout(std::time::Duration::from_secs(10), turned).await.expect("health turns");
