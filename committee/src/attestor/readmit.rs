@@ -58,7 +58,7 @@ impl Attestor {
                 self.active_epoch(statement.epoch, now).await?;
             }
             let namespace = self.namespace(&statement.namespace).await?;
-            rules::disperser(&statement.namespace, &namespace, disperser)?;
+            rules::disperser(&statement.namespace, &namespace, disperser, digest)?;
             rules::longest(&statement, &self.policy, now)?;
         }
         let signed = certificate.as_ref().is_some_and(|certificate| certificate.signer_slots().contains(&slot));
