@@ -86,8 +86,9 @@ fn a_devnets_gateway_serves_is_checked_and_goes_down_with_it() {
     let config = devnet.dir().join("gateway.toml").to_str().unwrap().to_owned();
     run(&["--config", &config, "gateway", "check"]).fails(2, &["cannot listen on"]);
     run(&["--config", &config, "gateway", "run"]).fails(2, &["cannot listen on"]);
-    let rows = devnet.devnet(&["--json", "status"]).ok().json();
-    let pid = rows.as_array().unwrap().iter().find(|row| row["name"] == "gateway").unwrap()["pid"].as_i64().unwrap();
+    let status = devnet.devnet(&["--json", "status"]).ok().json();
+    let rows = status["processes"].as_array().unwrap();
+    let pid = rows.iter().find(|row| row["name"] == "gateway").unwrap()["pid"].as_i64().unwrap();
     devnet.devnet(&["down"]).ok();
     assert!(!is_alive(i32::try_from(pid).unwrap()));
     devnet.devnet(&["up"]).ok();

@@ -92,10 +92,12 @@ impl Committee {
         let registry: Arc<dyn Registry> = Arc::new(FileRegistry::from_file(file).unwrap());
         let (mut members, mut lines, mut proxies) = (Vec::new(), Vec::new(), Vec::new());
         for ((slot, secret), front) in secrets.into_iter().enumerate().zip(fronts) {
-            let config = holdfast_committee::Config::in_folder(
+            let mut config = holdfast_committee::Config::in_folder(
                 SocketAddr::from(([127, 0, 0, 1], 0)),
                 &folder.path().join(format!("m{slot}")),
             );
+            // As an operator sets it for its gateway: what is searched by digest is one FindBlobs at each member.
+            config.limits.costly_calls_per_second = 10_000;
             std::fs::create_dir_all(folder.path().join(format!("m{slot}"))).unwrap();
             let member = holdfast_committee::Member::new(config, secret, Arc::clone(&registry))
                 .if_missing(holdfast_committee::store::IfMissing::Create)
