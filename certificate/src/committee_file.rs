@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, Namespace};
 use crate::committee::Committee;
 use crate::domain::Domain;
-use crate::endpoint::check_endpoint;
+use crate::endpoint::check_pinned_endpoint;
 use crate::error::Error;
 use crate::keys::PublicKey;
 use crate::parameters::CommitteeParameters;
@@ -55,6 +55,9 @@ pub struct FileMember {
     pub account: Option<Address>,
     /// The URL of its gRPC services.
     pub endpoint: String,
+    /// SHA-256 of the SubjectPublicKeyInfo of its TLS key, for an `https` endpoint; `None` for any that the machine's roots
+    /// vouch for.
+    pub tls_pin: Option<[u8; 32]>,
 }
 
 /// One namespace of a committee file.
@@ -96,7 +99,7 @@ impl CommitteeFile {
     }
 
     /// The committee, after every check: parameters, as many members as shards, slots in order, every proof of possession,
-    /// no key twice, endpoints that are URLs, no namespace or disperser twice, and without L1 the derived registry.
+    /// no key twice, endpoints that are URLs and have pins only with `https`, no namespace or disperser twice, and without L1 the derived registry.
     ///
     /// # Errors
     ///
@@ -139,7 +142,7 @@ impl CommitteeFile {
                 let public_key = Box::new(member.public_key);
                 return Err(Error::DuplicateKey { first, second: member.slot, public_key });
             }
-            if let Err(reason) = check_endpoint(&member.endpoint) {
+            if let Err(reason) = check_pinned_endpoint(&member.endpoint, member.tls_pin.as_ref()) {
                 return Err(of_member(member.slot, Error::Endpoint { got: member.endpoint.clone(), reason }));
             }
         }

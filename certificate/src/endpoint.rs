@@ -60,6 +60,21 @@ pub enum BadEndpoint {
     /// A fragment.
     #[error("it has a fragment")]
     Fragment,
+    /// A pin of a TLS key, where nothing is encrypted: nobody connects to it.
+    #[error("it is http, and a TLS key is pinned for it: expected https")]
+    PinnedPlain,
+}
+
+/// Checks an endpoint and the pin of its TLS key, if it has one.
+///
+/// # Errors
+///
+/// What [`check_endpoint`] says, and [`BadEndpoint::PinnedPlain`].
+pub fn check_pinned_endpoint(text: &str, pin: Option<&[u8; 32]>) -> Result<Scheme, BadEndpoint> {
+    match (check_endpoint(text)?, pin) {
+        (Scheme::Http, Some(_)) => Err(BadEndpoint::PinnedPlain),
+        (scheme, _) => Ok(scheme),
+    }
 }
 
 /// Checks that a text is an endpoint: `http` or `https`, a host, and perhaps a port, `https://m0.example:7400`. One slash may

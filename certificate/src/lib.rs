@@ -88,7 +88,7 @@ mod checkpoint;
 
 pub mod keystore;
 
-pub use endpoint::{BadEndpoint, Scheme, check_endpoint};
+pub use endpoint::{BadEndpoint, Scheme, check_endpoint, check_pinned_endpoint};
 pub use error::Error;
 pub use malformed::{Malformed, PointProblem};
 pub use words::is_unfit;

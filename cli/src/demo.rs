@@ -84,6 +84,7 @@ async fn start(layout: &Layout, shutdown: &Shutdown, report: &mut Report) -> any
         original_shards: Some(ORIGINAL_SHARDS),
         l1: Some(L1Kind::Embedded),
         gateway: Vec::new(),
+        tls: Vec::new(),
     };
     report
         .step("start L1 and 7 members, register keys and committee", async {

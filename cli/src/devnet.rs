@@ -79,6 +79,9 @@ pub(crate) struct UpArgs {
     /// Also run a gateway that serves these protocols, separated by commas; only for a new devnet.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PROTOCOL")]
     pub(crate) gateway: Vec<state::Protocol>,
+    /// Members that speak TLS, each with a key of its own that is pinned: m0,m2, or all; only for a new devnet.
+    #[arg(long, value_delimiter = ',', value_name = "MEMBERS")]
+    pub(crate) tls: Vec<String>,
 }
 
 impl UpArgs {
@@ -90,6 +93,8 @@ impl UpArgs {
             || self.threshold.is_some_and(|wanted| wanted != state.threshold)
             || self.original_shards.is_some_and(|wanted| wanted != state.original_shards)
             || self.l1.is_some_and(|wanted| wanted != l1)
+            || (!self.tls.is_empty()
+                && state.members.iter().any(|it| it.tls_pin.is_some() != self.speaks_tls(it.slot)))
             || !(self.gateway.is_empty() || state.gateway.as_ref().is_some_and(|it| it.serves(&self.gateway)));
         if differs {
             let l1 = if state.l1.is_some() { "an embedded L1" } else { "no L1" };
@@ -104,6 +109,23 @@ impl UpArgs {
             );
         }
         Ok(())
+    }
+
+    /// Whether the member of this slot is to speak TLS.
+    fn speaks_tls(&self, slot: u16) -> bool {
+        self.tls.iter().any(|name| name == "all" || name.trim_start_matches('m').parse() == Ok(slot))
+    }
+
+    /// Refuses names of members that there will not be.
+    fn check_tls(&self, members: u16) -> anyhow::Result<()> {
+        let known =
+            |name: &str| name == "all" || name.trim_start_matches('m').parse::<u16>().is_ok_and(|it| it < members);
+        match self.tls.iter().find(|name| !known(name)) {
+            Some(name) => {
+                fail(Exit::Usage, format!("--tls names {name:?}, expected all, or members from m0 to m{}", members - 1))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -300,8 +300,8 @@ async fn endpoint(args: EndpointArgs, config: Config, output: Output) -> anyhow:
     if slot.account == Address::ZERO {
         return fail(Exit::Unsafe, "the key is not registered: run `holdfast l1 register-key` first");
     }
-    if args.tls_pin.is_some() || args.url.starts_with("https://") {
-        progress("note: this version speaks no TLS: its clients connect to no https endpoint and to none with a pin");
+    if args.tls_pin.is_some() && !args.url.starts_with("https://") {
+        return fail(Exit::Usage, format!("{} is http, and clients connect to no http endpoint with a pin", args.url));
     }
     if slot.account == account.address() && slot.endpoint == args.url && slot.tls_pin == tls_pin {
         let held = Sent { endpoint: Some(args.url), tls_pin: args.tls_pin, ..Sent::held(&key, &account) };

@@ -51,7 +51,7 @@ const LONG_VERSION: &str = concat!(
     env!("HOLDFAST_COMMIT"),
     "\ntarget    ",
     env!("HOLDFAST_TARGET"),
-    "\nprotocol  1\nfeatures  no TLS",
+    "\nprotocol  1\nfeatures  tls",
 );
 
 /// Keeps rollup batches readable: erasure-coded over a committee, certified, verified on L1.

@@ -17,6 +17,9 @@ use crate::{
     pace::{Pace, Progress},
 };
 
+/// Headers, a short body, and what its peer says of the answer: that it was taken, and that its keep-alive was heard.
+const FRAMES_PER_CALL: u64 = 4;
+
 /// Why a connection is closed by this member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Cut {
@@ -69,6 +72,8 @@ pub(crate) struct Line {
     /// Answers on their way.
     answers: Mutex<HashMap<u64, Arc<Mutex<Progress>>>>,
     next: AtomicU64,
+    /// Frames that it may send beside its allowance.
+    credit: AtomicU64,
     blocked_since: Mutex<Option<Instant>>,
     replaced: CancellationToken,
 }
@@ -100,6 +105,7 @@ impl Line {
             idle_since: Mutex::new(now),
             answers: Mutex::default(),
             next: AtomicU64::new(0),
+            credit: AtomicU64::new(0),
             blocked_since: Mutex::new(None),
             replaced: CancellationToken::new(),
         })
@@ -128,6 +134,16 @@ impl Line {
         let progress = Arc::new(Mutex::new(pace.start()));
         lock(&self.answers).insert(number, Arc::clone(&progress));
         Answer { line: Arc::clone(self), number, progress }
+    }
+
+    /// A call was let in: its peer may send the frames that one has.
+    pub(crate) fn earn(&self) {
+        self.credit.fetch_add(FRAMES_PER_CALL, Ordering::Relaxed);
+    }
+
+    /// The frames that were earned since the last time.
+    pub(crate) fn spend(&self) -> u64 {
+        self.credit.swap(0, Ordering::Relaxed)
     }
 
     /// Whether the last write moved anything.

@@ -84,6 +84,9 @@ impl Clock for TestClock {
     }
 }
 
+/// The clock of the member that was started last.
+type MemberClock = Arc<Mutex<Option<Arc<TestClock>>>>;
+
 /// A committee that is the same in every process.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -91,8 +94,7 @@ pub(crate) struct World {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) disperser: DisperserKey,
     pub(crate) namespace: Namespace,
-    /// That of the member that was made last.
-    pub(crate) clock: Arc<Mutex<Option<Arc<TestClock>>>>,
+    pub(crate) clock: MemberClock,
 }
 
 impl World {
@@ -117,6 +119,7 @@ impl World {
                     proof_of_possession: secret.prove_possession(&Registration::WITHOUT_L1),
                     account: None,
                     endpoint: format!("http://127.0.0.1:{}", 7000 + slot),
+                    tls_pin: None,
                 })
                 .collect(),
             namespaces: vec![FileNamespace {
@@ -136,8 +139,8 @@ impl World {
     }
 
     pub(crate) fn member(&self, config: Config, clock: Arc<TestClock>) -> Member {
-        *self.clock.lock().expect("no panic") = Some(Arc::clone(&clock));
         let key = SecretKey::from_bytes(self.secrets[usize::from(SLOT)].to_bytes().as_ref()).expect("a key");
+        *self.clock.lock().expect("no panic") = Some(Arc::clone(&clock));
         Member::new(config, key, Arc::clone(&self.registry)).if_missing(IfMissing::Create).with_clock(clock)
     }
 

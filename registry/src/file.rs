@@ -48,7 +48,11 @@ impl FileRegistry {
             active_until: None,
             accepted_until: None,
             revoked_at: None,
-            endpoints: file.members.iter().map(|member| Endpoint::unpinned(&member.endpoint)).collect(),
+            endpoints: file
+                .members
+                .iter()
+                .map(|member| Endpoint { url: member.endpoint.clone(), tls_pin: member.tls_pin })
+                .collect(),
         };
         Ok(Self { record: Arc::new(record), namespaces })
     }
@@ -92,6 +96,7 @@ mod tests {
                 proof_of_possession: secret.prove_possession(&Registration::WITHOUT_L1),
                 account: None,
                 endpoint: format!("http://127.0.0.1:{}", 4100 + slot),
+                tls_pin: None,
             }
         };
         CommitteeFile {

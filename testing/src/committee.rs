@@ -120,6 +120,7 @@ impl Committee {
             proof_of_possession: seat.key.prove_possession(&Registration::WITHOUT_L1),
             account: None,
             endpoint: format!("http://{}", seat.address),
+            tls_pin: None,
         });
         let file = CommitteeFile {
             chain_id: 0,

@@ -7,6 +7,7 @@ use super::{CommitteeFile, FileMember, FileNamespace, of_member};
 use crate::address::Address;
 use crate::error::Error;
 use crate::malformed::Malformed;
+use crate::text::parse_hex;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -34,6 +35,8 @@ struct Member {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<Address>,
     endpoint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls_pin: Option<String>,
 }
 
 impl TryFrom<File> for CommitteeFile {
@@ -63,8 +66,10 @@ impl TryFrom<Member> for FileMember {
     type Error = Error;
 
     fn try_from(member: Member) -> Result<Self, Error> {
-        let Member { slot, public_key, proof_of_possession, account, endpoint } = member;
+        let Member { slot, public_key, proof_of_possession, account, endpoint, tls_pin } = member;
+        let pin = |text: String| parse_hex("TLS pin", &text).map_err(|source| of_member(slot, source.into()));
         Ok(Self {
+            tls_pin: tls_pin.map(pin).transpose()?,
             slot,
             public_key: public_key.parse().map_err(|source: Malformed| of_member(slot, source.into()))?,
             proof_of_possession: proof_of_possession
@@ -101,6 +106,7 @@ impl From<FileMember> for Member {
             proof_of_possession: member.proof_of_possession.to_string(),
             account: member.account,
             endpoint: member.endpoint,
+            tls_pin: member.tls_pin.map(|pin| format!("0x{}", hex::encode(pin))),
         }
     }
 }

@@ -23,6 +23,7 @@ fn file() -> CommitteeFile {
                 proof_of_possession: secret(slot).prove_possession(&Registration::WITHOUT_L1),
                 account: None,
                 endpoint: format!("http://127.0.0.1:{}", 9000 + slot),
+                tls_pin: None,
             })
             .collect(),
         namespaces: vec![FileNamespace {
@@ -138,6 +139,31 @@ fn impossible_parameters_are_refused() {
     assert!(refused(|file| file.threshold = 2).starts_with("threshold must be at least 3"));
     assert!(refused(|file| file.max_payload = 0).starts_with("max payload must be from 1"));
     assert!(refused(|file| file.original_shards = 4).contains("got 4 of 4"));
+}
+
+#[test]
+fn pin_goes_with_https_and_round_trips() {
+    let pinned = |endpoint: &str, pin: [u8; 32]| {
+        let mut file = file();
+        file.members[1].endpoint = endpoint.to_owned();
+        file.members[1].tls_pin = Some(pin);
+        file
+    };
+    let sound = pinned("https://127.0.0.1:9001", [0xab; 32]);
+    sound.committee().expect("sound");
+    assert_eq!(CommitteeFile::parse(&sound.to_json()).expect("its own JSON"), sound);
+    let value: Value = serde_json::from_str(&sound.to_json()).expect("JSON");
+    assert_eq!(value["members"][1]["tlsPin"], json!(format!("0x{}", "ab".repeat(32))));
+    assert!(value["members"][0].get("tlsPin").is_none());
+    let plain = pinned("http://127.0.0.1:9001", [0xab; 32]).committee().expect_err("plain text").to_string();
+    assert_eq!(
+        plain,
+        "committee file, slot 1: endpoint \"http://127.0.0.1:9001\" cannot be used: it is http, and a TLS key is pinned for it: expected https"
+    );
+    for bad in ["0xab", "ab", &"0xzz".repeat(16)] {
+        let message = unreadable(|value| value["members"][1]["tlsPin"] = json!(bad));
+        assert!(message.contains("slot 1") && message.contains("TLS pin"), "{message}");
+    }
 }
 
 #[test]

@@ -6,10 +6,13 @@ use clap::Args;
 use holdfast_certificate::{Address, CommitteeFile, CommitteeParameters, FileMember, FileNamespace, Namespace};
 use serde::Serialize;
 
-use super::{card::Card, plan};
+use super::{
+    card::{Card, Pin},
+    plan,
+};
 use crate::{
     exit::{Exit, fail},
-    output::{Output, human_bytes, progress},
+    output::{Output, human_bytes},
     target,
     times::parse_span,
 };
@@ -106,6 +109,8 @@ struct AssembledSlot {
     operator: String,
     key_id: String,
     endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_pin: Option<Pin>,
 }
 
 pub(crate) fn run(args: AssembleArgs, output: Output) -> anyhow::Result<()> {
@@ -132,6 +137,7 @@ pub(crate) fn run(args: AssembleArgs, output: Output) -> anyhow::Result<()> {
         proof_of_possession: card.proof_of_possession,
         account: card.registration.map(|at| at.account),
         endpoint: card.endpoint.clone(),
+        tls_pin: card.tls_pin.map(|pin| pin.0),
     });
     let namespace = args.namespace.map(|id| FileNamespace {
         id,
@@ -155,12 +161,6 @@ pub(crate) fn run(args: AssembleArgs, output: Output) -> anyhow::Result<()> {
         Err(error) => return fail(Exit::Usage, format!("these cards make no committee: {error}")),
     };
     file.registry = Some(committee.domain().registry);
-    for (slot, card) in cards.iter().enumerate().filter(|(_, card)| card.tls_pin.is_some()) {
-        progress(format!(
-            "note: m{slot} ({}) has a TLS pin, which a committee file has no place for: the registry has",
-            card.operator
-        ));
-    }
     let Some(path) = args.output.filter(|path| path.as_path() != std::path::Path::new(crate::files::STANDARD)) else {
         return crate::output::line(file.to_json().trim_end());
     };
@@ -181,6 +181,7 @@ pub(crate) fn run(args: AssembleArgs, output: Output) -> anyhow::Result<()> {
                 operator: card.operator,
                 key_id: card.public_key.id().to_string(),
                 endpoint: card.endpoint,
+                tls_pin: card.tls_pin,
             })
             .collect(),
     };

@@ -7,7 +7,8 @@ use std::{
 
 use clap::Args;
 use holdfast_certificate::{
-    Address, Domain, ProofOfPossession, ProvenKey, PublicKey, Registration, check_endpoint, is_unfit,
+    Address, Domain, ProofOfPossession, ProvenKey, PublicKey, Registration, check_endpoint, check_pinned_endpoint,
+    is_unfit,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +106,9 @@ impl Card {
             let (got, expected) = (card.version, Self::VERSION);
             return fail(Exit::Usage, format!("card {} has version {got}, expected {expected}", path.display()));
         }
-        let texts = parse_endpoint(&card.endpoint).and(parse_operator(&card.operator));
+        let texts = parse_endpoint(&card.endpoint)
+            .and_then(|_| check_pins(&card.endpoint, card.tls_pin))
+            .and_then(|()| parse_operator(&card.operator));
         if let Err(error) = texts {
             return fail(Exit::Usage, format!("card {}: {error}", path.display()));
         }
@@ -133,6 +136,7 @@ pub(crate) fn run(args: CardArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.output {
         args.replace.check(path)?;
     }
+    check_pins(&args.endpoint, args.tls_pin).or_else(|error| fail(Exit::Usage, error))?;
     let registration = args.registration.get();
     let key = keys::unlock(&args.keystore, &args.password_file)?;
     let card = Card {
@@ -158,6 +162,14 @@ pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
     match check_endpoint(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("{text:?} is no endpoint such as http://m0.example:7400: {error}")),
+    }
+}
+
+/// A pin is for `https` alone.
+fn check_pins(endpoint: &str, pin: Option<Pin>) -> Result<(), String> {
+    match check_pinned_endpoint(endpoint, pin.as_ref().map(|pin| &pin.0)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{endpoint:?} cannot be used: {error}")),
     }
 }
 

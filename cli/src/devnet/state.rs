@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process::ProcessId;
 use crate::{
+    committee::card::Pin,
     exit::{Exit, fail},
     files, target,
 };
@@ -114,6 +115,9 @@ pub(crate) struct Member {
     /// Faults made to this member's data, in words.
     #[serde(default)]
     pub(crate) faults: Vec<String>,
+    /// The pin of its TLS key; absent where it speaks plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_pin: Option<Pin>,
 }
 
 impl Member {
@@ -122,7 +126,8 @@ impl Member {
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.listen)
+        let scheme = if self.tls_pin.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.listen)
     }
 
     pub(crate) fn is_running(&self) -> bool {

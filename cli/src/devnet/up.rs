@@ -16,19 +16,22 @@ use holdfast_committee::store::Store;
 use holdfast_devchain::DEV_KEYS;
 use holdfast_erasure::keccak256;
 use holdfast_l1::{ChainRegistry, Deployment, Publisher, PublisherOptions};
+use holdfast_registry::Endpoint;
+use holdfast_transport::tls;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use super::{
     L1Kind, UpArgs, gateway,
     l1::CHAIN_ID,
     process,
-    state::{Gateway, L1, Layout, Member, Protocol, State},
+    state::{Gateway, L1, Layout, Member, State},
 };
 use crate::{
-    committee::plan,
+    committee::{card::Pin, plan},
     exit::{Exit, fail},
     files, keys,
     output::progress,
+    peers,
     shutdown::Shutdown,
     target,
 };
@@ -40,6 +43,10 @@ const POLL: Duration = Duration::from_millis(25);
 const MIN_RETENTION: u64 = 24 * 3600;
 /// The salt of the namespace that `devnet up` makes.
 const NAMESPACE: &[u8] = b"holdfast devnet";
+
+/// A member's TLS files, in its folder.
+const TLS_CERTIFICATE: &str = "tls.crt";
+const TLS_KEY: &str = "tls.key";
 
 /// The committee of a devnet where nothing else is said.
 const MEMBERS: u16 = 7;
@@ -59,6 +66,7 @@ pub(crate) async fn create(layout: &Layout, args: &UpArgs, tied: bool, shutdown:
             format!("{members} members, expected at most {MOST_MEMBERS_ON_L1} on L1; --l1 none takes up to 126"),
         );
     }
+    args.check_tls(members)?;
     let is_new = !layout.dir().exists();
     if layout.dir().exists() && fs::read_dir(layout.dir())?.next().is_some() {
         return fail(Exit::Unsafe, format!("{} is not empty and holds no devnet", layout.dir().display()));
@@ -74,7 +82,7 @@ pub(crate) async fn create(layout: &Layout, args: &UpArgs, tied: bool, shutdown:
         gateway: None,
     };
     let created = tokio::select! {
-        created = fill(layout, (l1, &args.gateway), parameters, tied, &mut state) => created,
+        created = fill(layout, args, parameters, tied, &mut state) => created,
         () = shutdown.requested() => fail(Exit::Other, "interrupted"),
     };
     if created.is_err() {
@@ -104,11 +112,12 @@ fn remove(dir: &Path, is_new: bool) {
 
 async fn fill(
     layout: &Layout,
-    (l1, protocols): (L1Kind, &[Protocol]),
+    args: &UpArgs,
     parameters: CommitteeParameters,
     tied: bool,
     state: &mut State,
 ) -> anyhow::Result<()> {
+    let (l1, protocols) = (args.l1.unwrap_or_default(), args.gateway.as_slice());
     let disperser = DisperserKey::generate();
     files::write_new_secret(&layout.disperser_key(), hex::encode(disperser.to_bytes().as_ref()).as_bytes())?;
 
@@ -135,12 +144,14 @@ async fn fill(
         )?;
         Store::create(&dir.join("data"), &key.public_key())?;
         secrets.push(key);
+        let tls_pin = if args.speaks_tls(slot) { Some(write_tls(&dir)?) } else { None };
         state.members.push(Member {
             slot,
             listen: listens[usize::from(slot) + 1].clone(),
             process: None,
             tied,
             faults: Vec::new(),
+            tls_pin,
         });
     }
 
@@ -244,7 +255,7 @@ fn spawn_member(layout: &Layout, member: &mut Member, tied: bool) -> anyhow::Res
 async fn wait_serving(layout: &Layout, member: &Member) -> anyhow::Result<()> {
     let deadline = Instant::now() + START_LIMIT;
     loop {
-        if serves(&member.endpoint()).await {
+        if serves(member).await {
             return Ok(());
         }
         if !member.is_running() || Instant::now() > deadline {
@@ -258,15 +269,13 @@ async fn wait_serving(layout: &Layout, member: &Member) -> anyhow::Result<()> {
     }
 }
 
-async fn serves(endpoint: &str) -> bool {
-    let Ok(endpoint) = tonic::transport::Endpoint::from_shared(endpoint.to_owned()) else { return false };
-    let Ok(channel) = endpoint.connect_timeout(Duration::from_secs(1)).timeout(Duration::from_secs(1)).connect().await
-    else {
-        return false;
-    };
+async fn serves(member: &Member) -> bool {
+    let endpoint = Endpoint { url: member.endpoint(), tls_pin: member.tls_pin.map(|pin| pin.0) };
+    let Ok(channel) = peers::connect(&endpoint).await else { return false };
     let request = HealthCheckRequest { service: "holdfast.v1.Dispersal".to_owned() };
-    let answer = HealthClient::new(channel).check(request).await;
-    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
+    let mut client = HealthClient::new(channel);
+    let answer = tokio::time::timeout(Duration::from_secs(1), client.check(request)).await;
+    answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving))
 }
 
 async fn start_l1(layout: &Layout, l1: &mut L1, tied: bool) -> anyhow::Result<()> {
@@ -317,7 +326,7 @@ async fn register(
         let owner = Publisher::connect(url, registry, &key).await?;
         let proof = secret.prove_possession(&owner.registration());
         owner.register_key(&secret.public_key(), &proof).await?;
-        owner.set_endpoint(&secret.public_key(), &member.endpoint(), None).await?;
+        owner.set_endpoint(&secret.public_key(), &member.endpoint(), member.tls_pin.map(|pin| pin.0)).await?;
         members.push((secret.public_key(), owner.account()));
     }
     let (epoch, _) = governor.propose_epoch(&members, &parameters, None).await?;
@@ -351,6 +360,7 @@ fn write_committee_file(
             proof_of_possession: secret.prove_possession(&registration),
             account: state.l1.as_ref().map(|_| registration.account),
             endpoint: member.endpoint(),
+            tls_pin: member.tls_pin.map(|pin| pin.0),
         })
     };
     let members = state.members.iter().zip(secrets).map(member).collect::<anyhow::Result<_>>()?;
@@ -371,6 +381,14 @@ fn write_committee_file(
     target::write(&layout.committee_file(), file.to_json().as_bytes())
 }
 
+/// Makes a member's TLS key and its certificate, and gives its pin.
+fn write_tls(dir: &Path) -> anyhow::Result<Pin> {
+    let pair = tls::generate(vec!["127.0.0.1".to_owned()])?;
+    files::write_new_secret(&dir.join(TLS_KEY), pair.key.as_bytes())?;
+    target::write(&dir.join(TLS_CERTIFICATE), pair.certificate.as_bytes())?;
+    Ok(Pin(pair.pin))
+}
+
 /// The account that registers the key of a slot's member.
 fn account_key(slot: u16) -> [u8; 32] {
     DEV_KEYS[1 + usize::from(slot) % (DEV_KEYS.len() - 1)]
@@ -383,10 +401,15 @@ fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
         None => format!("committee_file = \"{base}committee.json\"\n"),
     };
     for member in &state.members {
+        let tls = match member.tls_pin {
+            Some(_) => format!("\n[tls]\ncertificate = \"{TLS_CERTIFICATE}\"\nkey = \"{TLS_KEY}\"\n"),
+            None => String::new(),
+        };
         let text = format!(
-            "# A member of a devnet.\nlisten = \"{}\"\ndata_dir = \"data\"\nkeystore = \"keystore.json\"\npassword_file = \"password\"\n{}",
+            "# A member of a devnet.\nlisten = \"{}\"\ndata_dir = \"data\"\nkeystore = \"keystore.json\"\npassword_file = \"password\"\n{}{}",
             member.listen,
             source("../"),
+            tls,
         );
         target::write(&layout.member_config(member.slot), text.as_bytes())?;
     }

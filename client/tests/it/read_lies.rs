@@ -140,3 +140,32 @@ async fn an_answer_of_many_empty_parts_is_refused_by_its_size() {
     }
     assert!(refused > 0, "no such answer was asked for");
 }
+
+#[tokio::test]
+async fn shards_that_come_by_the_byte_hold_up_no_read() {
+    let stored = stored(Dispersal::ByShard).await;
+    let drippers = stored.originals();
+    drippers.iter().for_each(|slot| stored.committee.lie(*slot, Lie::Drip));
+    let started = std::time::Instant::now();
+    let read = stored.reads_well().await;
+    // At this rate a shard takes two hours.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(read.from.iter().all(|slot| !drippers.contains(slot)), "{:?}", read.from);
+}
+
+#[tokio::test]
+async fn what_a_liar_says_in_refusing_is_bounded_and_steers_no_terminal() {
+    for lie in [Lie::Shouts, Lie::Giant] {
+        let stored = stored_for_the_patient(Dispersal::ByShard).await;
+        let liars = stored.originals();
+        liars.iter().for_each(|slot| stored.committee.lie(*slot, lie));
+        let read = stored.reads_well().await;
+        let said: Vec<_> = read.failures.iter().filter(|failure| liars.contains(&failure.slot)).collect();
+        assert!(!said.is_empty(), "{lie:?}: {:?}", read.failures);
+        for failure in said {
+            let text = failure.to_string();
+            assert!(text.len() < 1024, "{lie:?}: {} bytes", text.len());
+            assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}'), "{lie:?}: {text:?}");
+        }
+    }
+}

@@ -118,3 +118,17 @@ fn every_limit_is_a_known_key_and_is_named_in_the_operators_page() {
         assert!(page.contains(&format!("`limits.{key}`")), "docs/operations.md does not name limits.{key}");
     }
 }
+
+#[test]
+fn the_example_names_every_limit_with_its_default() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("member.toml");
+    std::fs::write(&file, include_str!("../../../examples/member.toml")).expect("written");
+    let config = Config::load(&file).expect("good");
+    assert_eq!(config.limits, Limits::default());
+    let written = std::fs::read_to_string(&file).expect("text");
+    for key in known::KEYS {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        assert!(written.contains(name), "{key} is not in examples/member.toml");
+    }
+}

@@ -1,8 +1,8 @@
 //! What a peer may send beside bodies: HTTP/2 frames that cost work and carry nothing are counted as they are read.
 //!
 //! SETTINGS, PING, PRIORITY, WINDOW_UPDATE and RST_STREAM cost the one who sends them nothing, and HTTP/2 has no flow
-//! control for them. Each connection has an allowance that time and bytes of bodies fill up; who uses it up is
-//! disconnected.
+//! control for them. Each connection has an allowance that time, bytes of bodies and calls that were let in fill up; who
+//! uses it up is disconnected.
 
 use std::{
     io,
@@ -109,13 +109,13 @@ impl Allowance {
     }
 
     /// Counts what was seen; false when it is too much.
-    fn take(&mut self, seen: &Seen, now: impl FnOnce() -> Instant) -> bool {
+    fn take(&mut self, seen: &Seen, earned: impl FnOnce() -> u64, now: impl FnOnce() -> Instant) -> bool {
         self.body += seen.body;
         if seen.frames > self.left {
             // Only now is it worth looking at the clock.
             let now = now();
             let micros = u64::try_from(now.saturating_duration_since(self.filled).as_micros()).unwrap_or(u64::MAX);
-            let filled = micros.saturating_mul(self.per_second) / 1_000_000 + self.body / BYTES_PER_FRAME;
+            let filled = micros.saturating_mul(self.per_second) / 1_000_000 + self.body / BYTES_PER_FRAME + earned();
             self.left = self.left.saturating_add(filled).min(self.per_second * BURST_SECONDS);
             self.filled = now;
             self.body %= BYTES_PER_FRAME;
@@ -134,7 +134,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Meter<T> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.io).poll_read(cx, buffer);
         let seen = this.frames.see(&buffer.filled()[before..]);
-        if this.allowance.take(&seen, Instant::now) {
+        if this.allowance.take(&seen, || this.line.spend(), Instant::now) {
             read
         } else {
             Poll::Ready(Err(io::Error::other("too many frames")))
@@ -211,18 +211,19 @@ mod tests {
     }
 
     #[test]
-    fn the_allowance_is_filled_by_time_and_by_bodies() {
+    fn the_allowance_is_filled_by_time_by_bodies_and_by_calls() {
         let mut allowance = Allowance::new(100);
         let start = allowance.filled;
         let mut take =
-            |frames, second| allowance.take(&Seen { frames, body: 0 }, || start + Duration::from_secs(second));
+            |frames, second| allowance.take(&Seen { frames, body: 0 }, || 0, || start + Duration::from_secs(second));
         assert!(take(400, 0) && !take(1, 0));
         assert!(take(100, 1) && !take(1, 1));
         assert!(!take(401, 1000), "what is saved up is bounded");
         assert!(take(400, 1000) && !take(1, 1000));
         let body = Seen { frames: 0, body: 50 * BYTES_PER_FRAME };
-        assert!(allowance.take(&body, || start));
-        let mut take = |frames| allowance.take(&Seen { frames, body: 0 }, || start);
-        assert!(take(50) && !take(1));
+        assert!(allowance.take(&body, || 0, || start));
+        let mut take = |frames, earned| allowance.take(&Seen { frames, body: 0 }, || earned, || start);
+        assert!(take(50, 0) && !take(1, 0));
+        assert!(take(4, 4) && !take(1, 0), "calls that were let in");
     }
 }

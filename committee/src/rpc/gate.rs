@@ -58,6 +58,7 @@ impl Gate {
     ) -> Result<(Response<tonic::body::Body>, Share), Error> {
         let shared = &self.shared;
         shared.rates.check(self.line.origin(), call.costly)?;
+        self.line.earn();
         let share = shared.sending.take(holders.clone(), call.answer).await?;
         let bill = Bill::new(shared.receiving.open(holders));
         let (mut parts, body) = request.into_parts();

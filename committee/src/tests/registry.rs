@@ -21,9 +21,9 @@ pub(crate) struct Scripted {
     pub(crate) down: AtomicBool,
     /// While set, nothing newer has become final for long.
     pub(crate) stalled: AtomicBool,
-    /// The time of the block that is final; what the member's clock says until a test sets it.
+    /// The time of the block that is final; that of the member's clock until a test sets it.
     pub(crate) time: AtomicU64,
-    clock: Arc<Mutex<Option<Arc<TestClock>>>>,
+    clock: MemberClock,
     /// While set, it could not be read for too long.
     pub(crate) expired: AtomicBool,
     /// Namespaces that were looked up.
@@ -114,9 +114,9 @@ impl Registry for Scripted {
 
     fn finality(&self) -> Option<Finality> {
         let stalled = self.stalled.load(Ordering::SeqCst);
-        let (set, expired) = (self.time.load(Ordering::SeqCst), self.expired.load(Ordering::SeqCst));
+        let expired = self.expired.load(Ordering::SeqCst);
         let clock = || self.clock.lock().expect("no panic").as_ref().map_or(0, |clock| clock.now());
-        let timestamp = if set == u64::MAX { clock() } else { set };
+        let timestamp = Some(self.time.load(Ordering::SeqCst)).filter(|time| *time != u64::MAX).unwrap_or_else(clock);
         Some(Finality { block: 1, timestamp, read_at: 1, stalled, expired, failure: None, dissenters: Vec::new() })
     }
 }

@@ -80,6 +80,7 @@ impl Committee {
                     proof_of_possession: secret.prove_possession(&Registration::WITHOUT_L1),
                     account: None,
                     endpoint: format!("http://{}", front.local_addr().unwrap()),
+                    tls_pin: None,
                 })
                 .collect(),
             namespaces: vec![FileNamespace {

@@ -101,6 +101,11 @@ fn a_card_that_proves_nothing_is_named_and_refused() {
     refused(&|card| card["endpoint"] = format!("https://{}", "m".repeat(250)).into(), 2, &["at most 255"]);
     refused(&|card| card["operator"] = "\u{1b}[2J".into(), 2, &["operator's name"]);
     refused(&|card| card["tlsPin"] = "00".repeat(32).into(), 2, &["a pin of zeros"]);
+    let plain = |card: &mut serde_json::Value| {
+        card["endpoint"] = "http://m1.example:7400".into();
+        card["tlsPin"] = "5a".repeat(32).into();
+    };
+    refused(&plain, 2, &["a TLS key is pinned for it: expected https"]);
     refused(&|card| card["secret"] = "x".into(), 2, &["unknown field"]);
     refused(&|card| card["publicKey"] = "0x00".into(), 2, &["not a member's card"]);
 }
@@ -121,7 +126,7 @@ fn a_card_holds_what_was_said_and_nothing_secret() {
     assert!(fields.len() == known.len() && known.iter().all(|field| fields.contains(field)), "{fields:?}");
     assert_eq!(json["tlsPin"], format!("0x{pin}"));
     assert_eq!(json["registration"], serde_json::json!({ "chainId": 5, "registry": registry, "account": account }));
-    // The pin has no place in a committee file, and that is said.
+    // The pin is in the committee file.
     let other = desk.card("m1", &desk.quick_key("m1"), "https://m1.example:7400", &registered);
     let cards = [card, other];
     let ran = assemble(&cards, &["-t", "2", "-k", "1", "--chain-id", "5", "--registry", &registry]).ok();
@@ -130,8 +135,8 @@ fn a_card_holds_what_was_said_and_nothing_secret() {
         let options = [&["-t", "2", "-k", "1"], elsewhere].concat();
         assemble(&cards, &options).fails(2, &["the card of Operator of m0 is for registry", "on chain 5"]);
     }
-    assert!(ran.stderr.contains("m0 (Operator of m0) has a TLS pin"), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("m1 ("), "{}", ran.stderr);
+    let members = &ran.json()["members"];
+    assert_eq!((&members[0]["tlsPin"], members[1].get("tlsPin")), (&format!("0x{pin}").into(), None));
 
     let bad = |endpoint: &str, operator: &str, more: &[&str], says: &str| {
         let Key { keystore, password } = &key;
@@ -148,6 +153,7 @@ fn a_card_holds_what_was_said_and_nothing_secret() {
     bad("https://m0.example", " ", &[], "operator's name");
     bad("https://m0.example", &"x".repeat(65), &[], "operator's name");
     bad("https://m0.example", "A", &["--tls-pin", "abcd"], "no pin");
+    bad("http://m0.example", "A", &["--tls-pin", &pin], "a TLS key is pinned for it: expected https");
     bad("https://m0.example", "A", &["--account", "0x12"], "--account");
     bad("https://m0.example", "A", &["--account", &account], "--chain-id");
     bad("https://m0.example", "A", &["--chain-id", "5"], "--account");

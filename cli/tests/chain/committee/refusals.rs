@@ -70,6 +70,7 @@ fn more_members_than_a_registry_takes_are_refused_before_l1_is_asked() {
                 proof_of_possession: key.prove_possession(&Registration::WITHOUT_L1),
                 account: None,
                 endpoint: "http://127.0.0.1:9".to_owned(),
+                tls_pin: None,
             }
         };
         let file = CommitteeFile {

@@ -47,6 +47,12 @@ pub(crate) enum Lie {
     DataExpired,
     /// Says that the whole payload has expired, and never answers for its shard.
     WholeExpired,
+    /// Sends a byte now and then, and never enough.
+    Drip,
+    /// Refuses reads with a long text of control characters and letters that turn the direction of writing.
+    Shouts,
+    /// Refuses reads with a text that is longer than headers may be.
+    Giant,
     /// Says that its copy is damaged.
     Damaged,
     /// Says that it keeps every payload whole for ever, and never gives one out.

@@ -159,6 +159,8 @@ impl Member {
         match self.now_lies() {
             Lie::Denies => Err(Status::not_found("never stored here")),
             Lie::SaysExpired => Err(Status::failed_precondition("expired")),
+            Lie::Shouts => Err(Status::data_loss(format!("\u{1b}[2J\u{202e}owned\r\n{}", "\u{7}x".repeat(2000)))),
+            Lie::Giant => Err(Status::data_loss("x".repeat(1 << 20))),
             _ => Ok(()),
         }
     }

@@ -176,6 +176,13 @@ fn sent<M: Send + 'static>(
             })
             .boxed()
         }
+        Lie::Drip => {
+            let bytes = stream::repeat(body.slice(..1)).then(move |byte| async move {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                Ok(message(byte))
+            });
+            bytes.boxed()
+        }
         Lie::EmptyChunks => stream::repeat_with(move || Ok(message(Bytes::new()))).boxed(),
         Lie::Damaged => stream::iter([Err(Status::data_loss("checksum mismatch"))]).boxed(),
         _ => honest(body).boxed(),

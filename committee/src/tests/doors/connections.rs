@@ -18,7 +18,7 @@ async fn a_thousand_idle_connections_leave_room_for_others() {
     let mut idle = Vec::new();
     for number in 0..1000u16 {
         let [_, last] = (number % 50 + 100).to_be_bytes();
-        idle.push(tcp(&besieged.member, [127, 0, 1, last]).await.expect("the system connects"));
+        idle.push(tcp(besieged.member.addr(), [127, 0, 1, last]).await.expect("the system connects"));
     }
     let open = |member: &Running| member.connections();
     until(|| open(&besieged.member) >= 90).await;
@@ -42,7 +42,7 @@ async fn one_address_does_not_take_all_connections() {
     .await;
     let mut idle = Vec::new();
     for _ in 0..1000 {
-        idle.push(tcp(&besieged.member, [127, 0, 0, STRANGER]).await.expect("the system connects"));
+        idle.push(tcp(besieged.member.addr(), [127, 0, 0, STRANGER]).await.expect("the system connects"));
     }
     until(|| besieged.member.connections() >= 20).await;
     besieged.still_serves("1000 connections of one address").await;
@@ -55,12 +55,12 @@ async fn what_never_finishes_its_preface_or_its_first_call_is_closed() {
     let besieged = Besieged::start(1, |config| config.limits.opening_deadline = Duration::from_secs(1)).await;
     let mut waiting = Vec::new();
     for part in [0, 10, PREFACE.len()] {
-        let stream = tcp(&besieged.member, [127, 0, 0, STRANGER]).await.expect("connects");
+        let stream = tcp(besieged.member.addr(), [127, 0, 0, STRANGER]).await.expect("connects");
         stream.writable().await.expect("open");
         assert_eq!(stream.try_write(&PREFACE[..part]).expect("sent"), part);
         waiting.push(stream);
     }
-    let settled = Raw::connect(&besieged.member, STRANGER, 0).await;
+    let settled = Raw::connect(besieged.member.addr(), STRANGER, 0).await;
     besieged.still_serves("silent connections").await;
     for mut stream in waiting {
         let mut rest = Vec::new();

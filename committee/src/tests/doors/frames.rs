@@ -30,7 +30,7 @@ async fn floods_of_frames_that_carry_nothing_end_their_connection() {
     let window = frame(WINDOW_UPDATE, 0, 0, &1u32.to_be_bytes());
     let priority = frame(PRIORITY, 0, 5, &[0, 0, 0, 0, 1]);
     for (name, bytes) in [("PING", ping), ("SETTINGS", settings), ("WINDOW_UPDATE", window), ("PRIORITY", priority)] {
-        let mut stranger = Raw::connect(&besieged.member, STRANGER, 64 << 10).await;
+        let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 64 << 10).await;
         let taken = flood(&mut stranger, MANY, |_| bytes.clone()).await;
         assert!(taken < MANY, "{taken} {name} frames were taken");
         besieged.still_serves(name).await;
@@ -41,7 +41,7 @@ async fn floods_of_frames_that_carry_nothing_end_their_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rapid_reset_flood_ends_its_connection() {
     let besieged = Besieged::start(1, |config| config.limits.frames_per_second = 100).await;
-    let mut stranger = Raw::connect(&besieged.member, STRANGER, 64 << 10).await;
+    let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 64 << 10).await;
     let open = headers("/holdfast.v1.Node/GetInfo");
     let taken = flood(&mut stranger, MANY, |number| {
         let stream = 2 * number + 1;
@@ -57,14 +57,14 @@ async fn a_rapid_reset_flood_ends_its_connection() {
 async fn a_continuation_flood_and_a_header_bomb_are_refused() {
     let besieged = Besieged::start(1, |_| {}).await;
     // A header block that never ends.
-    let mut stranger = Raw::connect(&besieged.member, STRANGER, 64 << 10).await;
+    let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 64 << 10).await;
     assert!(stranger.send(&frame(HEADERS, 0, 1, &headers("/holdfast.v1.Node/GetInfo"))).await);
     let more = header("x", &"y".repeat(100));
     let taken = flood(&mut stranger, MANY, |_| frame(CONTINUATION, 0, 1, &more)).await;
     assert!(taken < MANY, "{taken} CONTINUATION frames were taken");
     besieged.still_serves("CONTINUATION").await;
     // A large header, indexed once and then named by a byte again and again.
-    let mut stranger = Raw::connect(&besieged.member, STRANGER, 64 << 10).await;
+    let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 64 << 10).await;
     let mut bomb = headers("/holdfast.v1.Node/GetInfo");
     bomb.extend([0x40, 1, b'x', 0x7f, 0x81, 0x17]);
     bomb.extend([b'y'; 3072]);
@@ -79,7 +79,7 @@ async fn a_continuation_flood_and_a_header_bomb_are_refused() {
 async fn empty_and_tiny_data_frames_end_their_connection() {
     let besieged = Besieged::start(1, |config| config.limits.frames_per_second = 100).await;
     for size in [0, 1] {
-        let mut stranger = Raw::connect(&besieged.member, STRANGER, 64 << 10).await;
+        let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 64 << 10).await;
         let open = headers("/holdfast.v1.Dispersal/StoreShard");
         assert!(stranger.send(&frame(HEADERS, END_HEADERS, 1, &open)).await);
         let taken = flood(&mut stranger, MANY, |_| frame(DATA, 0, 1, &vec![0; size])).await;

@@ -20,7 +20,7 @@ async fn unread_reads_of_one_stranger_stop_nobody() {
     let mut strangers = Vec::new();
     for connection in 0..8 {
         let window = if connection % 2 == 0 { 0 } else { 64 << 10 };
-        let mut stranger = Raw::connect(&besieged.member, STRANGER, window).await;
+        let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, window).await;
         for call in 0..14 {
             assert!(stranger.call(2 * call + 1, "/holdfast.v1.Retrieval/GetShard", &besieged.get_shard()).await);
         }
@@ -41,7 +41,7 @@ async fn eighty_streams_without_a_window_on_one_connection_stop_nobody() {
         config.limits.stall_deadline = Duration::from_secs(1);
     })
     .await;
-    let mut stranger = Raw::connect(&besieged.member, STRANGER, 0).await;
+    let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 0).await;
     for call in 0..80 {
         stranger.call(2 * call + 1, "/holdfast.v1.Retrieval/GetShard", &besieged.get_shard()).await;
     }
@@ -58,7 +58,7 @@ async fn a_reader_that_takes_a_little_now_and_then_is_cut_off() {
         config.limits.stall_deadline = Duration::from_secs(1);
     })
     .await;
-    let mut stranger = Raw::connect(&besieged.member, STRANGER, 0).await;
+    let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 0).await;
     assert!(stranger.call(1, "/holdfast.v1.Retrieval/GetShard", &besieged.get_shard()).await);
     let started = std::time::Instant::now();
     // A kilobyte each 50 ms is 20 KiB a second, and 128 are the least.
@@ -78,7 +78,7 @@ async fn unread_short_answers_hold_a_share_and_are_cut_off() {
         config.limits.costly_calls_per_second = 1000;
     })
     .await;
-    let mut stranger = Raw::connect(&besieged.member, STRANGER, 0).await;
+    let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 0).await;
     for call in 0..100 {
         let request = v1::ListBlobsRequest { page_size: 1000, ..Default::default() };
         stranger.call(2 * call + 1, "/holdfast.v1.Retrieval/ListBlobs", &request).await;
@@ -145,7 +145,7 @@ async fn unfinished_messages_of_calls_that_need_none_hold_nothing() {
     let besieged = Besieged::start(1, |config| config.limits.stall_deadline = Duration::from_secs(2)).await;
     let mut strangers = Vec::new();
     for path in ["PutCertificate", "SignCheckpoint"] {
-        let mut stranger = Raw::connect(&besieged.member, STRANGER, 64 << 10).await;
+        let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 64 << 10).await;
         // The largest message that tonic's own limit would let come, announced, of which all but the last byte is sent.
         let announced = [&[0][..], &u32::try_from(MIB).expect("small").to_be_bytes()].concat();
         for call in 0..100 {
@@ -172,7 +172,7 @@ async fn a_compressed_body_is_refused() {
     let status = besieged.honest.retrieval.clone().get_shard(request).await.expect_err("refused");
     assert_eq!(status.code(), Code::Unimplemented, "{status}");
     // The flag alone, without a word of it in the headers.
-    let mut stranger = Raw::connect(&besieged.member, STRANGER, 64 << 10).await;
+    let mut stranger = Raw::connect(besieged.member.addr(), STRANGER, 64 << 10).await;
     let mut compressed = message(&besieged.get_shard());
     compressed[0] = 1;
     let call = [

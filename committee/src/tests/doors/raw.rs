@@ -19,34 +19,32 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::Running;
-
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-pub(super) const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-pub(super) const RST_STREAM: u8 = 3;
-pub(super) const SETTINGS: u8 = 4;
-pub(super) const PING: u8 = 6;
-pub(super) const WINDOW_UPDATE: u8 = 8;
-pub(super) const CONTINUATION: u8 = 9;
-pub(super) const PRIORITY: u8 = 2;
-pub(super) const END_STREAM: u8 = 1;
-pub(super) const END_HEADERS: u8 = 4;
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
+pub(crate) const PRIORITY: u8 = 2;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// A frame.
-pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let [_, a, b, c] = u32::try_from(payload.len()).expect("short").to_be_bytes();
     [&[a, b, c, kind, flags][..], &stream.to_be_bytes(), payload].concat()
 }
 
 /// One header, spelt out.
-pub(super) fn header(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn header(name: &str, value: &str) -> Vec<u8> {
     let length = |text: &str| u8::try_from(text.len()).ok().filter(|length| *length < 127).expect("short");
     [&[0, length(name)][..], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
 }
 
 /// The headers of a call.
-pub(super) fn headers(path: &str) -> Vec<u8> {
+pub(crate) fn headers(path: &str) -> Vec<u8> {
     let all = [
         (":method", "POST"),
         (":scheme", "http"),
@@ -59,28 +57,29 @@ pub(super) fn headers(path: &str) -> Vec<u8> {
 }
 
 /// A message as gRPC frames it.
-pub(super) fn message(message: &impl Message) -> Vec<u8> {
+pub(crate) fn message(message: &impl Message) -> Vec<u8> {
     let bytes = message.encode_to_vec();
     [&[0][..], &u32::try_from(bytes.len()).expect("short").to_be_bytes(), &bytes].concat()
 }
 
 /// A connection of a stranger. Everything that comes is thrown away.
-pub(super) struct Raw {
+pub(crate) struct Raw {
     write: OwnedWriteHalf,
-    pub(super) received: Arc<AtomicUsize>,
+    pub(crate) received: Arc<AtomicUsize>,
     closed: Arc<AtomicBool>,
     _reads: AbortOnDropHandle<()>,
 }
 
-pub(super) async fn tcp(member: &Running, from: [u8; 4]) -> std::io::Result<TcpStream> {
+/// A connection to a member, from an address of loopback.
+pub(crate) async fn tcp(member: SocketAddr, from: [u8; 4]) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(IpAddr::from(from), 0))?;
-    socket.connect(member.addr()).await
+    socket.connect(member).await
 }
 
 impl Raw {
-    /// With streams that may take `window` bytes.
-    pub(super) async fn connect(member: &Running, last: u8, window: u32) -> Self {
+    /// From 127.0.0.`last`, with streams that may take `window` bytes.
+    pub(crate) async fn connect(member: SocketAddr, last: u8, window: u32) -> Self {
         let stream = tcp(member, [127, 0, 0, last]).await.expect("connects");
         let (read, mut write) = stream.into_split();
         let settings = [&[0, 4][..], &window.to_be_bytes()].concat();
@@ -91,20 +90,20 @@ impl Raw {
     }
 
     /// Sends; false when the member has closed the connection.
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> bool {
         let sent = tokio::time::timeout(Duration::from_secs(30), self.write.write_all(bytes)).await;
         sent.expect("the member reads or hangs up").is_ok() && !self.is_closed()
     }
 
     /// A call with one message, and the end of the request.
-    pub(super) async fn call(&mut self, stream: u32, path: &str, request: &impl Message) -> bool {
+    pub(crate) async fn call(&mut self, stream: u32, path: &str, request: &impl Message) -> bool {
         let call =
             [frame(HEADERS, END_HEADERS, stream, &headers(path)), frame(DATA, END_STREAM, stream, &message(request))]
                 .concat();
         self.send(&call).await
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 }

@@ -20,7 +20,7 @@ async fn who_watches_is_told_and_holds_up_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_answers_nothing_holds_up_nothing() {
     let besieged = Besieged::start(1, |_| {}).await;
-    let mut silent = Raw::connect(&besieged.member, STRANGER, 64 << 10).await;
+    let mut silent = Raw::connect(besieged.member.addr(), STRANGER, 64 << 10).await;
     assert!(silent.call(1, "/holdfast.v1.Node/GetInfo", &v1::GetInfoRequest {}).await);
     until(|| silent.received.load(Ordering::SeqCst) > 100).await;
     besieged.end().await;

@@ -45,7 +45,7 @@ async fn a_member_with_a_certificate_answers_to_its_pin_and_to_nothing_else() {
     assert!(ask(member.endpoint().replace("https", "http"), None).await.is_err(), "plain text");
     // Who never finishes the handshake is closed, and so is who speaks plain HTTP/2.
     for bytes in [&[22, 3, 1][..], PREFACE] {
-        let mut stranger = tcp(&member, [127, 0, 0, STRANGER]).await.expect("connects");
+        let mut stranger = tcp(member.addr(), [127, 0, 0, STRANGER]).await.expect("connects");
         stranger.write_all(bytes).await.expect("sent");
         let mut rest = Vec::new();
         let ended = stranger.read_to_end(&mut rest);
