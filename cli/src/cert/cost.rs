@@ -104,7 +104,7 @@ pub(super) async fn cost(args: &CostArgs, config: Option<&Path>, output: Output)
             Fees { gas, blob: blob_fee.map(|fee| fee as f64 / GWEI) }
         }
     };
-    let day = (args.batches.ceil().clamp(1.0, CHECKPOINT_BLOBS as f64)) as u64;
+    let day = whole(args.batches.ceil().clamp(1.0, CHECKPOINT_BLOBS as f64));
     let costs = costs(args.size, args.batches, args.per_checkpoint.unwrap_or(day), fees);
     output.print(&costs, human)
 }
@@ -178,13 +178,19 @@ fn short(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();
     }
-    let whole = number.abs().log10().floor();
-    if !(-9.0..9.0).contains(&whole) {
+    let power = number.abs().log10().floor();
+    if !(-9.0..9.0).contains(&power) {
         return format!("{number:.3e}");
     }
-    let decimals = (3.0 - whole).clamp(0.0, 12.0) as usize;
+    let decimals = usize::try_from(whole((3.0 - power).clamp(0.0, 12.0))).unwrap_or_default();
     let text = format!("{number:.decimals$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// The nearest whole number of one that is not negative and far below 2^53.
+#[expect(clippy::cast_possible_truncation, reason = "every caller has bounded it")]
+fn whole(number: f64) -> u64 {
+    number.round() as u64
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -199,11 +205,7 @@ fn size(text: &str) -> Result<u64, String> {
         _ => return Err(format!("{text:?}: expected bytes, kB, MB, KiB or MiB")),
     };
     let bytes = digits.parse::<f64>().map_err(|error| format!("{text:?}: {error}"))? * factor;
-    if (1.0..=1e12).contains(&bytes) {
-        Ok(bytes.round() as u64)
-    } else {
-        Err(format!("{text:?}: expected 1 B to 1 TB"))
-    }
+    if (1.0..=1e12).contains(&bytes) { Ok(whole(bytes)) } else { Err(format!("{text:?}: expected 1 B to 1 TB")) }
 }
 
 /// Batches a day.
