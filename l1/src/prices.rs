@@ -30,7 +30,7 @@ pub struct Prices {
 /// What a node says that gas and blobs cost now. The first node that answers is believed: it is for people to compare.
 ///
 /// # Errors
-/// [`Error::InvalidUrl`] for what is no URL; otherwise what the last node said.
+/// [`Error::Invalid`] for what is no URL; otherwise what the last node said.
 pub async fn prices<S: AsRef<str> + Sync>(urls: &[S]) -> Result<Prices, Error> {
     let mut last = Error::BadAnswer { what: "eth_feeHistory", reason: "no node was named".to_owned() };
     for url in urls {
