@@ -110,7 +110,7 @@ pub use holdfast_certificate::{
 };
 pub use holdfast_erasure::{Blob, BlobId, Digest, Dispersal, Error as CodeError};
 #[cfg(feature = "l1")]
-pub use holdfast_l1::ChainRegistry;
+pub use holdfast_l1::{ChainRegistry, KeptKey};
 pub use holdfast_proto::Error as WireError;
 pub use holdfast_registry::{
     Endpoint, EpochRecord, Error as RegistryError, Fault as RegistryFault, FileRegistry, NamespaceRecord, Registry,

@@ -23,6 +23,19 @@ pub trait DisperserSigner: Debug + Send + Sync {
     async fn sign(&self, digest: &StatementDigest) -> Result<DisperserSignature, SignerError>;
 }
 
+/// A key in a cloud's key service, or behind any signer of alloy's.
+#[cfg(feature = "l1")]
+#[async_trait]
+impl DisperserSigner for holdfast_l1::KeptKey {
+    fn address(&self) -> Address {
+        self.address()
+    }
+
+    async fn sign(&self, digest: &StatementDigest) -> Result<DisperserSignature, SignerError> {
+        Ok(self.sign(digest.as_bytes()).await?)
+    }
+}
+
 #[async_trait]
 impl DisperserSigner for DisperserKey {
     fn address(&self) -> Address {

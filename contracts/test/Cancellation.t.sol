@@ -105,6 +105,15 @@ contract CancellationTest is Fixture {
         registry.revokeEpoch(second);
     }
 
+    /// In its first second it can no longer be cancelled, so it can be revoked.
+    function test_an_epoch_is_revoked_from_its_first_second_on() external {
+        uint64 second = propose(keyIds, 2, 4, activeFrom(2));
+        vm.warp(activeFrom(2));
+        vm.prank(GUARDIAN);
+        registry.revokeEpoch(second);
+        vm.assertEq(registry.getEpoch(second).revokedAt, activeFrom(2) + 1, "revokedAt");
+    }
+
     /// A governance that has been taken over cannot make more proposals than the guardian can take back in one go.
     function test_a_flood_of_proposals_is_cancelled_at_a_cost_that_is_bounded() external {
         uint64 first = propose(keyIds, 2, 4, 0);

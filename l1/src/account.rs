@@ -79,12 +79,7 @@ impl Account {
     /// # Errors
     /// [`Error::Signer`] when the service does not give the key.
     pub async fn aws_kms(key_id: &str) -> Result<Self, Error> {
-        use alloy::signers::aws::{AwsSigner, aws_config, aws_sdk_kms};
-
-        let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-        let signer = AwsSigner::new(aws_sdk_kms::Client::new(&config), key_id.to_owned(), None).await;
-        let failed = |reason: String| Error::Signer { account: Address::ZERO, reason };
-        Ok(Self::from_signer(signer.map_err(|error| failed(error.to_string()))?))
+        Ok(Self::from_signer(crate::kms::services::aws(key_id).await?))
     }
 }
 
@@ -95,20 +90,7 @@ impl Account {
     /// # Errors
     /// [`Error::Signer`] when the service does not give the key.
     pub async fn gcp_kms(project: &str, location: &str, ring: &str, key: &str, version: u64) -> Result<Self, Error> {
-        use alloy::signers::gcp::{
-            GcpKeyRingRef, GcpSigner, KeySpecifier,
-            gcloud_sdk::{
-                GoogleApi, google::cloud::kms::v1::key_management_service_client::KeyManagementServiceClient,
-            },
-        };
-
-        let failed = |reason: String| Error::Signer { account: Address::ZERO, reason };
-        let ring = GcpKeyRingRef::new(project, location, ring);
-        let client =
-            GoogleApi::from_function(KeyManagementServiceClient::new, "https://cloudkms.googleapis.com", None).await;
-        let client = client.map_err(|error| failed(error.to_string()))?;
-        let signer = GcpSigner::new(client, KeySpecifier::new(ring, key, version), None).await;
-        Ok(Self::from_signer(signer.map_err(|error| failed(error.to_string()))?))
+        Ok(Self::from_signer(crate::kms::services::gcp(project, location, ring, key, version).await?))
     }
 }
 

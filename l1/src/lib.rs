@@ -24,6 +24,7 @@ mod report;
 mod view;
 
 mod account;
+mod kms;
 pub mod publisher;
 
 pub use error::Error;
@@ -35,4 +36,5 @@ pub use report::{L1Report, NodeReport, RegistryReport, check};
 pub use view::{EpochView, Governance, Moment, RegistryView, SlotView};
 
 pub use account::Account;
+pub use kms::KeptKey;
 pub use publisher::{Deployment, Job, JobState, JobStatus, PublishReceipt, Publisher, PublisherOptions, Until};
