@@ -12,7 +12,7 @@ FILE ?= testdata/op-channel.bin
 # Folders of interop/ with tests.
 INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo interop test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench contracts golden mutants
+.PHONY: help deps first-build node build demo interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -37,6 +37,9 @@ ifeq ($(origin FILE),file)
 else
 	$(HOLDFAST) demo $(FILE)
 endif
+
+interop-modules:
+	@for client in $(INTEROP); do (cd interop/$$client && go mod download) || exit 1; done
 
 interop: build ## other projects' own clients against a devnet with its gateway (needs Go 1.26)
 	@for client in $(INTEROP); do (cd interop/$$client && HOLDFAST=$(HOLDFAST) go test -count=1 ./...) || exit 1; done
