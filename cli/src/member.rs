@@ -219,13 +219,18 @@ impl Repair {
     }
 
     fn text(&self) -> String {
-        let Self { queued, repaired, set_aside, unfillable, lists_heard, lists_needed, .. } = self;
+        let Self { queued, repaired, set_aside, unfillable, .. } = self;
         let eta = self.eta_seconds.map_or_else(String::new, |eta| format!(", done in about {eta} s"));
         let unfillable = if *unfillable > 0 { format!(", {unfillable} unfillable") } else { String::new() };
         format!(
-            "{repaired} repaired, {queued} queued ({}){eta}, {set_aside} set aside{unfillable}, {lists_heard} of {lists_needed} lists heard",
+            "{repaired} repaired, {queued} queued ({}){eta}, {set_aside} set aside{unfillable}",
             human_bytes(self.queued_bytes)
         )
+    }
+
+    /// Of a lost store.
+    fn lists(&self) -> String {
+        format!("{} of {} lists heard", self.lists_heard, self.lists_needed)
     }
 }
 
@@ -440,7 +445,11 @@ async fn ask(config: &committee::Config) -> anyhow::Result<GetInfoResponse> {
 async fn recover(config: committee::Config, output: Output) -> anyhow::Result<()> {
     let shutdown = Shutdown::listen(false)?;
     let asked = async move { shutdown.requested().await };
-    let recovered = match committee::recover(config, asked, |repair| progress(Repair::of(repair).text())).await {
+    let tell = |repair: &holdfast_proto::v1::Repair| {
+        let repair = Repair::of(repair);
+        progress(format!("{}, {}", repair.lists(), repair.text()));
+    };
+    let recovered = match committee::recover(config, asked, tell).await {
         Ok(recovered) => recovered,
         Err(error) => return refused(error),
     };
@@ -490,7 +499,8 @@ async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()
             text += &format!("twin      another process answers with this member's key at {twin}\n");
         }
         if let Some(at) = status.store_lost_at {
-            text += &format!("lost      before unix second {at}; what this member signed is being got back from the others\n");
+            let heard = status.repair.lists();
+            text += &format!("lost      before unix second {at}; being got back from the others, {heard}\n");
         }
         if let Some(at) = status.scrubbed_at {
             text += &format!("scrubbed  {} h ago\n", now().saturating_sub(at) / 3600);

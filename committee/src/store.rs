@@ -68,8 +68,8 @@ pub use folder::IfMissing;
 pub(crate) use holds::Answer;
 pub use marker::StoreId;
 pub use read::Listed;
-pub(crate) use records::Unfillable;
 pub use records::{Identity, Promise};
+pub(crate) use records::{ListRead, Unfillable};
 pub(crate) use scrub::Step;
 
 /// A member's store. Reads are blocking and belong off the async threads; writes go through one thread.

@@ -85,6 +85,11 @@ impl Desk {
         Some((want, keys))
     }
 
+    /// Whether anything is left that this peer is known to have.
+    pub(super) fn has_of(&self, peer: u16) -> bool {
+        self.state().queue.has_of(peer)
+    }
+
     pub(super) fn due(&self) -> Option<Instant> {
         self.state().queue.due()
     }

@@ -4,6 +4,11 @@
 //!
 //! A list says where to look. What comes of it is checked as if it had come from anybody; a peer that says what no honest
 //! one does is not listened to for an hour.
+//!
+//! # Not from the start each time
+//!
+//! How far a list was read is recorded when nothing is left of it that is not here, so a start reads on from there. After a
+//! loss, and every scrub period, a list is read from its start again: what was here then may not be here now.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,7 +23,7 @@ use super::{
     desk::Desk,
     queue::{Cause, Want},
 };
-use crate::attestor::Attestor;
+use crate::{attestor::Attestor, store::ListRead};
 
 /// Epochs, counted back from the newest, whose members are asked.
 const MOST_EPOCHS: u64 = 32;
@@ -26,6 +31,8 @@ const MOST_EPOCHS: u64 = 32;
 const PAGES: usize = 4;
 /// Room for a page.
 const PAGE: usize = 256;
+/// A list is not read from its start more often than so many seconds.
+const LEAST_PERIOD: u64 = 3600;
 /// How long a peer is not listened to that has lied.
 const DEAF: Duration = Duration::from_secs(3600);
 
@@ -47,7 +54,13 @@ struct Peer {
     /// Its store: another one has another order.
     store: Bytes,
     at: Bytes,
-    /// To its end, since this member was started.
+    /// When its reading began at its start, unix seconds; zero before it has begun.
+    begun: u64,
+    /// The place that was recorded last.
+    recorded: Bytes,
+    /// From its start, in this run of the member.
+    from_start: bool,
+    /// To its end.
     heard: bool,
     deaf_until: Option<Instant>,
 }
@@ -82,7 +95,8 @@ impl Lists {
             let records = &records;
             async move {
                 if desk.was_lying(peer.number) {
-                    peer.deaf_until = Some(now + DEAF);
+                    // What only it has said was forgotten, the true as well: it begins again.
+                    (peer.deaf_until, peer.begun) = (Some(now + DEAF), 0);
                 }
                 if peer.deaf_until.is_some_and(|until| until > now) {
                     return false;
@@ -126,8 +140,7 @@ impl Lists {
                 Some(peer) => peer.source = source,
                 None => {
                     let number = self.desk.number(source.key());
-                    let (store, at) = (Bytes::new(), Bytes::new());
-                    let peer = Peer { source, number, store, at, heard: false, deaf_until: None };
+                    let peer = Peer::new(source, number, &self.attestor);
                     self.peers.insert(key, peer);
                 }
             }
@@ -158,7 +171,7 @@ impl Lists {
         for record in records {
             let needed = usize::from(record.committee.parameters().code().recovery_shards());
             let keys = record.committee.keys().iter().filter(|key| **key != self.attestor.public_key);
-            let heard = keys.filter(|key| self.peers.get(&key.to_bytes()).is_some_and(|peer| peer.heard)).count();
+            let heard = keys.filter(|key| self.peers.get(&key.to_bytes()).is_some_and(Peer::is_heard_whole)).count();
             complete &= heard >= needed;
             heard_of_all += u32::try_from(heard.min(needed)).unwrap_or(u32::MAX);
             needed_of_all += u32::try_from(needed).unwrap_or(u32::MAX);
@@ -169,6 +182,42 @@ impl Lists {
 }
 
 impl Peer {
+    /// One whose list is read on from where it was read before.
+    fn new(source: Source, number: u16, attestor: &Attestor) -> Self {
+        let (store, at) = (Bytes::new(), Bytes::new());
+        let (begun, recorded) = (0, Bytes::new());
+        let mut peer =
+            Self { source, number, store, at, begun, recorded, from_start: true, heard: false, deaf_until: None };
+        if let Some(read) = attestor.store.list_read(peer.source.key()) {
+            let store = Bytes::copy_from_slice(&read.store);
+            (peer.store, peer.at, peer.begun) = (store, read.place.clone(), read.begun);
+            (peer.recorded, peer.from_start) = (read.place, false);
+        }
+        peer
+    }
+
+    /// Reads from the start again.
+    fn begin(&mut self, now: u64) {
+        (self.at, self.begun, self.from_start, self.heard) = (Bytes::new(), now, true, false);
+    }
+
+    fn is_heard_whole(&self) -> bool {
+        self.heard && self.from_start
+    }
+
+    /// Records how far it has come, if nothing is left of what was read.
+    async fn record(&mut self, attestor: &Attestor, desk: &Desk) {
+        if !self.heard || self.recorded == self.at || desk.has_of(self.number) {
+            return;
+        }
+        let Ok(store) = <[u8; 16]>::try_from(self.store.as_ref()) else { return };
+        let read = ListRead { begun: self.begun, store, place: self.at.clone() };
+        // A store that is closing records nothing, and reads it again.
+        if attestor.store.record_list_read(self.source.key(), read).await.is_ok() {
+            self.recorded = self.at.clone();
+        }
+    }
+
     /// Reads on in this peer's list; true if there is more.
     async fn read(
         &mut self,
@@ -177,12 +226,18 @@ impl Peer {
         records: &[Arc<EpochRecord>],
         delay: Duration,
     ) -> bool {
+        let now = attestor.clock.now();
+        let lost = attestor.store.lost_at().is_some();
         match self.source.info().await {
-            Ok(info) if info.store_id != self.store => {
-                // Its places are those of another store.
-                (self.store, self.at, self.heard) = (info.store_id, Bytes::new(), false);
+            Ok(info) => {
+                // The places of another store are others.
+                let other = info.store_id != self.store;
+                self.store = info.store_id;
+                let again = now.saturating_sub(self.begun) >= attestor.policy.scrub_period.as_secs().max(LEAST_PERIOD);
+                if other || again || (lost && !self.from_start) {
+                    self.begin(now);
+                }
             }
-            Ok(_) => {}
             Err(reason) => {
                 tracing::debug!(peer = self.source.endpoint(), %reason, "repair.list");
                 return false;
@@ -221,6 +276,7 @@ impl Peer {
                 Some(next) => self.at = next,
                 None => {
                     self.heard = true;
+                    self.record(attestor, desk).await;
                     return false;
                 }
             }

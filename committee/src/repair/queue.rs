@@ -240,6 +240,11 @@ impl Queue {
         count
     }
 
+    /// Whether anything is left that this peer is known to have.
+    pub(crate) fn has_of(&self, peer: u16) -> bool {
+        self.entries.values().any(|entry| entry.known_to.contains(&peer))
+    }
+
     /// The place of the last one that was taken.
     pub(crate) fn last(&self) -> u64 {
         self.next

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use holdfast_certificate::{Namespace, StatementDigest};
+use holdfast_certificate::{Namespace, PublicKey, StatementDigest};
 use holdfast_erasure::{BlobId, Digest};
 
 /// Commitments by blob id. Kept after the data has expired.
@@ -35,6 +35,9 @@ pub(crate) const SCRUB: &[u8] = b"scrub";
 
 /// In the default column family, before the key of a shard: that it can never be filled, and why.
 pub(crate) const UNFILLABLE: &[u8] = b"unfillable-";
+
+/// In the default column family, before a peer's key: how far its list has been read.
+pub(crate) const READ: &[u8] = b"list-read-";
 
 const DAY: u64 = 86_400;
 /// The index under which a whole payload is held; no shard has it, since shard indices are below 126.
@@ -112,6 +115,10 @@ pub(crate) fn held_index(key: &[u8]) -> Option<u16> {
 
 pub(crate) fn unfillable(id: &BlobId, index: u16) -> Vec<u8> {
     [UNFILLABLE, &held(id, index)].concat()
+}
+
+pub(crate) fn list_read(peer: &PublicKey) -> Vec<u8> {
+    [READ, &peer.to_bytes()].concat()
 }
 
 pub(crate) fn promise(id: &BlobId, digest: &StatementDigest) -> [u8; 64] {

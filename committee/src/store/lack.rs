@@ -1,13 +1,14 @@
 //! What is promised and not here. Blocking.
 
-use holdfast_certificate::{Statement, StatementDigest};
+use holdfast_certificate::{PublicKey, Statement, StatementDigest};
 use holdfast_erasure::BlobId;
 
 use super::{
     Error, Store,
     database::Database,
     keys::{self, Bucket},
-    records::{Held, Promise, Unfillable},
+    records::{Held, ListRead, Promise, Unfillable},
+    writer::Job,
 };
 
 /// A damaged item, and the promise on whose account it is kept longest.
@@ -60,6 +61,22 @@ impl Store {
             }
         }
         Ok(damage)
+    }
+
+    /// How far the list of a peer was read before, as recorded.
+    pub(crate) fn list_read(&self, peer: &PublicKey) -> Option<ListRead> {
+        // Where it cannot be read it is read from its start.
+        let bytes = self.database().ok()?.db.get(keys::list_read(peer)).ok()??;
+        ListRead::decode(&bytes).ok()
+    }
+
+    /// Records how far it was read. Not synced: it can be read again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] when the store is closing.
+    pub(crate) async fn record_list_read(&self, peer: &PublicKey, read: ListRead) -> Result<(), Error> {
+        self.jobs.send(Job::ListRead(keys::list_read(peer), read)).await.map_err(|_| Error::Closed)
     }
 
     /// What shows that a position can never be filled, if that was found out.

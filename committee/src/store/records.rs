@@ -215,6 +215,29 @@ pub(super) fn decode_scrub(bytes: &[u8]) -> Result<Scrub, Error> {
     Ok(Scrub { begun, ended, after })
 }
 
+/// How far a peer's list has been read: all that stands before that place is here, or need not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListRead {
+    /// When its reading began at the list's start, unix seconds.
+    pub(crate) begun: u64,
+    /// The peer's store, whose places they are.
+    pub(crate) store: [u8; 16],
+    /// Where the next page begins, as the peer has said.
+    pub(crate) place: Bytes,
+}
+
+impl ListRead {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        [&[VERSION], self.begun.to_be_bytes().as_slice(), &self.store, &self.place].concat()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::versioned("list read", bytes)?;
+        let (begun, store) = (reader.u64()?, reader.array::<16>()?);
+        Ok(Self { begun, store, place: Bytes::copy_from_slice(reader.rest) })
+    }
+}
+
 /// A commitment, checked again when it is read, so that damage to it shows.
 pub(super) fn commitment(commitment: &Commitment) -> Vec<u8> {
     let mut out = vec![VERSION];

@@ -23,7 +23,7 @@ use super::{
     keys::{self, Bucket, Kind},
     mark::Seal,
     options,
-    records::{self, Held, Promise, Scrub, Unfillable},
+    records::{self, Held, ListRead, Promise, Scrub, Unfillable},
     room::Room,
 };
 use crate::failpoint;
@@ -71,6 +71,8 @@ pub(super) enum Job {
     Certificate(StatementDigest, Bytes, Reply<()>),
     /// Written without a sync of its own: it can do a little twice.
     Scrub(Scrub),
+    /// Written without a sync of its own: it can be read again.
+    ListRead(Vec<u8>, ListRead),
     DropBefore(u32, Decision, Reply<Vec<String>>),
     Stop(oneshot::Sender<()>),
 }
@@ -174,6 +176,10 @@ impl Writer {
                 }
                 Job::Scrub(state) => {
                     group.batch.put(keys::SCRUB, records::scrub(&state));
+                    (Ok(()), None)
+                }
+                Job::ListRead(key, read) => {
+                    group.batch.put(key, read.encode());
                     (Ok(()), None)
                 }
                 Job::DropBefore(..) | Job::Stop(..) => unreachable!("barriers are never grouped"),

@@ -162,6 +162,56 @@ async fn a_stop_in_the_middle_of_repairs_loses_nothing_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lists_are_read_on_from_where_they_were_read_before_and_from_their_start_after_a_loss() {
+    let mut committee = Committee::start().await;
+    let mut put = Vec::new();
+    for seed in 0..3 {
+        put.push(committee.put(payload(1000, seed), Dispersal::ByShard).await);
+    }
+    for certificate in &put {
+        committee.until_held(SLOT, certificate).await;
+    }
+    let peers: Vec<_> =
+        committee.world.secrets.iter().map(SecretKey::public_key).enumerate().filter(|(at, _)| *at != 3).collect();
+    let recorded = |member: &Running| peers.iter().all(|(_, key)| member.store().list_read(key).is_some());
+    // A list of one page has its only place at its start; so it is recorded once there is more.
+    assert!(!recorded(&committee.members[&SLOT]));
+    let member = &committee.members[&SLOT];
+    for (_, key) in &peers {
+        let read = crate::store::ListRead { begun: committee.clock.now(), store: [9; 16], place: vec![0; 8].into() };
+        member.store().record_list_read(key, read).await.expect("recorded");
+    }
+    until(|| recorded(member)).await;
+    committee.down(SLOT).await;
+    // That of another store is no place in this one: what was missed is found.
+    let missed = committee.put(payload(1000, 9), Dispersal::ByShard).await;
+    committee.up(SLOT).await;
+    committee.until_held(SLOT, &missed).await;
+    committee.down(SLOT).await;
+    // Of the same store it is: what stands behind is found, what stands before is taken to be here.
+    let (_, key) = peers[0];
+    let store = *committee.members[&0].store().id().as_bytes();
+    let place =
+        crate::store::ListRead { begun: committee.clock.now(), store, place: 4u64.to_be_bytes().to_vec().into() };
+    committee.up(SLOT).await;
+    committee.members[&SLOT].store().record_list_read(&key, place.clone()).await.expect("recorded");
+    committee.down(SLOT).await;
+    committee.up(SLOT).await;
+    assert_eq!(committee.members[&SLOT].store().list_read(&key), Some(place));
+    let behind = committee.put(payload(1000, 10), Dispersal::ByShard).await;
+    committee.until_held(SLOT, &behind).await;
+    // A lost store reads all of it.
+    committee.down(SLOT).await;
+    committee.wipe(SLOT);
+    committee.up_as(SLOT, IfMissing::Replace).await;
+    until(|| committee.members[&SLOT].store().lost_at().is_none()).await;
+    for certificate in put.iter().chain([&missed, &behind]) {
+        assert!(committee.holds(SLOT, certificate).await);
+    }
+    committee.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_has_expired_is_not_repaired_any_more() {
     let mut committee = Committee::start().await;
     committee.down(SLOT).await;
