@@ -111,6 +111,10 @@ pub(crate) fn turned(members: &[Member], turn: usize) -> Vec<Member> {
 fn event<T>(answer: Result<(usize, Result<T, FailureReason>), tokio::task::JoinError>) -> Event<T> {
     match answer {
         Ok((candidate, answer)) => Event::Answer(candidate, answer),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is being stopped.
+            Err(_) => Event::Deadline,
+        },
     }
 }
