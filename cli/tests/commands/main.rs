@@ -21,4 +21,5 @@ mod scripts;
 #[path = "../support/command.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
+mod tls;
 mod walkthroughs;
