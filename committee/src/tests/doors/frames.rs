@@ -69,7 +69,8 @@ async fn a_continuation_flood_and_a_header_bomb_are_refused() {
     bomb.extend([0x40, 1, b'x', 0x7f, 0x81, 0x17]);
     bomb.extend([b'y'; 3072]);
     bomb.extend([0xbe; 8000]);
-    assert!(stranger.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb)).await);
+    // The member may hang up while it is being sent.
+    let _sent = stranger.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb)).await;
     until(|| stranger.is_closed() || stranger.received.load(Ordering::SeqCst) > 100).await;
     besieged.still_serves("a header bomb").await;
     besieged.end().await;
