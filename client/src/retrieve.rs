@@ -13,6 +13,7 @@ mod shards;
 mod whole;
 
 mod ledger;
+mod patience;
 mod race;
 mod read;
 

@@ -6,7 +6,7 @@ use holdfast_erasure::{BlobId, Digest};
 use holdfast_proto::v1;
 use tokio::time::Instant;
 
-use super::{ledger::Ledger, locate::locate, options::RetrieveOptions, read::Read};
+use super::{ledger::Ledger, locate::locate, options::RetrieveOptions, patience::patiently, read::Read};
 use crate::{
     context::Context,
     error::{Error, Wanted},
@@ -91,7 +91,8 @@ fn claims(listings: &[(&Member, Vec<BlobId>)], most: usize) -> Vec<(BlobId, Vec<
 }
 
 async fn listed(member: &Member, request: &v1::FindBlobsRequest, wait: Duration) -> Result<Vec<BlobId>, FailureReason> {
-    let answer = tokio::time::timeout(wait, member.peer.find_blobs(request))
+    let until = Instant::now() + wait;
+    let answer = tokio::time::timeout_at(until, patiently(until, || member.peer.find_blobs(request)))
         .await
         .unwrap_or(Err(FailureReason::NoAnswer { within: wait }))?;
     if answer.blob_ids.len() > MAX_LISTED {

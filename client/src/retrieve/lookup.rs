@@ -15,7 +15,7 @@ use holdfast_proto::v1;
 use holdfast_registry::EpochRecord;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ledger::Ledger, race::halfway};
+use super::{ledger::Ledger, patience::patiently, race::halfway};
 use crate::{
     config::MAX_WAIT,
     context::Context,
@@ -158,7 +158,7 @@ impl Search<'_> {
                 let Some(key) = record.committee.key(member.slot).map(PublicKey::to_bytes) else { continue };
                 if self.asked.insert(key, member.clone()).is_none() {
                     let (wanted, namespace) = (self.wanted, self.namespace);
-                    answers.push(async move { (key, known_to(&member, wanted, namespace).await) });
+                    answers.push(async move { (key, known_to(&member, wanted, namespace, until).await) });
                 }
             }
         }
@@ -285,14 +285,19 @@ struct Claim {
     certificates: Vec<Certificate>,
 }
 
-async fn known_to(member: &Member, wanted: Wanted, namespace: Option<Namespace>) -> Result<Vec<Claim>, FailureReason> {
+async fn known_to(
+    member: &Member,
+    wanted: Wanted,
+    namespace: Option<Namespace>,
+    until: Instant,
+) -> Result<Vec<Claim>, FailureReason> {
     let ids: BTreeSet<BlobId> = match (wanted, namespace) {
         (Wanted::Payload(digest), Some(namespace)) => {
             let request = v1::FindBlobsRequest {
                 namespace: Bytes::copy_from_slice(namespace.as_bytes()),
                 payload_digest: Bytes::copy_from_slice(digest.as_bytes()),
             };
-            let listed = member.peer.find_blobs(&request).await?.blob_ids;
+            let listed = patiently(until, || member.peer.find_blobs(&request)).await?.blob_ids;
             let ids = listed.iter().take(MAX_LISTED).map(|id| holdfast_proto::blob_id(id));
             ids.collect::<Result<_, _>>().map_err(Fault::Malformed)?
         }
@@ -301,7 +306,7 @@ async fn known_to(member: &Member, wanted: Wanted, namespace: Option<Namespace>)
     };
     let mut claims = Vec::new();
     for id in ids {
-        let answer = member.peer.get_blob(&id).await?;
+        let answer = patiently(until, || member.peer.get_blob(&id)).await?;
         claims.push(claim(id, &answer, wanted, namespace)?);
     }
     if claims.is_empty() { Err(FailureReason::NotStored) } else { Ok(claims) }

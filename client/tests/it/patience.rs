@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use holdfast_client::{Dispersal, DisperseOptions, Error, FailureReason, RegistryError, RetrieveOptions};
+use holdfast_client::{
+    Dispersal, DisperseOptions, Error, FailureReason, LookupOptions, RegistryError, RetrieveOptions, Wanted,
+};
 
 use crate::support::{Lie, TestCommittee, TestRegistry, eventually, payload, stored};
 
@@ -20,6 +22,19 @@ async fn a_read_comes_back_to_members_that_are_busy() {
         stored.reads_well().await;
         assert!(stored.committee.members.iter().any(|member| member.still_sheds() < 4));
     }
+}
+
+#[tokio::test]
+async fn a_search_comes_back_to_members_that_are_busy() {
+    let stored = stored(Dispersal::ByPayload).await;
+    let blob = stored.certificate.statement.blob;
+    for wanted in [Wanted::Payload(blob.payload_digest), Wanted::Blob(blob.id())] {
+        stored.committee.members.iter().for_each(|member| member.shed(2, SOON));
+        let found = stored.client.lookup(wanted, LookupOptions::default().enough(0)).await.unwrap();
+        assert_eq!(found[0].certificates[0].statement, stored.certificate.statement);
+    }
+    stored.committee.members.iter().for_each(|member| member.shed(2, SOON));
+    assert_eq!(stored.client.find(blob.payload_digest).await.unwrap(), [blob.id()]);
 }
 
 #[tokio::test]
