@@ -51,6 +51,7 @@ mod pace;
 mod rpc;
 
 mod attestor;
+mod heartbeat;
 mod quota;
 
 pub mod store;

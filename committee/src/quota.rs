@@ -8,7 +8,10 @@ use std::{
 use holdfast_certificate::Namespace;
 use holdfast_erasure::BlobId;
 
-use crate::store::{self, Store};
+use crate::{
+    heartbeat::Heartbeat,
+    store::{self, Store},
+};
 
 /// Bytes by the time until which they are promised.
 type Account = BTreeMap<u64, u64>;
@@ -58,7 +61,9 @@ impl Quota {
                 apply(quota.accounts().entry(namespace).or_default(), &charges);
             }
         };
+        let mut heartbeat = Heartbeat::of("promises counted");
         store.each_promise(|promise| {
+            heartbeat.beat();
             let statement = &promise.statement;
             let id = statement.blob.id();
             if blob != Some(id) {

@@ -20,6 +20,7 @@ use super::{
     records::{self, Held, Promise},
     statements::{self, Signed},
 };
+use crate::heartbeat::Heartbeat;
 
 /// Entries of the signing order that one page looks at.
 const MAX_PAGE: usize = 1000;
@@ -371,7 +372,9 @@ impl Database {
 /// Usage by bucket, counted anew, of what can be read.
 pub(super) fn usage(database: &Database, dropped: &Dropped) -> Result<UsageByBucket, Error> {
     let mut usage: UsageByBucket = BTreeMap::new();
+    let mut heartbeat = Heartbeat::of("shards counted");
     database.walk(keys::HELD, &[], &[], |key, value| {
+        heartbeat.beat();
         let held = Held::decode(value)?;
         let bucket = Bucket::of_held(key, held.day);
         if !dropped.has(bucket) {
