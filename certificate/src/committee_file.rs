@@ -80,7 +80,7 @@ impl CommitteeFile {
     ///
     /// # Errors
     ///
-    /// [`Error::FileSyntax`], with line and column, and in it what [`Malformed::Version`] or [`Error::FileMember`] say.
+    /// [`Error::FileSyntax`], with line and column, and in it what [`Error::Malformed`] or [`Error::FileMember`] say.
     pub fn parse(json: &str) -> Result<Self, Error> {
         let raw: raw::File = serde_json::from_str(json).map_err(Error::FileSyntax)?;
         raw.try_into()

@@ -89,7 +89,7 @@ impl Publisher {
     /// Connects to an existing registry with the secp256k1 secret key of the account.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for URL or key, [`Error::WrongChain`], [`Error::NoRegistry`], or an L1 error.
+    /// [`L1Error::Invalid`] for URL or key, [`L1Error::WrongChain`], [`L1Error::NoRegistry`], or an L1 error.
     pub async fn connect(rpc_url: &str, registry: Address, key: &[u8; 32]) -> Result<Self, Error> {
         Self::connect_with(rpc_url, registry, key, PublisherOptions::default()).await
     }
@@ -142,7 +142,7 @@ impl Publisher {
     /// [`Publisher::deploy`] with any account.
     ///
     /// # Errors
-    /// [`Error::Reverted`] when the chain lacks EIP-2537 or governance is zero; otherwise as
+    /// [`L1Error::Reverted`] when the chain lacks EIP-2537 or governance is zero; otherwise as
     /// [`Publisher::connect_account`].
     pub async fn deploy_account(
         rpc_url: &str,
@@ -198,7 +198,7 @@ impl Publisher {
     /// publisher's journal knows is not published again; its receipt is given.
     ///
     /// # Errors
-    /// [`Error::NotAvailable`] with the rule that it breaks, mostly from the dry run and so without cost; otherwise an
+    /// [`L1Error::NotAvailable`] with the rule that it breaks, mostly from the dry run and so without cost; otherwise an
     /// L1 error. After [`Error::NotMined`] and [`Error::NotSent`] the job goes on: see [`Publisher::wait`].
     pub async fn publish(&self, certificate: &VerifiedCertificate) -> Result<PublishReceipt, Error> {
         let status = self.submit_certificate(certificate).await?;
