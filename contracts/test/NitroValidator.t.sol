@@ -2,11 +2,11 @@
 pragma solidity 0.8.37;
 
 import {Status} from "../interfaces/Status.sol";
-import {NitroValidator} from "../validators/NitroValidator.sol";
+import {IProofValidator} from "../validators/IProofValidator.sol";
 import {Certify} from "./support/Certify.sol";
 import {Signing} from "./support/Signing.sol";
 import {Golden} from "./support/Golden.sol";
-import {Validators} from "./support/Validators.sol";
+import {INitroErrors, Validators} from "./support/Validators.sol";
 import {vm} from "./support/Vm.sol";
 
 /// What Nitro's one-step prover asks of the validator, and what attackers would have it say.
@@ -16,7 +16,7 @@ contract NitroValidatorTest is Signing, Validators {
     uint64 private constant LONG_EPOCH = 4;
     uint256 private constant LONG_SIGNERS = 0xff;
 
-    NitroValidator private validator;
+    IProofValidator private validator;
     Opened private long;
     bytes private certificate;
 
@@ -25,7 +25,7 @@ contract NitroValidatorTest is Signing, Validators {
         createNamespace();
         proposeCommittees(4);
         vm.warp(during(LONG_EPOCH));
-        validator = asNitro(create(COMPILED_NITRO, abi.encode(registry, namespace)));
+        validator = IProofValidator(create(COMPILED_NITRO, abi.encode(registry, namespace)));
         long = opened(LONG);
         certificate = _posted(certify(long.blob, LONG_EPOCH, LONG_SIGNERS));
     }
@@ -143,16 +143,16 @@ contract NitroValidatorTest is Signing, Validators {
     function test_a_read_of_another_certificate_or_of_none_that_is_valid() external {
         bytes memory opening = _opening(0);
         bytes memory other = _posted(certify(long.blob, LONG_EPOCH, 0x1ff));
-        vm.expectRevert(abi.encodeWithSelector(NitroValidator.OtherCertificate.selector, keccak256(other)));
+        vm.expectRevert(abi.encodeWithSelector(INitroErrors.OtherCertificate.selector, keccak256(other)));
         validator.validateReadPreimage(keccak256(certificate), 0, _proof(other, opening));
         bytes memory unsigned = _posted(certify(long.blob, LONG_EPOCH, 0x7f));
-        vm.expectRevert(abi.encodePacked(NitroValidator.InvalidCertificate.selector));
+        vm.expectRevert(abi.encodePacked(INitroErrors.InvalidCertificate.selector));
         validator.validateReadPreimage(keccak256(unsigned), 0, _proof(unsigned, opening));
-        vm.expectRevert(abi.encodePacked(NitroValidator.NoCertificate.selector));
+        vm.expectRevert(abi.encodePacked(INitroErrors.NoCertificate.selector));
         validator.validateReadPreimage(keccak256(certificate), 0, hex"0000");
-        vm.expectRevert(abi.encodePacked(NitroValidator.NoCertificate.selector));
+        vm.expectRevert(abi.encodePacked(INitroErrors.NoCertificate.selector));
         validator.validateReadPreimage(keccak256(certificate), 0, bytes.concat(bytes8(uint64(400)), certificate));
-        vm.expectRevert(abi.encodeWithSelector(NitroValidator.BadOffset.selector, uint256(33)));
+        vm.expectRevert(abi.encodeWithSelector(INitroErrors.BadOffset.selector, uint256(33)));
         validator.validateReadPreimage(keccak256(certificate), 33, _proof(certificate, opening));
     }
 
@@ -178,7 +178,7 @@ contract NitroValidatorTest is Signing, Validators {
 
     function _refused(uint256 offset, bytes memory opening) private {
         bytes memory proof = _proof(certificate, opening);
-        vm.expectRevert(abi.encodePacked(NitroValidator.BadOpening.selector));
+        vm.expectRevert(abi.encodePacked(INitroErrors.BadOpening.selector));
         validator.validateReadPreimage(keccak256(certificate), offset, proof);
     }
 

@@ -4,12 +4,11 @@ pragma solidity 0.8.37;
 import {Blob} from "../interfaces/Blob.sol";
 import {IAvailability} from "../interfaces/IAvailability.sol";
 import {Status} from "../interfaces/Status.sol";
-import {L1DAValidatorOutput} from "../validators/IPubdataValidator.sol";
-import {PubdataValidator} from "../validators/PubdataValidator.sol";
+import {IPubdataValidator, L1DAValidatorOutput} from "../validators/IPubdataValidator.sol";
 import {Certify} from "./support/Certify.sol";
 import {Golden} from "./support/Golden.sol";
 import {Signing} from "./support/Signing.sol";
-import {Validators} from "./support/Validators.sol";
+import {IPubdataErrors, Validators} from "./support/Validators.sol";
 import {vm} from "./support/Vm.sol";
 
 /// A batch of a chain of the ZK Stack, and the operators who would commit it without its data.
@@ -17,7 +16,7 @@ contract PubdataValidatorTest is Signing, Validators {
     bytes32 private constant STATE = keccak256("state differences");
     uint64 private constant EPOCH = 4;
 
-    PubdataValidator private validator;
+    IPubdataValidator private validator;
     Blob private blob;
     bytes private certificate;
 
@@ -26,12 +25,12 @@ contract PubdataValidatorTest is Signing, Validators {
         createNamespace();
         proposeCommittees(4);
         vm.warp(during(EPOCH));
-        validator = asPubdata(create(COMPILED_PUBDATA, abi.encode(registry, namespace)));
+        validator = IPubdataValidator(create(COMPILED_PUBDATA, abi.encode(registry, namespace)));
         blob = opened(1).blob;
         certificate = certify(blob, EPOCH, 0xff);
     }
 
-    function test_a_batch_whose_pubdata_is_certified() external view {
+    function test_a_batch_whose_pubdata_is_certified() external {
         L1DAValidatorOutput memory output = validator.checkDA(271, 7, _committed(), _certified(certificate), 6);
         vm.assertEq(output.stateDiffHash, STATE, "state");
         vm.assertEq(output.blobsLinearHashes.length, 6, "as many as are asked for");
@@ -59,7 +58,7 @@ contract PubdataValidatorTest is Signing, Validators {
         other.payloadDigest = 0;
         (encoded, proof) = checkpoint(blobIdOf(other), EPOCH, 0xff);
         registry.publishCheckpoint(encoded);
-        vm.expectRevert(abi.encodeWithSelector(PubdataValidator.OtherPubdata.selector, bytes32(0)));
+        vm.expectRevert(abi.encodeWithSelector(IPubdataErrors.OtherPubdata.selector, bytes32(0)));
         validator.checkDA(271, 7, _hash(STATE, 0), _inCheckpoint(other, proof), 6);
     }
 
@@ -68,7 +67,7 @@ contract PubdataValidatorTest is Signing, Validators {
         bytes32[3] memory outputs =
             [_hash(STATE, keccak256("executed")), _hash(keccak256("another state"), blob.payloadDigest), bytes32(0)];
         for (uint256 i = 0; i < outputs.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(PubdataValidator.OtherPubdata.selector, blob.payloadDigest));
+            vm.expectRevert(abi.encodeWithSelector(IPubdataErrors.OtherPubdata.selector, blob.payloadDigest));
             validator.checkDA(271, 7, outputs[i], _certified(certificate), 6);
         }
     }
@@ -78,7 +77,7 @@ contract PubdataValidatorTest is Signing, Validators {
         Blob memory byShard = blob;
         byShard.payloadDigest = 0;
         bytes memory signed = certify(byShard, EPOCH, 0xff);
-        vm.expectRevert(abi.encodeWithSelector(PubdataValidator.OtherPubdata.selector, bytes32(0)));
+        vm.expectRevert(abi.encodeWithSelector(IPubdataErrors.OtherPubdata.selector, bytes32(0)));
         validator.checkDA(271, 7, _hash(STATE, 0), _certified(signed), 6);
     }
 
@@ -110,7 +109,7 @@ contract PubdataValidatorTest is Signing, Validators {
             abi.encodePacked(STATE, uint8(2), new bytes(103))
         ];
         for (uint256 i = 0; i < inputs.length; ++i) {
-            vm.expectRevert(abi.encodePacked(PubdataValidator.BadInput.selector));
+            vm.expectRevert(abi.encodePacked(IPubdataErrors.BadInput.selector));
             validator.checkDA(271, 7, _committed(), inputs[i], 6);
         }
     }
