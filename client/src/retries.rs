@@ -76,7 +76,8 @@ where
     let deadline = Instant::now() + allowed;
     let mut retry = 0;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        // The first attempt has the very time that errors then name.
+        let left = if retry == 0 { allowed } else { deadline.saturating_duration_since(Instant::now()) };
         let error = match attempt(left).await {
             Ok(done) => return Ok(done),
             Err(error) => error,
