@@ -6,7 +6,7 @@ use holdfast_certificate::{Address, DisperserKey, DisperserSignature, StatementD
 /// What a signer of one's own may fail with.
 pub type SignerError = Box<dyn StdError + Send + Sync>;
 
-/// Who signs a namespace's statements: a key in memory ([`DisperserKey`]), or one that never leaves a KMS or an HSM.
+/// Who signs a namespace's statements: a key in memory ([`DisperserKey`], also from a keystore), or one that never leaves a KMS or an HSM.
 ///
 /// What it is given is an EIP-712 digest, and what it answers is checked: a signature by another account than
 /// [`DisperserSigner::address`] is [`Error::Invalid`](crate::Error::Invalid), and nothing is sent.

@@ -164,6 +164,8 @@ mod tests {
         let json = Web3Keystore::encrypt(&key, "p\u{e4}ss", Strength::Development);
         assert_eq!(decrypt_any(&json, "p\u{e4}ss").expect("the password").as_ref(), key.to_bytes().as_ref());
         assert!(matches!(decrypt_any(&json, "pass"), Err(Error::WrongPassword)));
+        let read = DisperserKey::from_keystore(&json, "p\u{e4}ss").expect("the password");
+        assert_eq!(read.address(), key.address());
     }
 
     #[test]
