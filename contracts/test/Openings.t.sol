@@ -138,6 +138,29 @@ contract OpeningsTest is Fixture {
         vm.assertFalse(_opensRaw(_id(changed), changed, 0, leaf, new bytes32[](3)), "no recovery");
     }
 
+    /// Sound in all but its shape: one leaf that is its own shard and, hashed once more, the root over all shards.
+    function test_a_code_without_recovery_shards_opens_nothing() external view {
+        bytes memory leaf = new bytes(128);
+        leaf[7] = 0x2a;
+        bytes32 shardRoot = sha256(bytes.concat(hex"00", leaf));
+        Blob memory b = Blob({
+            payloadLength: 100,
+            payloadDigest: keccak256("payload"),
+            originalShards: 1,
+            totalShards: 1,
+            shardsRoot: sha256(bytes.concat(hex"00", shardRoot)),
+            fingerprintsHash: 0
+        });
+        vm.assertFalse(_opensRaw(_id(b), b, 0, leaf, new bytes32[](0)), "no recovery shards");
+        // With one more shard, whose root is anything, it is a blob.
+        bytes32 other = sha256("another shard");
+        bytes32[] memory path = new bytes32[](1);
+        path[0] = sha256(bytes.concat(hex"00", other));
+        b.totalShards = 2;
+        b.shardsRoot = sha256(bytes.concat(hex"01", b.shardsRoot, path[0]));
+        vm.assertTrue(_opensRaw(_id(b), b, 0, leaf, path), "one recovery shard");
+    }
+
     /// The openings of erasure.json, which the Rust tests read, where it gives the leaf.
     function test_the_openings_of_the_golden_codes() external view {
         string memory json = vm.readFile("../testdata/golden/erasure.json");
