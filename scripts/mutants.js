@@ -2,7 +2,7 @@
 // Mutation testing of the contracts: each mutant of scripts/mutants.json changes one line of contracts/src in a scratch
 // copy, which must then fail the Solidity tests, or else the Rust tests of the bytecode. Prints each mutant's fate and
 // fails if one survives that the list does not explain. It takes hours, so it is no part of `make test`.
-// Usage: scripts/mutants.js [--only WORD] [--from NUMBER] [--to NUMBER] [--no-rust]
+// Usage: scripts/mutants.js [--only WORD] [--from NUMBER] [--to NUMBER] [--numbers 1,2,3] [--no-rust]
 "use strict";
 
 const fs = require("fs");
@@ -16,8 +16,10 @@ const option = (name, otherwise) => (process.argv.includes(name) ? process.argv[
 
 const listed = JSON.parse(fs.readFileSync(path.join(__dirname, "mutants.json"), "utf8"));
 const only = option("--only", "");
+const numbers = option("--numbers", "").split(",").filter(Boolean).map(Number);
 const mutants = listed
   .map((mutant, index) => ({ ...mutant, number: index + 1 }))
+  .filter(({ number }) => numbers.length === 0 || numbers.includes(number))
   .filter(({ file, line, number }) => `${file}: ${line}`.includes(only) && number >= option("--from", 1) && number <= option("--to", Infinity));
 
 // One run of everything takes minutes; a compiler or test that hangs must not take for ever.

@@ -141,24 +141,39 @@ contract OpeningsTest is Fixture {
     /// Sound in all but its shape: one leaf that is its own shard and, hashed once more, the root over all shards.
     function test_a_code_without_recovery_shards_opens_nothing() external view {
         bytes memory leaf = new bytes(128);
-        leaf[7] = 0x2a;
-        bytes32 shardRoot = sha256(bytes.concat(hex"00", leaf));
-        Blob memory b = Blob({
+        Blob memory b = _ofOneLeaf(leaf);
+        b.totalShards = 1;
+        b.shardsRoot = _leafHash(bytes.concat(_leafHash(leaf)));
+        vm.assertFalse(_opensRaw(_id(b), b, 0, leaf, new bytes32[](0)), "no recovery shards");
+    }
+
+    /// Whoever commits can commit to anything: a leaf of a length that the shard does not have is no leaf of it.
+    function test_a_leaf_of_another_length_opens_nothing_though_it_was_committed() external view {
+        uint16[5] memory lengths = [128, 0, 127, 129, 4096];
+        bytes32[] memory path = new bytes32[](1);
+        path[0] = _leafHash("another shard");
+        for (uint256 i = 0; i < lengths.length; ++i) {
+            bytes memory leaf = new bytes(lengths[i]);
+            Blob memory b = _ofOneLeaf(leaf);
+            vm.assertTrue(_opensRaw(_id(b), b, 0, leaf, path) == (i == 0), "only as long as the shard");
+        }
+    }
+
+    /// A blob of 100 bytes, so of shards of 128, of which the first is said to be this leaf.
+    function _ofOneLeaf(bytes memory leaf) private pure returns (Blob memory) {
+        bytes32 first = _leafHash(bytes.concat(_leafHash(leaf)));
+        return Blob({
             payloadLength: 100,
             payloadDigest: keccak256("payload"),
             originalShards: 1,
-            totalShards: 1,
-            shardsRoot: sha256(bytes.concat(hex"00", shardRoot)),
+            totalShards: 2,
+            shardsRoot: sha256(bytes.concat(hex"01", first, _leafHash("another shard"))),
             fingerprintsHash: 0
         });
-        vm.assertFalse(_opensRaw(_id(b), b, 0, leaf, new bytes32[](0)), "no recovery shards");
-        // With one more shard, whose root is anything, it is a blob.
-        bytes32 other = sha256("another shard");
-        bytes32[] memory path = new bytes32[](1);
-        path[0] = sha256(bytes.concat(hex"00", other));
-        b.totalShards = 2;
-        b.shardsRoot = sha256(bytes.concat(hex"01", b.shardsRoot, path[0]));
-        vm.assertTrue(_opensRaw(_id(b), b, 0, leaf, path), "one recovery shard");
+    }
+
+    function _leafHash(bytes memory leaf) private pure returns (bytes32) {
+        return sha256(bytes.concat(hex"00", leaf));
     }
 
     /// The openings of erasure.json, which the Rust tests read, where it gives the leaf.
