@@ -67,7 +67,6 @@ mod points;
 
 mod keys;
 mod possession;
-mod tls_identity;
 
 mod address;
 mod disperser;
@@ -96,7 +95,6 @@ pub use words::is_unfit;
 
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use possession::{ProofOfPossession, ProvenKey, Registration};
-pub use tls_identity::Endorsement;
 
 pub use address::{Address, Namespace};
 pub use disperser::{DisperserKey, DisperserSignature};

@@ -1,14 +1,9 @@
 //! `holdfast member`: set up, check, run and look at one committee member.
 
-mod obligations;
-mod status;
-mod tls;
-
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -267,15 +262,8 @@ fn load(file: &Path) -> anyhow::Result<committee::Config> {
     committee::Config::load(file).or_else(|error| fail(Exit::Usage, error.to_string()))
 }
 
-async fn registry_of(config: &committee::Config) -> anyhow::Result<Arc<dyn Registry>> {
-    match committee::registry(config).await {
-        Ok(registry) => Ok(registry),
-        Err(error) => refused(error),
-    }
-}
-
 /// What the operator must set right before the member starts has its own exit codes.
-fn refused<T>(error: committee::Error) -> anyhow::Result<T> {
+fn refused(error: committee::Error) -> anyhow::Result<()> {
     match error {
         committee::Error::Config(_)
         | committee::Error::File { .. }
@@ -311,7 +299,7 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     let mut tls_pin = None;
     if !args.listen.ip().is_loopback() && !args.insecure_plaintext {
         let hosts = if args.host.is_empty() { vec![args.listen.ip().to_string()] } else { args.host.clone() };
-        let pair = generate(hosts, None)?;
+        let pair = tls::generate(hosts)?;
         files::write_new_secret(&args.dir.join(TLS_KEY), pair.key.as_bytes())?;
         fs::write(args.dir.join(TLS_CERTIFICATE), pair.certificate)?;
         config.tls = Some(committee::config::Tls { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into() });
@@ -351,7 +339,10 @@ fn new_store(config: &committee::Config, output: Output) -> anyhow::Result<()> {
 
 async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()> {
     let key = keys::unlock(&config.keystore, &config.password_file)?;
-    let registry = registry_of(config).await?;
+    let registry = match committee::registry(config).await {
+        Ok(registry) => registry,
+        Err(error) => return refused(error),
+    };
     let mut problems = Vec::new();
     let (mut epoch, mut slot) = (None, None);
     match registry.active_epoch(now()).await {
@@ -419,17 +410,6 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
 
 /// Asks whoever listens where this member does.
 async fn ask(config: &committee::Config) -> anyhow::Result<GetInfoResponse> {
-    match NodeClient::new(connect(config).await?).get_info(GetInfoRequest {}).await {
-        Ok(info) => Ok(info.into_inner()),
-        Err(status) => {
-            let listen = config.listen;
-            fail(Exit::Unreachable, format!("whoever listens on {listen} is no member: {}", status.message()))
-        }
-    }
-}
-
-/// A connection to whoever listens where this member does.
-async fn connect(config: &committee::Config) -> anyhow::Result<Channel> {
     // A member that listens on every address is asked on loopback.
     let mut address = config.listen;
     match address.ip() {

@@ -1,5 +1,4 @@
 use holdfast_registry::EpochRecord;
-use holdfast_transport::{MemberKey, Trust};
 
 use crate::{
     failure::{FailureReason, MemberFailure},
@@ -27,8 +26,7 @@ pub(crate) fn members_of(record: &EpochRecord, peers: &Peers) -> Vec<Member> {
         .map(|slot| {
             let endpoint = record.endpoints.get(usize::from(slot));
             let (url, pin) = endpoint.map_or(("", None), |endpoint| (endpoint.url.as_str(), endpoint.tls_pin));
-            let member = record.committee.key(slot).map(|key| MemberKey { key: *key, domain: *record.committee.domain() });
-            Member { epoch, slot, peer: peers.at(url, Trust { pin, member }) }
+            Member { epoch, slot, peer: peers.at(url, pin) }
         })
         .collect()
 }

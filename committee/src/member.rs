@@ -91,12 +91,8 @@ pub async fn run(config: Config, missing: IfMissing, shutdown: impl Future<Outpu
     };
     let member = Member::open(config, registry).await?.if_missing(missing).awaiting(awaited);
     let mut running = member.launch().await?;
-    process::tell(&[NotifyState::Ready]);
     tokio::select! {
-        () = shutdown => {
-            process::tell(&[NotifyState::Stopping]);
-            running.stop().await
-        }
+        () = shutdown => running.stop().await,
         error = running.failed() => {
             let _stopped = running.stop().await;
             Err(error)
@@ -212,12 +208,7 @@ impl Member {
             checkpoints: Arc::new(Semaphore::new(MOST_CHECKPOINTS)),
         });
         let waits = awaited.as_ref().map_or_else(|| watch::channel(None).1, |awaited| awaited.waits());
-        let shared = serving::shared(
-            attestor,
-            &config.limits,
-            waits.clone(),
-            Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
-        );
+        let shared = serving::shared(attestor, &config.limits, waits.clone());
         let (health, routes) = match serving::routes(&shared) {
             Ok(serving) => serving,
             Err(e) => {

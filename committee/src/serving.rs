@@ -32,7 +32,6 @@ pub(crate) fn shared(
     attestor: Arc<Attestor>,
     limits: &Limits,
     waits: watch::Receiver<Option<Arc<str>>>,
-    host: Host,
 ) -> Arc<Shared> {
     Arc::new(Shared {
         attestor,
@@ -46,7 +45,6 @@ pub(crate) fn shared(
         shed: Shed::default(),
         metrics: Arc::new(Metrics::new()),
         known: Known::default(),
-        host,
         limits: limits.clone(),
         waits,
         draining: false.into(),

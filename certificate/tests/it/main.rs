@@ -10,7 +10,6 @@ mod golden;
 mod keystores;
 mod points;
 mod statements;
-mod tls_identity;
 mod vectors;
 
 mod world;

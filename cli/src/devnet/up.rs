@@ -383,7 +383,7 @@ fn write_committee_file(
 
 /// Makes a member's TLS key and its certificate, and gives its pin.
 fn write_tls(dir: &Path) -> anyhow::Result<Pin> {
-    let pair = tls::generate(vec!["127.0.0.1".to_owned()], None)?;
+    let pair = tls::generate(vec!["127.0.0.1".to_owned()])?;
     files::write_new_secret(&dir.join(TLS_KEY), pair.key.as_bytes())?;
     target::write(&dir.join(TLS_CERTIFICATE), pair.certificate.as_bytes())?;
     Ok(Pin(pair.pin))

@@ -29,6 +29,8 @@ fn a_revocation_stops_writing_and_nothing_else() {
     }
     let status = devnet.run(&["--json", "status"]).ok().json();
     assert_eq!((&status["epoch"], status["members"].as_array().unwrap().len()), (&1.into(), 4));
+    // Members look at L1 every 2 s.
+    wait_until("every member knows", || devnet.run(&["committee", "check"]).code == Some(0));
     let checked = devnet.run(&["--json", "committee", "check"]).ok().json();
     assert!(checked["notes"][0].as_str().unwrap().contains("no epoch is active"), "{checked}");
     assert_eq!(devnet.run(&["--json", "blob", "check", &id]).ok().json()["mayFail"], 2);

@@ -116,7 +116,8 @@ impl Siege {
         let member = town.devnet.state()["members"][0]["listen"].as_str().unwrap().parse().unwrap();
         let key = fs::read_to_string(town.devnet.dir().join("disperser.key")).unwrap();
         let namespace = town.devnet.state()["namespace"].as_str().unwrap().parse().unwrap();
-        let world = World::new(&town.devnet.dir(), namespace, DisperserKey::from_hex(&format!("0x{}", key.trim())).unwrap());
+        let world =
+            World::new(&town.devnet.dir(), namespace, DisperserKey::from_hex(&format!("0x{}", key.trim())).unwrap());
         let strangers = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         // The peak of what is resident begins anew.
         fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();

@@ -47,7 +47,8 @@ fn the_page_is_as_long_as_the_code_makes_it_and_no_longer() {
 fn named(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let names = text.split(|c| !is_part(c)).filter(|word| word.starts_with("holdfast_member_"));
-    let bare = |name: &str| ["_total", "_bucket"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned();
+    let bare =
+        |name: &str| ["_total", "_bucket"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned();
     names.map(bare).collect()
 }
 

@@ -41,7 +41,6 @@ impl NodeService {
             }
         };
         let usage = attestor.store.usage();
-        let (descriptors, descriptors_limit) = process::usage();
         let domain = attestor.domain();
         let store = &attestor.store;
         let disabled = store.writes_disabled().borrow().clone().or_else(|| self.0.waits.borrow().clone());
@@ -92,6 +91,5 @@ fn view(finality: Finality) -> v1::L1View {
         stalled: finality.stalled,
         failing: finality.failure.is_some(),
         expired: finality.expired,
-        dissenting_nodes: u32::try_from(finality.dissenters.len()).unwrap_or(u32::MAX),
     }
 }

@@ -101,7 +101,11 @@ fn a_card_that_proves_nothing_is_named_and_refused() {
     refused(&|card| card["endpoint"] = format!("https://{}", "m".repeat(250)).into(), 2, &["at most 255"]);
     refused(&|card| card["operator"] = "\u{1b}[2J".into(), 2, &["operator's name"]);
     refused(&|card| card["tlsPin"] = "00".repeat(32).into(), 2, &["a pin of zeros"]);
-    refused(&|card| card["tlsPin"] = "5a".repeat(32).into(), 2, &["a TLS key is pinned for it: expected https"]);
+    let plain = |card: &mut serde_json::Value| {
+        card["endpoint"] = "http://m1.example:7400".into();
+        card["tlsPin"] = "5a".repeat(32).into();
+    };
+    refused(&plain, 2, &["a TLS key is pinned for it: expected https"]);
     refused(&|card| card["secret"] = "x".into(), 2, &["unknown field"]);
     refused(&|card| card["publicKey"] = "0x00".into(), 2, &["not a member's card"]);
 }

@@ -116,7 +116,9 @@ fn a_proposed_epoch_is_sent_shown_succeeded_and_revoked() {
     call.execute(&devnet, &GOVERNANCE);
     wait_until("epoch 2 is revoked", || show(&l1, &["--epoch", "2"])["state"] == "revoked");
     run(&arguments(&[&["committee", "show"]], &l1)).fails(5, &["no epoch is active", "--epoch N"]);
-    let checked = run(&arguments(&[&["committee", "check"]], &l1));
+    // Members look at L1 every 2 s.
+    wait_until("every member knows", || check().code == Some(3) && check().stderr.contains("problems with 1 of 4"));
+    let checked = check();
     checked.fails(3, &["problems with 1 of 4 members"]);
     assert!(
         checked.text().contains("note: no epoch is active; these are the members of epoch 2"),
