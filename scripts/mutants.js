@@ -63,8 +63,11 @@ function mutated(text, { file, line, replacement, occurrence }) {
 function solidityKills(copy) {
   const forge = path.join(copy, "node_modules/.bin/forge");
   const args = ["test", "--fail-fast", "--no-match-test", "the_bytecode_under_test"];
-  const { said } = run(forge, args, copy, { FOUNDRY_FUZZ_RUNS: "32", FOUNDRY_DENY: "never" });
-  if (/Compiler run failed/.test(said)) return compileError(said);
+  const env = { FOUNDRY_FUZZ_RUNS: "32", FOUNDRY_DENY: "never" };
+  // All of it: a run with a filter compiles only what the tests it runs import.
+  const built = run(forge, ["build"], copy, env);
+  if (/Compiler run failed/.test(built.said)) return compileError(built.said);
+  const { said } = run(forge, args, copy, env);
   return /[1-9][0-9]* tests passed, 0 failed/.test(said) ? null : "solidity";
 }
 

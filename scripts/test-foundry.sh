@@ -10,6 +10,9 @@ for name in "${!FOUNDRY_@}" "${!DAPP_@}"; do unset "$name"; done
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 
+# All of it: a run with a filter compiles only what the tests it runs import, and some load what they test.
+node_modules/.bin/forge build
+
 for hardfork in prague osaka; do
   FOUNDRY_HARDFORK=$hardfork node_modules/.bin/forge test "$@" 2>&1 | tee "$said"
   # The package's launcher exits with 0 whatever forge says, so the summary decides; it also tells that any test ran.
