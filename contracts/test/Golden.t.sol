@@ -44,6 +44,22 @@ contract GoldenTest is Fixture {
         }
     }
 
+    /// The larger of `y` and `p - y` is the one above half of the modulus, to the unit.
+    function test_the_sign_of_a_compressed_key_turns_at_half_of_the_modulus() external view {
+        uint256 halfHi = 0x000000000000000000000000000000000d0088f51cbff34d258dd3db21a5d66b;
+        uint256 halfLo = 0xb23ba5c279c2895fb39869507b587b120f55ffff58a9ffffdcff7fffffffd555;
+        for (uint256 c1 = 0; c1 < 2; ++c1) {
+            for (uint256 above = 0; above < 2; ++above) {
+                bytes memory y = abi.encode(halfHi, halfLo + above);
+                // c1 decides, or c0 where c1 is zero.
+                bytes memory point = c1 == 0
+                    ? bytes.concat(new bytes(128), y, new bytes(64))
+                    : bytes.concat(new bytes(128), new bytes(64), y);
+                vm.assertEq(uint256(uint8(harness.compress(point)[0] & 0x20)), above * 0x20, "the sign's bit");
+            }
+        }
+    }
+
     function test_keys_compress_and_add_up_as_in_the_vectors() external view {
         string memory json = Golden.certificates();
         for (uint256 i = 0; i < COMMITTEES; ++i) {
