@@ -122,6 +122,7 @@ async fn fill_up() {
     let unfinished: Vec<_> = left.filter(|name| name.to_string_lossy().ends_with(".new")).collect();
     assert!(unfinished.is_empty(), "what did not fit is removed: {unfinished:?}");
     gateway.running.stop().await;
+    committee.stop().await;
 }
 
 /// The folder of the cache is gone, and no file can be made where it was.

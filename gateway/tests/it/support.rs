@@ -44,7 +44,7 @@ pub struct Committee {
     pub namespace: Namespace,
     lines: Vec<watch::Sender<Line>>,
     proxies: Vec<AbortHandle>,
-    _members: Vec<holdfast_committee::Running>,
+    members: Vec<holdfast_committee::Running>,
     folder: TempDir,
 }
 
@@ -111,7 +111,14 @@ impl Committee {
             members.push(member);
             lines.push(line);
         }
-        Self { registry, namespace, lines, proxies, _members: members, folder }
+        Self { registry, namespace, lines, proxies, members, folder }
+    }
+
+    /// Stops all members in order: a process that ends while a store is being closed is aborted.
+    pub async fn stop(mut self) {
+        for member in self.members.drain(..) {
+            member.stop().await.unwrap();
+        }
     }
 
     pub fn folder(&self) -> &Path {
