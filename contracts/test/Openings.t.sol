@@ -3,23 +3,15 @@ pragma solidity 0.8.37;
 
 import {Blob} from "../interfaces/Blob.sol";
 import {Certify} from "./support/Certify.sol";
-import {Fixture} from "./support/Fixture.sol";
 import {Golden} from "./support/Golden.sol";
+import {Signing} from "./support/Signing.sol";
 import {vm} from "./support/Vm.sol";
 
 /// Leaves of a payload, opened against a blob id.
-contract OpeningsTest is Fixture {
+contract OpeningsTest is Signing {
     uint256 private constant VECTORS = 3;
     /// The vector with several leaves a shard, and a last shard that ends in padding.
     uint256 private constant LONG = 1;
-
-    struct Opened {
-        bytes32 blobId;
-        Blob blob;
-        uint256[] offsets;
-        bytes[] leaves;
-        bytes[] paths;
-    }
 
     function setUp() external {
         deploy();
@@ -27,7 +19,7 @@ contract OpeningsTest is Fixture {
 
     function test_every_leaf_opens_and_together_they_are_the_payload() external view {
         for (uint256 i = 0; i < VECTORS; ++i) {
-            Opened memory o = _opened(i);
+            Opened memory o = opened(i);
             bytes memory payload;
             for (uint256 j = 0; j + 1 < o.leaves.length; ++j) {
                 bool inPayload = o.offsets[j] < o.blob.payloadLength;
@@ -47,7 +39,7 @@ contract OpeningsTest is Fixture {
     /// Committed to under the same root, and still no part of the payload.
     function test_a_leaf_of_a_recovery_shard_does_not_open() external view {
         for (uint256 i = 0; i < VECTORS; ++i) {
-            Opened memory o = _opened(i);
+            Opened memory o = opened(i);
             uint256 last = o.leaves.length - 1;
             vm.assertGt(o.offsets[last] + 1, o.blob.payloadLength, "past the payload");
             vm.assertFalse(_opens(o, last), "at its own place");
@@ -59,7 +51,7 @@ contract OpeningsTest is Fixture {
     }
 
     function test_a_leaf_opens_nowhere_else() external view {
-        Opened memory o = _opened(LONG);
+        Opened memory o = opened(LONG);
         for (uint256 j = 0; j < o.leaves.length; ++j) {
             for (uint256 k = 0; k < o.leaves.length; ++k) {
                 if (j == k) continue;
@@ -82,7 +74,7 @@ contract OpeningsTest is Fixture {
     }
 
     function testFuzz_one_bit_of_leaf_or_path(uint256 which, uint256 bit) external view {
-        Opened memory o = _opened(LONG);
+        Opened memory o = opened(LONG);
         which %= 10;
         vm.assertTrue(_opens(o, which), "as it is");
         bytes memory leaf = o.leaves[which];
@@ -94,7 +86,7 @@ contract OpeningsTest is Fixture {
     }
 
     function test_paths_and_leaves_of_another_length() external view {
-        Opened memory o = _opened(LONG);
+        Opened memory o = opened(LONG);
         (bytes memory leaf, bytes memory path) = (o.leaves[2], o.paths[2]);
         o.paths[2] = Certify.slice(path, 0, path.length - 32);
         vm.assertFalse(_opens(o, 2), "a step short");
@@ -112,7 +104,7 @@ contract OpeningsTest is Fixture {
     }
 
     function testFuzz_every_field_of_the_blob_counts(uint256 field, uint256 value) external view {
-        Opened memory o = _opened(LONG);
+        Opened memory o = opened(LONG);
         Blob memory b = o.blob;
         bytes32 before = keccak256(abi.encode(b));
         field %= 6;
@@ -128,14 +120,14 @@ contract OpeningsTest is Fixture {
 
     /// Shapes that no blob has give no answer but false, even under their own id.
     function testFuzz_no_shape_makes_it_revert(Blob calldata b, uint256 offset, bytes calldata leaf) external view {
-        bytes32 blobId = _id(b);
+        bytes32 blobId = blobIdOf(b);
         vm.assertFalse(_opensRaw(blobId, b, offset, leaf, new bytes32[](0)), "no path");
         vm.assertFalse(_opensRaw(blobId, b, offset % 4096, leaf, new bytes32[](7)), "some path");
         Blob memory changed = b;
         changed.originalShards = 0;
-        vm.assertFalse(_opensRaw(_id(changed), changed, 0, leaf, new bytes32[](3)), "no shards");
+        vm.assertFalse(_opensRaw(blobIdOf(changed), changed, 0, leaf, new bytes32[](3)), "no shards");
         changed.originalShards = changed.totalShards;
-        vm.assertFalse(_opensRaw(_id(changed), changed, 0, leaf, new bytes32[](3)), "no recovery");
+        vm.assertFalse(_opensRaw(blobIdOf(changed), changed, 0, leaf, new bytes32[](3)), "no recovery");
     }
 
     /// Sound in all but its shape: one leaf that is its own shard and, hashed once more, the root over all shards.
@@ -144,7 +136,7 @@ contract OpeningsTest is Fixture {
         Blob memory b = _ofOneLeaf(leaf);
         b.totalShards = 1;
         b.shardsRoot = _leafHash(bytes.concat(_leafHash(leaf)));
-        vm.assertFalse(_opensRaw(_id(b), b, 0, leaf, new bytes32[](0)), "no recovery shards");
+        vm.assertFalse(_opensRaw(blobIdOf(b), b, 0, leaf, new bytes32[](0)), "no recovery shards");
     }
 
     /// Whoever commits can commit to anything: a leaf of a length that the shard does not have is no leaf of it.
@@ -155,7 +147,7 @@ contract OpeningsTest is Fixture {
         for (uint256 i = 0; i < lengths.length; ++i) {
             bytes memory leaf = new bytes(lengths[i]);
             Blob memory b = _ofOneLeaf(leaf);
-            vm.assertTrue(_opensRaw(_id(b), b, 0, leaf, path) == (i == 0), "only as long as the shard");
+            vm.assertTrue(_opensRaw(blobIdOf(b), b, 0, leaf, path) == (i == 0), "only as long as the shard");
         }
     }
 
@@ -212,9 +204,9 @@ contract OpeningsTest is Fixture {
     /// A disperser commits by shard to a root that no shard has. The leaf opens as what was committed, and not as payload.
     function test_a_leaf_by_shard_is_no_payload() external view {
         for (uint256 i = 0; i < VECTORS; ++i) {
-            Opened memory o = _opened(i);
+            Opened memory o = opened(i);
             o.blob.payloadDigest = 0;
-            o.blobId = _id(o.blob);
+            o.blobId = blobIdOf(o.blob);
             vm.assertEq(_payloadBytes(o, 0, 0), 0, "openPayload");
             uint256 left = o.blob.payloadLength;
             uint256 expected = o.leaves[0].length < left ? o.leaves[0].length : left;
@@ -226,7 +218,7 @@ contract OpeningsTest is Fixture {
 
     /// Both say how much of a leaf is payload: the last one of the last shard is padded.
     function test_padding_is_not_counted() external view {
-        Opened memory o = _opened(LONG);
+        Opened memory o = opened(LONG);
         uint256 last;
         for (uint256 j = 0; j + 1 < o.leaves.length; ++j) {
             if (o.offsets[j] < o.blob.payloadLength && o.offsets[j] >= o.offsets[last]) last = j;
@@ -235,24 +227,6 @@ contract OpeningsTest is Fixture {
         vm.assertGt(o.leaves[last].length, left, "the leaf ends in padding");
         vm.assertEq(_payloadBytes(o, last, o.offsets[last]), left, "payload alone");
         vm.assertEq(_payloadBytes(o, 0, 0), 4096, "a whole leaf");
-    }
-
-    function _opened(uint256 index) private view returns (Opened memory o) {
-        string memory json = Golden.signed();
-        string memory path = string.concat(".openings[", vm.toString(index), "]");
-        o.blob = Blob({
-            payloadLength: uint32(vm.parseJsonUint(json, string.concat(path, ".payloadLength"))),
-            payloadDigest: vm.parseJsonBytes32(json, string.concat(path, ".payloadDigest")),
-            originalShards: uint16(vm.parseJsonUint(json, string.concat(path, ".originalShards"))),
-            totalShards: uint16(vm.parseJsonUint(json, string.concat(path, ".totalShards"))),
-            shardsRoot: vm.parseJsonBytes32(json, string.concat(path, ".shardsRoot")),
-            fingerprintsHash: vm.parseJsonBytes32(json, string.concat(path, ".fingerprintsHash"))
-        });
-        o.blobId = vm.parseJsonBytes32(json, string.concat(path, ".blobId"));
-        o.offsets = vm.parseJsonUintArray(json, string.concat(path, ".offsets"));
-        o.leaves = vm.parseJsonBytesArray(json, string.concat(path, ".leaves"));
-        o.paths = vm.parseJsonBytesArray(json, string.concat(path, ".paths"));
-        vm.assertGt(o.leaves.length, 2, "leaves");
     }
 
     function _opens(Opened memory o, uint256 which) private view returns (bool) {
@@ -285,12 +259,5 @@ contract OpeningsTest is Fixture {
         for (uint256 i = 0; i < path.length; ++i) {
             path[i] = bytes32(Certify.slice(joined, 32 * i, 32 * i + 32));
         }
-    }
-
-    function _id(Blob memory b) private pure returns (bytes32) {
-        bytes32 blobType = keccak256(
-            "Blob(uint32 payloadLength,bytes32 payloadDigest,uint16 originalShards,uint16 totalShards,bytes32 shardsRoot,bytes32 fingerprintsHash)"
-        );
-        return keccak256(abi.encode(blobType, b));
     }
 }

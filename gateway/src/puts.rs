@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     backend::{Backend, ToDisperse},
     budget::Held,
-    clock::{hour_at_or_after, unix_now},
+    clock::hour_from_now,
     config::Put,
     cpu::off_thread,
     failure::Failure,
@@ -111,7 +111,7 @@ impl Puts {
         }
         let hashed = payload.clone();
         let digest = off_thread(move || keccak256(&hashed)).await?;
-        let retain_until = hour_at_or_after(unix_now(), retention);
+        let retain_until = hour_from_now(retention);
         let by_payload = dispersal == Dispersal::ByPayload;
         let this = self.clone();
         let least = retain_until.saturating_sub(self.slack(retention));

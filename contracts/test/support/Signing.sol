@@ -24,6 +24,7 @@ abstract contract Signing is Fixture {
 
     /// A blob that is opened in foundry.json, with every leaf of its shards and one of another.
     struct Opened {
+        bytes32 blobId;
         Blob blob;
         uint256[] offsets;
         bytes[] leaves;
@@ -41,9 +42,11 @@ abstract contract Signing is Fixture {
             shardsRoot: vm.parseJsonBytes32(json, string.concat(path, ".shardsRoot")),
             fingerprintsHash: vm.parseJsonBytes32(json, string.concat(path, ".fingerprintsHash"))
         });
+        o.blobId = vm.parseJsonBytes32(json, string.concat(path, ".blobId"));
         o.offsets = vm.parseJsonUintArray(json, string.concat(path, ".offsets"));
         o.leaves = vm.parseJsonBytesArray(json, string.concat(path, ".leaves"));
         o.paths = vm.parseJsonBytesArray(json, string.concat(path, ".paths"));
+        vm.assertGt(o.leaves.length, 2, "leaves");
     }
 
     function blobIdOf(Blob memory blob) internal pure returns (bytes32) {

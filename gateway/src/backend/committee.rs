@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::interface::{Backend, Readiness, ToDisperse};
 use crate::{
-    clock::{hour_at_or_after, unix_now},
+    clock::{hour_from_now, unix_now},
     config::{Limits, Put},
     cpu::off_thread,
     failure::Failure,
@@ -100,7 +100,7 @@ impl Backend for CommitteeBackend {
         let mut options =
             DisperseOptions::by(work.dispersal).retain_until(work.retain_until).deadline(self.limits.disperse_deadline);
         if work.dispersal == Dispersal::ByPayload {
-            options = options.whole_until(hour_at_or_after(unix_now(), self.whole).min(work.retain_until));
+            options = options.whole_until(hour_from_now(self.whole).min(work.retain_until));
         }
         let timer = self.metrics.stage(Stage::Disperse);
         let dispersed = self.client.disperse(work.payload, options).await;

@@ -20,11 +20,7 @@ use holdfast_registry::{Endpoint, EpochRecord};
 use serde::{Deserialize, Serialize};
 
 use super::interface::{Backend, Readiness, ToDisperse};
-use crate::{
-    clock::{hour_at_or_after, unix_now},
-    cpu::off_thread,
-    failure::Failure,
-};
+use crate::{clock::hour_from_now, cpu::off_thread, failure::Failure};
 
 /// Members, threshold, original shards of the committee that this process plays.
 const MEMBERS: u16 = 4;
@@ -150,7 +146,7 @@ impl Backend for MemoryBackend {
             let encoded = encode(committee.parameters().code(), work.payload, work.dispersal)
                 .map_err(|error| Failure::Malformed(error.to_string()))?;
             let by_payload = encoded.blob().is_by_payload();
-            let whole_until = hour_at_or_after(unix_now(), whole).min(work.retain_until);
+            let whole_until = hour_from_now(whole).min(work.retain_until);
             let statement = Statement {
                 namespace,
                 epoch: committee.epoch(),
