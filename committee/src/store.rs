@@ -420,6 +420,18 @@ impl Store {
     }
 }
 
+/// Waits for the writer as [`Store::close`] does, but flushes nothing: a process that ends while a thread still closes a
+/// database is aborted.
+impl Drop for Store {
+    fn drop(&mut self) {
+        let (nobody, _) = mpsc::channel(1);
+        self.jobs = nobody;
+        let thread = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let joined = thread.map(JoinHandle::join);
+        debug_assert!(joined.is_none_or(|joined| joined.is_ok()));
+    }
+}
+
 /// The day, since 1970, with which data lies that is promised until then.
 pub(crate) fn day_of(until: u64) -> u32 {
     keys::Bucket::of(keys::Kind::Shards, until).day

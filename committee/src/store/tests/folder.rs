@@ -12,7 +12,7 @@ async fn full() -> tempfile::TempDir {
     }
     let store = open(folder.path());
     hold(&store, &blob(2, Dispersal::ByPayload), 1, RETAIN).await.expect("held");
-    abandon(store).await;
+    drop(store);
     folder
 }
 

@@ -73,7 +73,7 @@ async fn fill_up() {
     let Error::NoRoom { needed, free: left, .. } = refused else { panic!("{refused}") };
     assert!(needed > left && signed.len() > 5, "{needed} {left} {}", signed.len());
     assert!(store.writes_disabled().borrow().is_none(), "it goes on when there is room again");
-    abandon(store).await;
+    drop(store);
     // Something else fills the disk to the last byte.
     let filler = folder.join("filler");
     fill(&folder, "filler");
@@ -86,7 +86,7 @@ async fn fill_up() {
     let store = open(&dir);
     assert!(store.writes_disabled().borrow().is_none(), "{:?}", store.writes_disabled().borrow());
     has_all(&store);
-    abandon(store).await;
+    drop(store);
 
     // The same without a reserve: it is read from, and the number is said.
     let _given_up = fs::remove_file(dir.join("reserve"));
@@ -96,7 +96,7 @@ async fn fill_up() {
         let length = fs::metadata(&filler).expect("there").len();
         fs::File::options().write(true).open(&filler).expect("opens").set_len(length - (8 << 20)).expect("cut");
     }
-    abandon(store).await;
+    drop(store);
     let _given_up = fs::remove_file(dir.join("reserve"));
     let half = dir.join("db/999999.sst");
     fs::write(&half, b"half a table").expect("written");
@@ -139,7 +139,7 @@ async fn read_only() {
     let dir = folder.join("data");
     let store = open(&dir);
     hold(&store, &large(1), 1, RETAIN).await.expect("held");
-    abandon(store).await;
+    drop(store);
     // What the store had open is given back a moment later; until then the disk is busy.
     let remount = || Command::new("mount").args(["-o", "remount,ro"]).arg(&folder).status().expect("runs").success();
     let end = std::time::Instant::now() + std::time::Duration::from_secs(20);

@@ -25,7 +25,7 @@ impl Scene {
         let mark_file = folder.path().join(mark::FILE);
         let then = fs::read(&mark_file).expect("a mark");
         hold(&store, &large(SIGNED), 1, RETAIN).await.expect("held");
-        abandon(store).await;
+        drop(store);
         fs::write(mark_file, then).expect("written");
         let Mark { log, end, .. } = mark(folder.path());
         let log = folder.path().join(format!("db/{log:06}.log"));
@@ -55,7 +55,7 @@ impl Scene {
             Err(error) => assert!(matches!(error, Error::NotFound { .. }), "{what}: {error}"),
         }
         hold(&store, &last, 1, RETAIN).await.expect(what);
-        abandon(store).await;
+        drop(store);
         let store = open(self.dir());
         assert_eq!(store.shard(&last.id(), 1).expect(what), expected(&last), "{what}");
         store.close().await.expect("closes");
@@ -175,7 +175,7 @@ async fn with_three_logs() -> (tempfile::TempDir, Vec<PathBuf>) {
             database.db.flush_cf(&database.fixed(keys::ORDER)).expect("flushed");
         }
     }
-    abandon(store).await;
+    drop(store);
     let files = fs::read_dir(folder.path().join("db")).expect("a folder").map(|entry| entry.expect("an entry").path());
     let mut logs: Vec<_> = files.filter(|file| mark::number_of(file, "log").is_some()).collect();
     logs.sort();
