@@ -48,6 +48,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -420,15 +421,21 @@ impl Store {
     }
 }
 
-/// Waits for the writer as [`Store::close`] does, but flushes nothing: a process that ends while a thread still closes a
-/// database is aborted.
+/// How long a store that is dropped waits for its writer, which is far longer than a disk needs that does not hang.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
+
+/// Waits for the writer as [`Store::close`] does, but flushes nothing: a process that ends while a thread closes a database is
+/// aborted. A disk that hangs is not waited for.
 impl Drop for Store {
     fn drop(&mut self) {
         let (nobody, _) = mpsc::channel(1);
         self.jobs = nobody;
-        let thread = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let joined = thread.map(JoinHandle::join);
-        debug_assert!(joined.is_none_or(|joined| joined.is_ok()));
+        if let Some(thread) = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            let started = Instant::now();
+            while !thread.is_finished() && started.elapsed() < DROP_LIMIT {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 }
 
