@@ -34,7 +34,10 @@ const MIN_RETENTION: u64 = 24 * 3600;
 
 /// When the registry is deployed, some days before the vectors' statements end.
 pub(crate) const START: u64 = 1_999_000_000;
-const DELAY: u64 = 2 * 3600;
+const DELAY: u64 = 3600;
+/// How long before their beginning epochs are proposed: longer than the delay, since a node that counts the time that passes has
+/// later blocks on a slow machine.
+const NOTICE: u64 = 2 * DELAY;
 /// Epochs end when their successors begin.
 const OVERLAP: u64 = 0;
 /// How long each of the committees is active.
@@ -150,7 +153,7 @@ impl Golden {
 }
 
 fn active_from(epoch: u64) -> u64 {
-    START + DELAY + (epoch - 1) * TERM
+    START + NOTICE + (epoch - 1) * TERM
 }
 
 /// A time at which the epoch is active.
