@@ -25,8 +25,8 @@ use crate::{
     output::progress,
     times::{human_time, now},
 };
-pub(crate) use snapshot::Origin;
 use snapshot::Snapshot;
+pub(crate) use snapshot::{Epoch, Origin};
 
 /// A registry on L1 with what is known of it on disk.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 mod account;
 mod blob;
 mod bridge;
+mod bundle;
 mod cert;
 mod committee;
 mod config;
@@ -10,6 +11,7 @@ mod demo;
 mod devnet;
 mod doctor;
 mod exit;
+mod export;
 mod failures;
 mod feeding;
 mod files;
@@ -33,6 +35,7 @@ mod shutdown;
 mod status;
 mod target;
 mod times;
+mod verify;
 mod waiting;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -114,6 +117,17 @@ enum Command {
     Blob(blob::BlobCommand),
     #[command(subcommand)]
     Cert(cert::Cert),
+    /// Write everything of a namespace that members hold into a folder: payloads, certificates, and the keys that signed them.
+    ///
+    /// Example: holdfast export --dir bundle
+    Export(export::ExportArgs),
+    #[command(subcommand)]
+    Mirror(export::Mirror),
+    /// Check a folder that `export` or `mirror` has written: that each payload is the blob that its certificate names, and that
+    /// the committee signed it.
+    ///
+    /// Example: holdfast verify --bundle bundle
+    Verify(verify::VerifyArgs),
     /// What every member of the active epoch says of itself.
     ///
     /// Example: holdfast status
@@ -180,6 +194,9 @@ async fn run(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Ls(args) => ls::run(&args, config, output).await,
         Command::Find(args) => find::run(&args, config, output).await,
         Command::Blob(command) => blob::run(command, config, output).await,
+        Command::Export(args) => export::export(&args, config, output).await,
+        Command::Mirror(command) => export::mirror(&command, config, output).await,
+        Command::Verify(args) => verify::run(&args, config, output).await,
         Command::Status => status::run(config, output).await,
         Command::Doctor => doctor::run(config, output).await,
         Command::Completions(args) => shell::completions(&args, Cli::command()),

@@ -1,6 +1,8 @@
-//! `holdfast namespace`: make a rollup's namespace, say who disperses in it and how long data is kept, and look at it.
+//! `holdfast namespace`: make a rollup's namespace, say who disperses in it and how long data is kept, hold it on, and look at
+//! it.
 
 mod change;
+mod renew;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -21,9 +23,10 @@ use crate::{
     times::{human_time, parse_span, parse_time},
 };
 use change::{Changed, Signer, carry_out, text};
+use renew::RenewArgs;
 use show::{ShowArgs, existing};
 
-/// Make a rollup's namespace, say who disperses in it and how long data is kept, and look at it.
+/// Make a rollup's namespace, say who disperses in it and how long data is kept, hold it on, and look at it.
 ///
 /// What changes a namespace is sent from the configured account (l1_key_file), or with --safe-json written down for a
 /// Safe to sign.
@@ -50,6 +53,11 @@ pub(crate) enum NamespaceCommand {
     ///
     /// Example: holdfast namespace hold --until 2026-12-31T00:00:00Z --safe-json hold.json
     Hold(HoldArgs),
+    /// Have the committee hold on what it holds and what is about to end, from what its members have: nothing is uploaded to
+    /// who has its part. Run it every day, or before an epoch ends that should hold longer.
+    ///
+    /// Example: holdfast namespace renew --retain 28d --within 14d
+    Renew(RenewArgs),
     /// Show owner, dispersers, retention, a pending change and a hold.
     ///
     /// Example: holdfast namespace show
@@ -144,6 +152,7 @@ pub(crate) async fn run(command: NamespaceCommand, config: Option<&Path>, output
         NamespaceCommand::Revoke(args) => disperser(args, false, config, output).await,
         NamespaceCommand::Retention(args) => retention(args, config, output).await,
         NamespaceCommand::Hold(args) => hold(args, config, output).await,
+        NamespaceCommand::Renew(args) => renew::renew(args, config, output).await,
         NamespaceCommand::Show(args) => show::show(args, config, output).await,
     }
 }

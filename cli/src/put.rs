@@ -39,6 +39,9 @@ pub(crate) struct PutArgs {
     /// How long members keep it, rounded up to the hour.
     #[arg(long, default_value = "28d", value_parser = parse_span)]
     retain: Duration,
+    /// Take a certificate of the same payload that members have, if it holds for so long, instead of having one made.
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    enough: Option<Duration>,
     /// How long the committee may take.
     #[arg(long, default_value = "10s", value_parser = parse_span)]
     deadline: Duration,
@@ -110,7 +113,10 @@ pub(crate) async fn run(args: &PutArgs, config: Option<&Path>, output: Output) -
     let builder = Client::builder().registry(registry).namespace(namespace).disperser(key);
     let client = builder.observer(waiting.observer()).build()?;
     progress(format!("dispersing {} ({})", files::name(&args.file), human_bytes(length)));
-    let options = DisperseOptions::by(args.by.into()).retain_until(retain_until).deadline(args.deadline);
+    let mut options = DisperseOptions::by(args.by.into()).retain_until(retain_until).deadline(args.deadline);
+    if let Some(enough) = args.enough {
+        options = options.enough_for(enough);
+    }
     let started = std::time::Instant::now();
     let dispersed = client.disperse(payload, options).await?;
     let elapsed = started.elapsed();

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_certificate::Namespace;
@@ -8,14 +8,17 @@ use holdfast_registry::EpochRecord;
 use crate::{
     context::Context,
     disperse::{
+        certify::Dispersed,
         checkpoint::{self, Checkpointed},
-        disperser::{self, Dispersed},
-        options::DisperseOptions,
+        disperser,
+        options::{DisperseOptions, RenewOptions},
+        renewal,
     },
     error::{Error, Wanted},
     retrieve::{
         find,
         gather::{self, Gathered},
+        listing::{self, Listing},
         lookup::{self, Found, LookupOptions},
         options::RetrieveOptions,
         reference::Reference,
@@ -59,6 +62,17 @@ impl Client {
     /// [`Error::QuorumNotReached`], within the deadline, with a reason for every member that did not attest.
     pub async fn disperse(&self, payload: impl Into<Bytes>, options: DisperseOptions) -> Result<Dispersed, Error> {
         disperser::disperse(&self.context, payload.into(), options).await
+    }
+
+    /// Has the members of the active epoch hold a blob on, until a later time: also what an earlier epoch has signed. Members
+    /// that hold their part are asked for their attestation alone; the payload is read only where a member lacks its part, and
+    /// given to it. Where a certificate of the active epoch holds as long already, it is returned.
+    ///
+    /// # Errors
+    /// As [`Client::disperse`], and as [`Client::retrieve`] where nobody tells what the blob is, or too few hold it and it cannot
+    /// be read; [`Error::Invalid`] where the active epoch has another code, so that the payload makes another blob in it.
+    pub async fn renew(&self, id: BlobId, options: RenewOptions) -> Result<Dispersed, Error> {
+        renewal::renew(&self.context, id, options).await
     }
 
     /// Has the members sign one statement over many blobs of a namespace (the client's, where none is given), all of which
@@ -122,6 +136,16 @@ impl Client {
     /// [`Error::Registry`], [`Error::Closed`].
     pub async fn find(&self, payload_digest: Digest) -> Result<Vec<BlobId>, Error> {
         find::find(&self.context, payload_digest).await
+    }
+
+    /// Everything that members of the newest epochs, 32 at most, have signed in a namespace (the client's, where none is given),
+    /// put together: also what has expired and what never got a certificate.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`] without a namespace; [`Error::Registry`], [`Error::Closed`]. A member that does not answer
+    /// within the time is in the result.
+    pub async fn list(&self, namespace: Option<Namespace>, within: Duration) -> Result<Listing, Error> {
+        listing::list(&self.context, self.context.namespace(namespace)?, within).await
     }
 
     /// What members know of a blob, by its id or by keccak256 of its payload: the blob, and its certificates, verified.

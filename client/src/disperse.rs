@@ -3,12 +3,15 @@
 pub(crate) mod checkpoint;
 pub(crate) mod disperser;
 pub(crate) mod options;
+pub(crate) mod renewal;
 
 mod asking;
+pub(crate) mod certify;
 pub(crate) mod feeding;
 mod round;
 
 mod delivery;
+mod existing;
 mod rules;
 mod signing;
 mod statement;

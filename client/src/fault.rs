@@ -80,6 +80,9 @@ pub enum Fault {
         /// The member's words, cut to 256 bytes.
         message: String,
     },
+    /// A list of more statements than are taken of one member, or of pages without end.
+    #[error("its list has no end")]
+    EndlessList,
     /// The certificate that was read by names it as a signer, and it denies what it signed for.
     #[error("it signed to hold this blob until {until} and says that {said}")]
     BrokenPromise {

@@ -41,9 +41,9 @@
 //!
 //! # Reading order
 //!
-//! [`Client`] is the face. Two wings do its work: `disperse/` (`disperser`, `rules`, `statement`, `delivery`, `round`,
+//! [`Client`] is the face. Two wings do its work: `disperse/` (`disperser`, `renewal`, `certify`, `existing`, `rules`, `statement`, `delivery`, `round`,
 //! `asking`, [`quorum`], `feeding`, `checkpoint`) and `retrieve/` (`retriever`, `epochs`, `locate`, `whole`, `shards`, `race`, [`plan`], `find`,
-//! `lookup`).
+//! `lookup`, `listing`).
 //! `context`, what the calls of a client share, is the ground that both stand on, with `peer` and what a member can do wrong
 //! (`failure`, `fault`) under it. [`quorum`] and [`plan`] decide, without I/O or clock; the rest carries out.
 
@@ -76,16 +76,17 @@ pub use builder::Builder;
 pub use client::Client;
 pub use config::Config;
 pub use disperse::{
+    certify::Dispersed,
     checkpoint::Checkpointed,
-    disperser::Dispersed,
     feeding::{Fed, Feeding},
-    options::DisperseOptions,
+    options::{DisperseOptions, RenewOptions},
     quorum,
 };
 pub use observer::{Observer, Progress};
 pub use retries::Retries;
 pub use retrieve::{
     gather::Gathered,
+    listing::{Listed, Listing},
     lookup::{Found, LookupOptions},
     options::RetrieveOptions,
     plan,

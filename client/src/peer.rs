@@ -1,6 +1,7 @@
 use std::{collections::HashMap, future::Future, sync::Arc, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
 use holdfast_certificate::{Attestation, Namespace, check_endpoint};
 use holdfast_erasure::{BlobId, ShardIndex};
 use holdfast_proto::{
@@ -86,36 +87,35 @@ impl Peer {
         &self.endpoint
     }
 
-    /// Sends one shard and returns the attestation; its form is checked, its signature is not.
+    /// Sends one shard, or only what it is where the member holds it, and returns the attestation; its form is checked, its
+    /// signature is not.
     pub(crate) async fn store_shard(
         &self,
         header: v1::StoreShardHeader,
-        shard: Bytes,
+        shard: Option<Bytes>,
     ) -> Result<Attestation, FailureReason> {
         use store_shard_request::Part;
         let message = |part| v1::StoreShardRequest { part: Some(part) };
         self.write(|mut client| {
-            let body = chunks_of(shard.clone(), SEND_CHUNK_BYTES).map(Part::Chunk);
-            let parts = std::iter::once(Part::Header(header.clone())).chain(body).map(message);
-            async move { Ok(client.store_shard(tokio_stream::iter(parts)).await?.into_inner().attestation) }
+            let parts = parts(Part::Header(header.clone()), shard.clone(), Part::Chunk).map(message);
+            async move { Ok(client.store_shard(parts).await?.into_inner().attestation) }
         })
         .await
         .map_err(FailureReason::of_store)
         .and_then(attestation)
     }
 
-    /// Sends the whole payload and returns the attestation; its form is checked, its signature is not.
+    /// The same with the whole payload.
     pub(crate) async fn store_payload(
         &self,
         header: v1::StorePayloadHeader,
-        payload: Bytes,
+        payload: Option<Bytes>,
     ) -> Result<Attestation, FailureReason> {
         use store_payload_request::Part;
         let message = |part| v1::StorePayloadRequest { part: Some(part) };
         self.write(|mut client| {
-            let body = chunks_of(payload.clone(), SEND_CHUNK_BYTES).map(Part::Chunk);
-            let parts = std::iter::once(Part::Header(header.clone())).chain(body).map(message);
-            async move { Ok(client.store_payload(tokio_stream::iter(parts)).await?.into_inner().attestation) }
+            let parts = parts(Part::Header(header.clone()), payload.clone(), Part::Chunk).map(message);
+            async move { Ok(client.store_payload(parts).await?.into_inner().attestation) }
         })
         .await
         .map_err(FailureReason::of_store)
@@ -257,6 +257,19 @@ impl Peer {
 
     fn channel(&self) -> Result<&Channel, FailureReason> {
         self.channel.as_ref().map_err(|detail| FailureReason::BadEndpoint { detail: detail.to_string() })
+    }
+}
+
+/// A header and the body behind it. Without a body the stream stays open: the member answers from the header, or waits.
+fn parts<P: Send + 'static>(
+    header: P,
+    body: Option<Bytes>,
+    chunk: fn(Bytes) -> P,
+) -> impl Stream<Item = P> + Send + 'static {
+    let first = futures::stream::iter([header]);
+    match body {
+        Some(body) => first.chain(futures::stream::iter(chunks_of(body, SEND_CHUNK_BYTES).map(chunk))).left_stream(),
+        None => first.chain(futures::stream::pending()).right_stream(),
     }
 }
 

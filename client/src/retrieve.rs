@@ -2,6 +2,7 @@
 
 pub(crate) mod find;
 pub(crate) mod gather;
+pub(crate) mod listing;
 pub(crate) mod lookup;
 pub(crate) mod options;
 pub(crate) mod reference;

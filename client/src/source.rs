@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     context::Context,
-    failure::FailureReason,
+    failure::{FailureReason, MemberFailure},
     fault::Fault,
     members::Member,
     status::{self, MemberInfo},
@@ -78,6 +78,11 @@ impl Source {
         self.member.peer.endpoint()
     }
 
+    /// The member with what it failed in.
+    pub(crate) fn failure(&self, reason: FailureReason) -> MemberFailure {
+        self.member.failure(reason)
+    }
+
     /// What the member says of itself.
     ///
     /// # Errors
@@ -88,12 +93,13 @@ impl Source {
         Ok(status::info(answer, &self.key, asked.elapsed())?)
     }
 
-    /// The page of what it has signed that begins at `at`; the first where that is empty.
+    /// The page of what it has signed, in one namespace or in all, that begins at `at`; the first where that is empty.
     ///
     /// # Errors
     /// Why it said nothing that can be used.
-    pub async fn list(&self, at: Bytes) -> Result<Page, FailureReason> {
-        let request = v1::ListBlobsRequest { namespace: Bytes::new(), page_size: PAGE, page_token: at };
+    pub async fn list(&self, namespace: Option<&Namespace>, at: Bytes) -> Result<Page, FailureReason> {
+        let namespace = namespace.map_or_else(Bytes::new, |it| Bytes::copy_from_slice(it.as_bytes()));
+        let request = v1::ListBlobsRequest { namespace, page_size: PAGE, page_token: at };
         let answer = within(self.member.peer.list_blobs(&request)).await?;
         let too_large = |field, max, got| Fault::Malformed(holdfast_proto::Error::TooLarge { field, max, got });
         if answer.blobs.len() > PAGE as usize {

@@ -54,9 +54,10 @@ pub(super) struct Snapshot {
     changed: bool,
 }
 
+/// What an epoch is, as it is kept on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Epoch {
+pub(crate) struct Epoch {
     original_shards: u16,
     total_shards: u16,
     threshold: u16,
@@ -194,7 +195,7 @@ impl Snapshot {
 }
 
 impl Epoch {
-    fn of(record: &EpochRecord) -> Self {
+    pub(crate) fn of(record: &EpochRecord) -> Self {
         let parameters = record.committee.parameters();
         let slots = record.committee.keys().iter().zip(&record.endpoints).map(|(key, endpoint)| Slot {
             public_key: *key,
@@ -219,7 +220,7 @@ impl Epoch {
     }
 
     /// `None` for what makes no committee: the file was changed by somebody else.
-    fn record(&self, epoch: u64, domain: Domain) -> Option<EpochRecord> {
+    pub(crate) fn record(&self, epoch: u64, domain: Domain) -> Option<EpochRecord> {
         let code = Parameters::new(self.original_shards, self.total_shards).ok()?;
         let parameters = CommitteeParameters::new(code, self.threshold, self.max_payload).ok()?;
         let keys = self.slots.iter().map(|slot| ProvenKey::from_registry(slot.public_key)).collect();

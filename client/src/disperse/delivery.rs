@@ -3,6 +3,7 @@ use holdfast_certificate::{Attestation, DisperserSignature, Statement};
 use holdfast_erasure::{Dispersal, EncodedBlob};
 use holdfast_proto::{digests_to_bytes, v1};
 
+use super::certify::Deliver;
 use crate::{failure::FailureReason, members::Member};
 
 /// One signed statement and its data, ready to be sent to any member. Shards and payload are shared, never copied.
@@ -33,24 +34,6 @@ impl Delivery {
         }
     }
 
-    pub(crate) fn statement(&self) -> &Statement {
-        &self.statement
-    }
-
-    /// Sends the member its part and returns its attestation; neither slot nor signature is verified.
-    pub(crate) async fn to(&self, member: &Member) -> Result<Attestation, FailureReason> {
-        match self.dispersal {
-            Dispersal::ByShard => self.shard_to(member).await,
-            Dispersal::ByPayload => {
-                let header = v1::StorePayloadHeader {
-                    statement: Some(self.wire_statement.clone()),
-                    disperser_signature: self.disperser_signature.clone(),
-                };
-                member.peer.store_payload(header, self.encoded.payload().clone()).await
-            }
-        }
-    }
-
     async fn shard_to(&self, member: &Member) -> Result<Attestation, FailureReason> {
         let commitment = self.encoded.commitment();
         let index = commitment.parameters().shard_of_slot(member.slot, &commitment.blob().shards_root);
@@ -61,6 +44,25 @@ impl Delivery {
             shard_roots: self.shard_roots.clone(),
             fingerprints: commitment.fingerprints().clone(),
         };
-        member.peer.store_shard(header, self.encoded.shard(index)).await
+        member.peer.store_shard(header, Some(self.encoded.shard(index))).await
+    }
+}
+
+impl Deliver for Delivery {
+    fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    async fn deliver(&self, member: &Member) -> Result<Attestation, FailureReason> {
+        match self.dispersal {
+            Dispersal::ByShard => self.shard_to(member).await,
+            Dispersal::ByPayload => {
+                let header = v1::StorePayloadHeader {
+                    statement: Some(self.wire_statement.clone()),
+                    disperser_signature: self.disperser_signature.clone(),
+                };
+                member.peer.store_payload(header, Some(self.encoded.payload().clone())).await
+            }
+        }
     }
 }

@@ -1,44 +1,28 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Certificate, Namespace, Statement, VerifiedCertificate};
-use holdfast_erasure::{Dispersal, encode};
+use holdfast_certificate::{Namespace, Statement};
+use holdfast_erasure::{Dispersal, EncodedBlob, encode};
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 
 use super::{
+    certify::{Dispersed, Plan, certify, deliver_again},
     delivery::Delivery,
-    feeding::{Feeding, feeding, settle},
+    existing::existing,
     options::DisperseOptions,
-    round::{Ended, Round},
     rules,
     signing::sign,
     statement::{self, Times},
 };
 use crate::{
-    config::{MAX_RETENTION, MAX_WAIT},
+    config::MAX_WAIT,
     context::{Context, unix_now},
     error::Error,
-    failure::MemberFailure,
     retries,
     signer::DisperserSigner,
 };
-
-/// A dispersal that reached its quorum.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Dispersed {
-    /// The certificate, verified.
-    pub certificate: VerifiedCertificate,
-    /// Slots whose attestation is in the certificate.
-    pub attested: Vec<u16>,
-    /// Members that had failed when the quorum was reached, those with bad attestations among them. Slow members are in
-    /// neither list.
-    pub failures: Vec<MemberFailure>,
-    /// What goes on with the slow members; nobody need wait for it.
-    pub feeding: Feeding,
-}
 
 /// What is dispersed, but for the epoch: it stays the same if the epoch changes on the way.
 struct Asked {
@@ -47,6 +31,8 @@ struct Asked {
     namespace: Namespace,
     key: Arc<dyn DisperserSigner>,
     times: Times,
+    /// A certificate that holds until then is taken where there is one.
+    enough: Option<u64>,
 }
 
 pub(crate) async fn disperse(context: &Context, payload: Bytes, options: DisperseOptions) -> Result<Dispersed, Error> {
@@ -67,38 +53,20 @@ async fn once(
     let deadline = started + allowed;
     let (now, asked) = (unix_now(), asked(context, payload, &options)?);
     let (active, rules) = tokio::join!(context.active_epoch(deadline), context.rules(&asked.namespace, deadline));
-    let mut record = active?;
+    let record = active?;
     rules::check(rules?.as_ref(), asked.namespace, asked.key.address(), &asked.times, now)?;
-    loop {
-        let delivery = Arc::new(prepare(context, &record, &asked, deadline).await?);
-        let statement = *delivery.statement();
-        Span::current().record("blob", tracing::field::display(statement.blob.id()));
-        let mut round = Round::ask(context, &record, started, allowed, move |member| {
-            let delivery = Arc::clone(&delivery);
-            async move { delivery.to(&member).await }
-        });
-        let certified =
-            round.certified(move |committee, attestations| Certificate::aggregate(committee, statement, attestations));
-        match certified.await? {
-            Ended::Certified(certificate) => return Ok(stands(context, certificate, round)),
-            Ended::Switched(active) => {
-                drop(round);
-                record = active;
-            }
+    let enough = asked.enough;
+    let mut plan = Put { context, asked, ready: None, deadline };
+    if let Some(enough) = enough {
+        let blob = plan.encoded(&record).await?;
+        let (id, namespace) = (blob.id(), plan.asked.namespace);
+        if let Some(certificate) = existing(context, &record, id, namespace, enough, deadline).await {
+            let delivery = plan.signed(&record, certificate.statement, blob).await?;
+            return Ok(deliver_again(context, &record, certificate, delivery));
         }
+        plan.ready = Some(blob);
     }
-}
-
-/// Returns at once, and goes on with the slow members in the background.
-fn stands(context: &Context, certificate: VerifiedCertificate, round: Round<'_>) -> Dispersed {
-    let (asking, attested, failures) = round.into_rest();
-    let (tell, feeding) = feeding(failures.clone());
-    let encoded = Bytes::from(certificate.encode());
-    let rest = settle(asking, attested, encoded, context.config.background_limit, tell).in_current_span();
-    if !context.background.spawn(rest) {
-        tracing::debug!("too many dispersals are fed in the background: slow members are left to repair");
-    }
-    Dispersed { attested: certificate.signer_slots(), certificate, failures, feeding }
+    certify(context, record, (started, allowed), plan).await
 }
 
 /// What the caller asks for, with the client's defaults.
@@ -107,48 +75,60 @@ fn asked(context: &Context, payload: Bytes, options: &DisperseOptions) -> Result
     if payload.is_empty() {
         return Err(Error::EmptyPayload);
     }
-    if let Some(asked) = options.retain_for.filter(|asked| asked.is_zero() || *asked > MAX_RETENTION) {
-        let reason = format!("{asked:?}, expected above zero and at most {MAX_RETENTION:?}");
-        return Err(Error::Invalid { what: "retain_for", reason });
-    }
+    statement::check_span(options.retain_for)?;
     let (config, dispersal) = (&context.config, options.dispersal);
     let retention = options.retain_for.unwrap_or(config.retention);
     let (retain_until, whole_until) = (options.retain_until, options.whole_until);
     let times = statement::times(unix_now(), dispersal, retain_until, whole_until, retention, config.whole_retention);
-    Ok(Asked { payload, dispersal, namespace, key, times })
+    let enough = options.enough_for.map(|enough| unix_now().saturating_add(enough.as_secs()));
+    Ok(Asked { payload, dispersal, namespace, key, times, enough })
 }
 
-/// Encodes the payload, makes the statement and signs it.
-async fn prepare(
-    context: &Context,
-    record: &Arc<EpochRecord>,
-    asked: &Asked,
+/// From a payload to what each member is sent.
+struct Put<'a> {
+    context: &'a Context,
+    asked: Asked,
+    /// The blob in the code of the first epoch that is asked for it, where it is made already.
+    ready: Option<EncodedBlob>,
     deadline: Instant,
-) -> Result<Delivery, Error> {
-    let parameters = *record.committee.parameters();
-    let max = u64::from(parameters.max_payload());
-    match u64::try_from(asked.payload.len()) {
-        Ok(got) if got <= max => {}
-        got => return Err(Error::PayloadTooLarge { max, got: got.unwrap_or(u64::MAX) }),
+}
+
+impl Put<'_> {
+    async fn encoded(&self, record: &EpochRecord) -> Result<EncodedBlob, Error> {
+        let parameters = *record.committee.parameters();
+        let max = u64::from(parameters.max_payload());
+        match u64::try_from(self.asked.payload.len()) {
+            Ok(got) if got <= max => {}
+            got => return Err(Error::PayloadTooLarge { max, got: got.unwrap_or(u64::MAX) }),
+        }
+        let (payload, dispersal) = (self.asked.payload.clone(), self.asked.dispersal);
+        self.context.cpu.run(move || encode(parameters.code(), payload, dispersal).map_err(Error::Code)).await
     }
-    let Asked { payload, dispersal, namespace, key, times } = asked;
-    let (payload, dispersal, namespace, times) = (payload.clone(), *dispersal, *namespace, *times);
-    let epoch = record.committee.epoch();
-    let (statement, encoded) = context
-        .cpu
-        .run(move || {
-            let encoded = encode(parameters.code(), payload, dispersal).map_err(Error::Code)?;
-            let statement = Statement {
-                namespace,
-                epoch,
-                blob: *encoded.blob(),
-                whole_until: times.whole_until,
-                retain_until: times.retain_until,
-            };
-            statement.check(&parameters).map_err(Error::Statement)?;
-            Ok((statement, encoded))
-        })
-        .await?;
-    let signature = sign(&**key, statement.digest(record.committee.domain()), deadline).await?;
-    Ok(Delivery::new(statement, &signature, encoded, dispersal))
+
+    async fn signed(
+        &self,
+        record: &EpochRecord,
+        statement: Statement,
+        encoded: EncodedBlob,
+    ) -> Result<Delivery, Error> {
+        let digest = statement.digest(record.committee.domain());
+        let signature = sign(&*self.asked.key, digest, self.deadline).await?;
+        Ok(Delivery::new(statement, &signature, encoded, self.asked.dispersal))
+    }
+}
+
+impl Plan for Put<'_> {
+    type Delivery = Delivery;
+
+    async fn delivery(&mut self, record: &EpochRecord) -> Result<Delivery, Error> {
+        let encoded = match self.ready.take() {
+            Some(encoded) => encoded,
+            None => self.encoded(record).await?,
+        };
+        let Times { whole_until, retain_until } = self.asked.times;
+        let (namespace, epoch, blob) = (self.asked.namespace, record.committee.epoch(), *encoded.blob());
+        let statement = Statement { namespace, epoch, blob, whole_until, retain_until };
+        statement.check(record.committee.parameters()).map_err(Error::Statement)?;
+        self.signed(record, statement, encoded).await
+    }
 }

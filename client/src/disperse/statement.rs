@@ -3,6 +3,8 @@ use std::time::Duration;
 use holdfast_certificate::hour_at_or_after;
 use holdfast_erasure::Dispersal;
 
+use crate::{config::MAX_RETENTION, error::Error};
+
 /// The two times of a statement, unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
@@ -26,6 +28,17 @@ pub(crate) fn times(
         Dispersal::ByPayload => whole_until.unwrap_or_else(|| on_grid(now, whole_retention).min(retain_until)),
     };
     Times { whole_until, retain_until }
+}
+
+/// Refuses a retention that nobody can mean.
+pub(crate) fn check_span(retain_for: Option<Duration>) -> Result<(), Error> {
+    match retain_for {
+        Some(asked) if asked.is_zero() || asked > MAX_RETENTION => Err(Error::Invalid {
+            what: "retain_for",
+            reason: format!("{asked:?}, expected above zero and at most {MAX_RETENTION:?}"),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn on_grid(now: u64, later: Duration) -> u64 {

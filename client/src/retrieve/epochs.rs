@@ -8,7 +8,7 @@ use super::{
     race::halfway,
     read::Read,
 };
-use crate::error::Error;
+use crate::{context::Context, error::Error};
 
 /// The most epochs, counted back from the active one (the last that was, where none is), that are searched for a blob by its id alone.
 const MAX_EPOCHS_SEARCHED: u64 = 8;
@@ -36,6 +36,29 @@ pub(crate) async fn search(read: &mut Read<'_>) -> Result<(Arc<EpochRecord>, Loc
         outcome = better(outcome, older);
     }
     outcome
+}
+
+/// The epochs before `newest`, newest first, as many as make `most` with it; and whether there is none but those, and all of
+/// them could be read.
+pub(crate) async fn before(
+    context: &Context,
+    newest: u64,
+    most: u64,
+    deadline: Instant,
+) -> (Vec<Arc<EpochRecord>>, bool) {
+    let (mut older, mut all) = (Vec::new(), newest < most);
+    for epoch in (newest.saturating_sub(most - 1)..newest).rev() {
+        match context.epoch(epoch, deadline).await {
+            Ok(record) => older.push(record),
+            // A gap in the numbers is an epoch that never became active.
+            Err(Error::Registry(holdfast_registry::Error::UnknownEpoch { .. })) => {}
+            Err(error) => {
+                tracing::debug!(epoch, %error, "an older epoch cannot be read: its members are not asked");
+                all = false;
+            }
+        }
+    }
+    (older, all)
 }
 
 /// The epochs that are searched beside `known`, where the caller has named none.

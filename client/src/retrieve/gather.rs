@@ -42,6 +42,12 @@ pub(crate) async fn gather(context: &Context, id: BlobId, options: RetrieveOptio
     Ok(Gathered { commitment, shards, faults: read.ledger.faults(), failures: read.ledger.failures() })
 }
 
+/// A blob's commitment, checked against its id, from whichever member has it.
+pub(crate) async fn commitment(context: &Context, id: BlobId, deadline: Instant) -> Result<Commitment, Error> {
+    let mut read = Read::new(context, id, deadline, RetrieveOptions::default());
+    epochs::search(&mut read).await.map(|(_, located)| located.commitment)
+}
+
 /// From members of the epochs that one member named, and of all others when those do not have it.
 async fn in_any_epoch(
     read: &mut Read<'_>,

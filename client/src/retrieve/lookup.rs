@@ -15,7 +15,7 @@ use holdfast_proto::v1;
 use holdfast_registry::EpochRecord;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ledger::Ledger, patience::patiently, race::halfway};
+use super::{epochs, ledger::Ledger, patience::patiently, race::halfway};
 use crate::{
     config::MAX_WAIT,
     context::Context,
@@ -113,19 +113,8 @@ pub(crate) async fn lookup(context: &Context, wanted: Wanted, options: LookupOpt
     search.ask(vec![first], if options.active_epoch_only { deadline } else { halfway(deadline) }).await;
     let mut every_epoch = true;
     if !options.active_epoch_only && !search.is_enough() {
-        let mut older = Vec::new();
-        for epoch in (newest.saturating_sub(MAX_EPOCHS - 1)..newest).rev() {
-            match context.epoch(epoch, deadline).await {
-                Ok(record) => older.push(record),
-                // A gap in the numbers is an epoch that never became active.
-                Err(Error::Registry(holdfast_registry::Error::UnknownEpoch { .. })) => {}
-                Err(error) => {
-                    tracing::debug!(epoch, %error, "an older epoch cannot be read: its members are not asked");
-                    every_epoch = false;
-                }
-            }
-        }
-        every_epoch &= newest < MAX_EPOCHS;
+        let (older, all) = epochs::before(context, newest, MAX_EPOCHS, deadline).await;
+        every_epoch = all;
         search.ask(older, deadline).await;
     }
     search.outcome(every_epoch)

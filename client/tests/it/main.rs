@@ -15,4 +15,5 @@ mod patience;
 mod promises;
 mod read;
 mod read_lies;
+mod renew;
 mod signers;

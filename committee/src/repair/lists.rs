@@ -247,7 +247,7 @@ impl Peer {
             if !desk.has_room(PAGE) {
                 return false;
             }
-            let page = match self.source.list(self.at.clone()).await {
+            let page = match self.source.list(None, self.at.clone()).await {
                 Ok(page) => page,
                 Err(reason) => {
                     if reason.fault().is_some() {

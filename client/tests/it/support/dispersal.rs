@@ -1,5 +1,7 @@
 //! What a member stores and signs.
 
+use std::sync::atomic::Ordering;
+
 use bytes::BytesMut;
 use holdfast_certificate::{Certificate, Checkpoint};
 use holdfast_erasure::{Dispersal, encode};
@@ -32,11 +34,16 @@ impl DispersalService for Member {
         if u32::from(index.get()) != header.shard_index {
             return Err(Status::invalid_argument("not this slot's shard"));
         }
+        if let Some(shard) = self.recall(&statement, Some(index.get())) {
+            self.keep(commitment, (index.get(), shard), None, (statement, header.disperser_signature));
+            return Ok(Response::new(v1::StoreShardResponse { attestation: self.attest(&statement) }));
+        }
         let mut shard = BytesMut::new();
         while let Some(message) = parts.message().await? {
             let Some(Part::Chunk(chunk)) = message.part else {
                 return Err(Status::invalid_argument("expected a chunk"));
             };
+            self.taken.fetch_add(chunk.len(), Ordering::SeqCst);
             shard.extend_from_slice(&chunk);
         }
         let shard = shard.freeze();
@@ -56,14 +63,21 @@ impl DispersalService for Member {
             return Err(Status::invalid_argument("the header comes first"));
         };
         let statement = self.check(header.statement, &header.disperser_signature)?;
-        let mut payload = BytesMut::new();
-        while let Some(message) = parts.message().await? {
-            let Some(Part::Chunk(chunk)) = message.part else {
-                return Err(Status::invalid_argument("expected a chunk"));
-            };
-            payload.extend_from_slice(&chunk);
-        }
-        let encoded = encode(statement.blob.parameters().unwrap(), payload.freeze(), Dispersal::ByPayload)
+        let payload = match self.recall(&statement, None) {
+            Some(payload) => payload,
+            None => {
+                let mut payload = BytesMut::new();
+                while let Some(message) = parts.message().await? {
+                    let Some(Part::Chunk(chunk)) = message.part else {
+                        return Err(Status::invalid_argument("expected a chunk"));
+                    };
+                    self.taken.fetch_add(chunk.len(), Ordering::SeqCst);
+                    payload.extend_from_slice(&chunk);
+                }
+                payload.freeze()
+            }
+        };
+        let encoded = encode(statement.blob.parameters().unwrap(), payload, Dispersal::ByPayload)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         if encoded.id() != statement.blob.id() {
             return Err(Status::invalid_argument("the payload makes another blob"));

@@ -47,6 +47,8 @@ pub(crate) struct Member {
     pub(crate) reads: AtomicUsize,
     /// Signatures that were asked for.
     pub(crate) writes: AtomicUsize,
+    /// Bytes of bodies that were sent to it to be stored.
+    pub(crate) taken: AtomicUsize,
     /// So many requests are still shed, each with the wish to be asked again.
     shedding: AtomicUsize,
     /// When those that are shed are to come back, in milliseconds.
@@ -67,6 +69,7 @@ impl Member {
             hanging: Arc::default(),
             reads: AtomicUsize::new(0),
             writes: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
             shedding: AtomicUsize::new(0),
             come_back_after: AtomicU64::new(0),
             poured: Arc::default(),
@@ -109,6 +112,13 @@ impl Member {
         let blob = held.get_mut(&encoded.id()).expect("held");
         blob.shards.clear();
         blob.shards.insert(index, encoded.shard(place));
+    }
+
+    /// What it holds of a statement's blob, so that it need not be sent: one shard, or the payload.
+    pub(super) fn recall(&self, statement: &Statement, index: Option<u16>) -> Option<Bytes> {
+        let held = self.held.lock().unwrap();
+        let blob = held.get(&statement.blob.id()).filter(|_| self.now_lies() != Lie::Damaged)?;
+        index.map_or_else(|| blob.payload.clone(), |index| blob.shards.get(&index).cloned())
     }
 
     /// Forgets the whole payload, as when `wholeUntil` is over.

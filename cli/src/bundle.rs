@@ -1,0 +1,224 @@
+//! A namespace's payloads with what proves them, as a folder of files that can be copied, served and checked without anybody.
+//!
+//! ```text
+//! bundle.json                      whose it is, the epochs with their keys, the blobs in order
+//! blobs/ab/abcd....json            a blob: its length, its code, its certificates
+//! blobs/ab/abcd....bin             its payload
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use holdfast_certificate::{Address, Certificate, Domain, Namespace};
+use holdfast_erasure::{Blob, BlobId, Dispersal, Parameters, encode};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    bridge::Epoch,
+    exit::{Exit, fail},
+    files::MOST_PAYLOAD_BYTES,
+    target,
+};
+
+/// The version of these files.
+const FORMAT: u32 = 1;
+/// The largest head that is read: a million blobs.
+const MOST_HEAD_BYTES: u64 = 128 << 20;
+/// The largest record of a blob that is read.
+const MOST_RECORD_BYTES: u64 = 1 << 20;
+
+/// What a bundle says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Head {
+    format: u32,
+    pub(crate) chain_id: u64,
+    pub(crate) registry: Address,
+    pub(crate) namespace: Namespace,
+    /// When it was last brought up to date, unix seconds.
+    pub(crate) read_at: u64,
+    /// Whether nothing certified was missing then.
+    pub(crate) complete: bool,
+    /// Who signed. Where there is a registry, it knows better.
+    pub(crate) epochs: BTreeMap<u64, Epoch>,
+    /// About in the order in which they were signed.
+    pub(crate) blobs: Vec<BlobId>,
+}
+
+/// What a bundle says of one blob.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Record {
+    pub(crate) blob_id: BlobId,
+    pub(crate) payload_length: u32,
+    pub(crate) original_shards: u16,
+    pub(crate) total_shards: u16,
+    /// Whether it was dispersed by payload, so that its id binds keccak256 of it.
+    pub(crate) by_payload: bool,
+    /// In compact encoding, one for each statement; the latest retention first.
+    pub(crate) certificates: Vec<String>,
+}
+
+/// A folder with a bundle in it, or in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct Bundle {
+    folder: PathBuf,
+}
+
+impl Head {
+    pub(crate) fn new(domain: &Domain, namespace: Namespace) -> Self {
+        let (chain_id, registry) = (domain.chain_id, domain.registry);
+        let (epochs, blobs) = (BTreeMap::new(), Vec::new());
+        Self { format: FORMAT, chain_id, registry, namespace, read_at: 0, complete: false, epochs, blobs }
+    }
+
+    pub(crate) fn domain(&self) -> Domain {
+        Domain { chain_id: self.chain_id, registry: self.registry }
+    }
+}
+
+impl Record {
+    pub(crate) fn new(blob: &Blob) -> Self {
+        Self {
+            blob_id: blob.id(),
+            payload_length: blob.payload_length,
+            original_shards: blob.original_shards,
+            total_shards: blob.total_shards,
+            by_payload: blob.is_by_payload(),
+            certificates: Vec::new(),
+        }
+    }
+
+    /// Takes a certificate in, unless one of the same statement is there.
+    pub(crate) fn add(&mut self, certificate: &Certificate) -> bool {
+        let mut known: Vec<Certificate> = self.certificates.iter().filter_map(|hex| decode(hex).ok()).collect();
+        if known.iter().any(|known| known.statement == certificate.statement) {
+            return false;
+        }
+        known.push(certificate.clone());
+        known.sort_by_key(|it| std::cmp::Reverse(it.statement.retain_until));
+        self.certificates = known.iter().map(|it| format!("0x{}", hex::encode(it.encode()))).collect();
+        true
+    }
+
+    /// Its certificates, or why one does not decode or is of another blob.
+    pub(crate) fn certificates(&self) -> Result<Vec<Certificate>, String> {
+        let of_this = |certificate: Certificate| {
+            let of = certificate.statement.blob.id();
+            if of == self.blob_id {
+                Ok(certificate)
+            } else {
+                Err(format!("it has a certificate of another blob, {of}"))
+            }
+        };
+        self.certificates.iter().map(|hex| decode(hex).and_then(of_this)).collect()
+    }
+
+    /// Whether the payload makes this blob.
+    pub(crate) fn check(&self, payload: Vec<u8>) -> Result<(), String> {
+        let dispersal = if self.by_payload { Dispersal::ByPayload } else { Dispersal::ByShard };
+        let code = Parameters::new(self.original_shards, self.total_shards).map_err(|error| error.to_string())?;
+        let encoded = encode(code, payload.into(), dispersal).map_err(|error| error.to_string())?;
+        match encoded.id() {
+            id if id == self.blob_id => Ok(()),
+            other => Err(format!("its payload makes another blob, {other}")),
+        }
+    }
+}
+
+impl Bundle {
+    /// The bundle in this folder, which is made if it is not there.
+    pub(crate) fn make(folder: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// None where there is no bundle yet.
+    pub(crate) fn head(&self) -> anyhow::Result<Option<Head>> {
+        let file = self.folder.join("bundle.json");
+        if !file.exists() {
+            return Ok(None);
+        }
+        let head: Head = parse(&file, MOST_HEAD_BYTES)?;
+        if head.format != FORMAT {
+            return fail(Exit::Usage, format!("{} has format {}, expected {FORMAT}", file.display(), head.format));
+        }
+        Ok(Some(head))
+    }
+
+    pub(crate) fn write_head(&self, head: &Head) -> anyhow::Result<()> {
+        target::write(&self.folder.join("bundle.json"), &json(head)?)
+    }
+
+    /// What is known of a blob; none where nothing is, or what is there cannot be read.
+    pub(crate) fn record(&self, id: &BlobId) -> Option<Record> {
+        let record: Record = parse(&self.file(id, "json"), MOST_RECORD_BYTES).ok()?;
+        (record.blob_id == *id).then_some(record)
+    }
+
+    pub(crate) fn write_record(&self, record: &Record) -> anyhow::Result<()> {
+        target::write(&self.place(&record.blob_id, "json")?, &json(record)?)
+    }
+
+    /// Whether a payload of this length is there.
+    pub(crate) fn has_payload(&self, record: &Record) -> bool {
+        let found = fs::metadata(self.file(&record.blob_id, "bin"));
+        found.is_ok_and(|found| found.is_file() && found.len() == u64::from(record.payload_length))
+    }
+
+    pub(crate) fn write_payload(&self, id: &BlobId, payload: &[u8]) -> anyhow::Result<()> {
+        target::write(&self.place(id, "bin")?, payload)
+    }
+
+    pub(crate) fn payload(&self, id: &BlobId) -> Result<Vec<u8>, String> {
+        let file = self.file(id, "bin");
+        match fs::metadata(&file) {
+            Ok(found) if found.len() > MOST_PAYLOAD_BYTES => Err(format!("its file has {} bytes", found.len())),
+            Ok(_) => fs::read(&file).map_err(|error| format!("its payload cannot be read: {error}")),
+            Err(error) => Err(format!("its payload cannot be read: {error}")),
+        }
+    }
+
+    fn place(&self, id: &BlobId, extension: &str) -> anyhow::Result<PathBuf> {
+        let file = self.file(id, extension);
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        Ok(file)
+    }
+
+    fn file(&self, id: &BlobId, extension: &str) -> PathBuf {
+        let name = hex::encode(id.as_bytes());
+        self.folder.join("blobs").join(&name[..2]).join(format!("{name}.{extension}"))
+    }
+}
+
+fn decode(text: &str) -> Result<Certificate, String> {
+    let bytes =
+        hex::decode(text.trim_start_matches("0x")).map_err(|error| format!("a certificate is no hex: {error}"))?;
+    Certificate::decode(&bytes).map_err(|error| format!("a certificate does not decode: {error}"))
+}
+
+fn json<T: Serialize>(value: &T) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(file: &Path, most: u64) -> anyhow::Result<T> {
+    let shown = file.display();
+    let length = fs::metadata(file).with_context(|| format!("cannot read {shown}"))?.len();
+    if length > most {
+        return fail(Exit::Usage, format!("{shown} has {length} bytes, expected at most {most}"));
+    }
+    let bytes = fs::read(file).with_context(|| format!("cannot read {shown}"))?;
+    serde_json::from_slice(&bytes).or_else(|error| fail(Exit::Usage, format!("{shown} is no such file: {error}")))
+}
