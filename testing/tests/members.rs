@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use holdfast_certificate::CheckpointProof;
-use holdfast_client::{Client, DisperseOptions, Error, Fault, Observer, Progress, RetrieveOptions, Way};
+use holdfast_client::{Client, DisperseOptions, Error, Fault, Observer, Progress, RenewOptions, RetrieveOptions, Way};
 use holdfast_committee::fault;
-use holdfast_testing::Committee;
+use holdfast_testing::{Committee, Setup};
 
 fn client(committee: &Committee) -> Client {
     let builder = Client::builder().registry(committee.registry()).namespace(committee.namespace());
@@ -114,6 +117,35 @@ async fn a_checkpoint_is_signed_over_what_is_held_and_a_blob_that_is_not_is_name
     for failure in failures.iter().filter(|failure| failure.slot != 3) {
         assert!(failure.reason.to_string().contains(&absent.to_string()), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn what_is_renewed_is_held_longer_and_a_damaged_copy_mended_on_the_way() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    // All must sign. With fewer, who lacks its part is left to its repair once the quorum is there.
+    let mut members = Committee::start_with(Setup::of(5, 5, 2)).await.unwrap();
+    let client = client(&members);
+    for options in [DisperseOptions::by_shard(), DisperseOptions::by_payload()] {
+        let put = client.disperse(payload(300_000), options.retain_for(3 * DAY)).await.unwrap();
+        client.drain().await;
+        let first = put.certificate.statement;
+        let id = first.blob.id();
+        members.stop(1).await.unwrap();
+        fault::flip_bit(&members.data_dir(1), &id).await.unwrap();
+        members.restart(1).await.unwrap();
+        let renewed = client.renew(id, RenewOptions::default().retain_for(40 * DAY)).await.unwrap();
+        client.drain().await;
+        let statement = renewed.certificate.statement;
+        assert_eq!(statement.blob, first.blob);
+        assert!(statement.retain_until >= first.retain_until + 36 * DAY.as_secs());
+        let audited = client.retrieve(&renewed.certificate, RetrieveOptions::default().audit()).await.unwrap();
+        assert!(audited.payload == payload(300_000) && audited.faults.is_empty(), "{:?}", audited.faults);
+        let listing = client.list(None, Duration::from_secs(10)).await.unwrap();
+        let of_it: Vec<_> = listing.listed.iter().filter(|listed| listed.statement.blob.id() == id).collect();
+        assert!(listing.complete && of_it.len() == 2, "{of_it:?}");
+        assert!(of_it.iter().all(|listed| listed.certified && listed.members == 5 && listed.witnessed), "{of_it:?}");
+    }
+    members.close().await.unwrap();
 }
 
 #[tokio::test]

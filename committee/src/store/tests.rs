@@ -1,6 +1,7 @@
 //! The store by itself: what holds on any folder it is opened on.
 
 mod damage;
+mod fixture;
 mod folder;
 mod full_disk;
 mod logs;
