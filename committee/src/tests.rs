@@ -11,6 +11,7 @@ mod lifecycle;
 mod namespaces;
 mod registry;
 mod repair;
+mod restart;
 mod retention;
 
 use std::{
