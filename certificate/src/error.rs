@@ -23,6 +23,22 @@ pub enum Error {
         /// The key that is not proven.
         public_key: Box<PublicKey>,
     },
+    /// The endorsement of a TLS key is not by this key, or for another TLS key, registry or time.
+    #[error("the endorsement is not by {public_key} for this TLS key in this registry")]
+    NotEndorsed {
+        /// The key that should have endorsed it.
+        public_key: Box<PublicKey>,
+    },
+    /// The endorsement of a TLS key is not good yet, or not any more.
+    #[error("the endorsement is good from {not_before} until {not_after}, and it is {now}")]
+    EndorsementTime {
+        /// From when on, unix seconds.
+        not_before: u64,
+        /// Until before when.
+        not_after: u64,
+        /// When it was checked.
+        now: u64,
+    },
     /// The numbers of shards are impossible.
     #[error(transparent)]
     Code(#[from] holdfast_erasure::Error),

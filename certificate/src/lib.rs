@@ -67,6 +67,7 @@ mod points;
 
 mod keys;
 mod possession;
+mod tls_identity;
 
 mod address;
 mod disperser;
@@ -95,6 +96,7 @@ pub use words::is_unfit;
 
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use possession::{ProofOfPossession, ProvenKey, Registration};
+pub use tls_identity::Endorsement;
 
 pub use address::{Address, Namespace};
 pub use disperser::{DisperserKey, DisperserSignature};

@@ -53,6 +53,16 @@ pub enum Malformed {
         /// Bytes given.
         got: usize,
     },
+    /// An endorsement of a TLS key for no time, or for too long.
+    #[error("a TLS endorsement must be good for 1 to {longest} s, got from {not_before} until {not_after}")]
+    Endorsement {
+        /// From when on, unix seconds.
+        not_before: u64,
+        /// Until before when.
+        not_after: u64,
+        /// The longest, in seconds.
+        longest: u64,
+    },
     /// An encoding of another version.
     #[error("{what} version must be {expected}, got {got}")]
     Version {

@@ -99,7 +99,7 @@ impl Record {
         if known.iter().any(|known| known.statement == certificate.statement) {
             return false;
         }
-        known.push(certificate.clone());
+        known.push(*certificate);
         known.sort_by_key(|it| std::cmp::Reverse(it.statement.retain_until));
         self.certificates = known.iter().map(|it| format!("0x{}", hex::encode(it.encode()))).collect();
         true

@@ -11,6 +11,7 @@ use holdfast_proto::{
     v1::{ListBlobsRequest, ListBlobsResponse, retrieval_client::RetrievalClient},
 };
 use holdfast_registry::Endpoint;
+use holdfast_transport::MemberKey;
 use serde::Serialize;
 use tonic::transport::Channel;
 
@@ -85,8 +86,9 @@ pub(crate) async fn run(args: &LsArgs, config: Option<&Path>, output: Output) ->
         if args.namespace.is_empty() { vec![None] } else { args.namespace.iter().copied().map(Some).collect() };
     let asked = (0..).zip(&record.endpoints).filter(|(slot, _)| args.from.is_empty() || args.from.contains(slot));
     let answers = join_all(asked.map(|(slot, endpoint)| {
-        let namespaces = &namespaces;
-        async move { (slot, of_member(endpoint, namespaces, args.limit).await) }
+        let (namespaces, committee) = (&namespaces, &record.committee);
+        let member = committee.key(slot).map(|key| MemberKey { key: *key, domain: *committee.domain() });
+        async move { (slot, of_member((endpoint, member), namespaces, args.limit).await) }
     }));
     let mut listing = Listing { epoch: record.committee.epoch(), answered: Vec::new(), blobs: Vec::new(), more: false };
     let mut found: BTreeMap<(BlobId, u64, u64), Listed> = BTreeMap::new();
@@ -132,11 +134,11 @@ type Statements = Vec<(Statement, bool)>;
 
 /// What one member lists, at most `limit` of it, and whether it has more.
 async fn of_member(
-    endpoint: &Endpoint,
+    (endpoint, member): (&Endpoint, Option<MemberKey>),
     namespaces: &[Option<Namespace>],
     limit: u32,
 ) -> Result<(Statements, bool), String> {
-    let channel = connect(endpoint).await?;
+    let channel = connect(endpoint, member).await?;
     let mut client = RetrievalClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let (mut statements, mut more) = (Vec::new(), false);
     for namespace in namespaces {

@@ -1,9 +1,15 @@
 //! `holdfast member`: set up, check, run and look at one committee member.
 
+mod obligations;
+mod recover;
+mod status;
+mod tls;
+
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,14 +22,18 @@ use holdfast_committee::{
 };
 use holdfast_l1::RpcUrls;
 use holdfast_proto::v1::{GetInfoRequest, GetInfoResponse, node_client::NodeClient};
-use holdfast_registry::Finality;
-use holdfast_transport::tls;
+use holdfast_registry::{Finality, Registry};
+use holdfast_transport::{
+    Trust,
+    tls::{ServerTls, generate},
+};
 use serde::Serialize;
+use tonic::transport::Channel;
 
 use crate::{
     exit::{Exit, fail, of_registry},
     files, keys,
-    output::{Output, human_bytes, plain, progress},
+    output::Output,
     shutdown::Shutdown,
     times::now,
 };
@@ -66,6 +76,14 @@ pub(crate) enum Member {
     ///
     /// Example: holdfast --config m0/member.toml member recover
     Recover,
+    /// Make another TLS key that the member's own key endorses: clients take it without a word on L1.
+    ///
+    /// Example: holdfast --config m0/member.toml member new-tls --host m0.example
+    NewTls(tls::NewTlsArgs),
+    /// Ask the running member what it has signed: until when, how many bytes, and for whom.
+    ///
+    /// Example: holdfast --config m0/member.toml member obligations
+    Obligations,
     /// Ask the running member what it says of itself.
     ///
     /// Example: holdfast --config m0/member.toml member status
@@ -132,116 +150,6 @@ struct Checked {
     problems: Vec<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    version: String,
-    epoch: u64,
-    slot: Option<u32>,
-    blobs: u64,
-    stored_bytes: u64,
-    clock_off_seconds: i64,
-    writes_disabled: Option<String>,
-    store_id: String,
-    store_lost_at: Option<u64>,
-    damaged: u64,
-    scrubbed_at: Option<u64>,
-    repair: Repair,
-    twin: Option<String>,
-    l1: Option<L1View>,
-}
-
-/// How fresh what the member knows of L1 is.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct L1View {
-    block: u64,
-    block_age_seconds: u64,
-    confirmed_seconds_ago: u64,
-    stalled: bool,
-    failing: bool,
-    expired: bool,
-}
-
-impl L1View {
-    /// By the member's own clock.
-    fn of(view: &holdfast_proto::v1::L1View, time: u64) -> Self {
-        Self {
-            block: view.block,
-            block_age_seconds: time.saturating_sub(view.block_time),
-            confirmed_seconds_ago: time.saturating_sub(view.confirmed_at),
-            stalled: view.stalled,
-            failing: view.failing,
-            expired: view.expired,
-        }
-    }
-
-    fn text(&self) -> String {
-        let notes = [
-            (self.stalled, "finality stalls"),
-            (self.failing, "its nodes do not answer as they should: see its log"),
-            (self.expired, "too old to sign by"),
-        ];
-        let notes: String = notes.iter().filter(|(holds, _)| *holds).map(|(_, note)| format!(", {note}")).collect();
-        let Self { block, block_age_seconds, confirmed_seconds_ago, .. } = self;
-        format!("block {block}, {block_age_seconds} s old, confirmed {confirmed_seconds_ago} s ago{notes}")
-    }
-}
-
-/// What the member makes whole again.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Repair {
-    queued: u64,
-    queued_bytes: u64,
-    repaired: u64,
-    repaired_bytes: u64,
-    set_aside: u64,
-    unfillable: u64,
-    eta_seconds: Option<u64>,
-    lists_heard: u32,
-    lists_needed: u32,
-}
-
-impl Repair {
-    fn of(repair: &holdfast_proto::v1::Repair) -> Self {
-        Self {
-            queued: repair.queued,
-            queued_bytes: repair.queued_bytes,
-            repaired: repair.repaired,
-            repaired_bytes: repair.repaired_bytes,
-            set_aside: repair.set_aside,
-            unfillable: repair.unfillable,
-            eta_seconds: repair.eta_seconds,
-            lists_heard: repair.lists_heard,
-            lists_needed: repair.lists_needed,
-        }
-    }
-
-    fn text(&self) -> String {
-        let Self { queued, repaired, set_aside, unfillable, .. } = self;
-        let eta = self.eta_seconds.map_or_else(String::new, |eta| format!(", done in about {eta} s"));
-        let unfillable = if *unfillable > 0 { format!(", {unfillable} unfillable") } else { String::new() };
-        format!(
-            "{repaired} repaired, {queued} queued ({}){eta}, {set_aside} set aside{unfillable}",
-            human_bytes(self.queued_bytes)
-        )
-    }
-
-    /// Of a lost store.
-    fn lists(&self) -> String {
-        format!("{} of {} lists heard", self.lists_heard, self.lists_needed)
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Recovery {
-    complete: bool,
-    blobs: u64,
-    repair: Repair,
-}
-
 pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let config = config.unwrap_or(Path::new(DEFAULT_FILE));
     match command {
@@ -253,8 +161,10 @@ pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) 
             let missing = if accept_empty_store { IfMissing::Replace } else { IfMissing::Refuse };
             committee::run(load(config)?, missing, async move { shutdown.requested().await }).await.or_else(refused)
         }
-        Member::Recover => recover(load(config)?, output).await,
-        Member::Status => status(&load(config)?, output).await,
+        Member::Recover => recover::run(load(config)?, output).await,
+        Member::Status => status::run(&load(config)?, output).await,
+        Member::Obligations => obligations::run(&load(config)?, output).await,
+        Member::NewTls(args) => tls::run(&args, config, output).await,
     }
 }
 
@@ -262,8 +172,15 @@ fn load(file: &Path) -> anyhow::Result<committee::Config> {
     committee::Config::load(file).or_else(|error| fail(Exit::Usage, error.to_string()))
 }
 
+async fn registry_of(config: &committee::Config) -> anyhow::Result<Arc<dyn Registry>> {
+    match committee::registry(config).await {
+        Ok(registry) => Ok(registry),
+        Err(error) => refused(error),
+    }
+}
+
 /// What the operator must set right before the member starts has its own exit codes.
-fn refused(error: committee::Error) -> anyhow::Result<()> {
+fn refused<T>(error: committee::Error) -> anyhow::Result<T> {
     match error {
         committee::Error::Config(_)
         | committee::Error::File { .. }
@@ -299,7 +216,7 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     let mut tls_pin = None;
     if !args.listen.ip().is_loopback() && !args.insecure_plaintext {
         let hosts = if args.host.is_empty() { vec![args.listen.ip().to_string()] } else { args.host.clone() };
-        let pair = tls::generate(hosts)?;
+        let pair = generate(hosts, None)?;
         files::write_new_secret(&args.dir.join(TLS_KEY), pair.key.as_bytes())?;
         fs::write(args.dir.join(TLS_CERTIFICATE), pair.certificate)?;
         config.tls = Some(committee::config::Tls { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into() });
@@ -339,10 +256,7 @@ fn new_store(config: &committee::Config, output: Output) -> anyhow::Result<()> {
 
 async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()> {
     let key = keys::unlock(&config.keystore, &config.password_file)?;
-    let registry = match committee::registry(config).await {
-        Ok(registry) => registry,
-        Err(error) => return refused(error),
-    };
+    let registry = registry_of(config).await?;
     let mut problems = Vec::new();
     let (mut epoch, mut slot) = (None, None);
     match registry.active_epoch(now()).await {
@@ -410,6 +324,17 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
 
 /// Asks whoever listens where this member does.
 async fn ask(config: &committee::Config) -> anyhow::Result<GetInfoResponse> {
+    match NodeClient::new(connect(config).await?).get_info(GetInfoRequest {}).await {
+        Ok(info) => Ok(info.into_inner()),
+        Err(status) => {
+            let listen = config.listen;
+            fail(Exit::Unreachable, format!("whoever listens on {listen} is no member: {}", status.message()))
+        }
+    }
+}
+
+/// A connection to whoever listens where this member does.
+async fn connect(config: &committee::Config) -> anyhow::Result<Channel> {
     // A member that listens on every address is asked on loopback.
     let mut address = config.listen;
     match address.ip() {
@@ -419,92 +344,16 @@ async fn ask(config: &committee::Config) -> anyhow::Result<GetInfoResponse> {
     }
     // Its own certificate is the one to find there.
     let pin = match &config.tls {
-        Some(files) => Some(tls::ServerTls::load(&files.certificate, &files.key)?.pin()),
+        Some(files) => Some(ServerTls::load(&files.certificate, &files.key)?.pin()),
         None => None,
     };
     let scheme = if pin.is_some() { "https" } else { "http" };
-    let endpoint = holdfast_transport::endpoint(&format!("{scheme}://{address}"), pin.as_ref(), STATUS_LIMIT)?
+    let endpoint = holdfast_transport::endpoint(&format!("{scheme}://{address}"), &Trust::pinned(pin), STATUS_LIMIT)?
         .timeout(STATUS_LIMIT);
-    let channel = match endpoint.connect().await {
-        Ok(channel) => channel,
+    match endpoint.connect().await {
+        Ok(channel) => Ok(channel),
         Err(error) => {
-            return fail(
-                Exit::Unreachable,
-                format!("no member answers on {address}: {:#}", anyhow::Error::from(error)),
-            );
-        }
-    };
-    match NodeClient::new(channel).get_info(GetInfoRequest {}).await {
-        Ok(info) => Ok(info.into_inner()),
-        Err(status) => {
-            fail(Exit::Unreachable, format!("whoever listens on {address} is no member: {}", status.message()))
+            fail(Exit::Unreachable, format!("no member answers on {address}: {:#}", anyhow::Error::from(error)))
         }
     }
-}
-
-async fn recover(config: committee::Config, output: Output) -> anyhow::Result<()> {
-    let shutdown = Shutdown::listen(false)?;
-    let asked = async move { shutdown.requested().await };
-    let tell = |repair: &holdfast_proto::v1::Repair| {
-        let repair = Repair::of(repair);
-        progress(format!("{}, {}", repair.lists(), repair.text()));
-    };
-    let recovered = match committee::recover(config, asked, tell).await {
-        Ok(recovered) => recovered,
-        Err(error) => return refused(error),
-    };
-    let (complete, blobs) = (recovered.complete, recovered.blobs);
-    let result = Recovery { complete, blobs, repair: Repair::of(&recovered.progress) };
-    output.print(&result, |result| {
-        let what = if result.complete { "recovered" } else { "stopped before all was there" };
-        format!("{what}: {} blobs held; {}\n", result.blobs, result.repair.text())
-    })?;
-    if complete { Ok(()) } else { fail(Exit::Unreachable, "stopped before all was there; the next start goes on") }
-}
-
-async fn status(config: &committee::Config, output: Output) -> anyhow::Result<()> {
-    let info = ask(config).await?;
-    let status = Status {
-        version: info.version,
-        epoch: info.epoch,
-        slot: info.slot,
-        blobs: info.blobs,
-        stored_bytes: info.stored_bytes,
-        clock_off_seconds: info.time.cast_signed().wrapping_sub(now().cast_signed()),
-        writes_disabled: Some(info.writes_disabled).filter(|reason| !reason.is_empty()),
-        store_id: hex::encode(&info.store_id),
-        store_lost_at: Some(info.store_lost_at).filter(|at| *at > 0),
-        damaged: info.damaged,
-        scrubbed_at: Some(info.scrubbed_at).filter(|at| *at > 0),
-        repair: Repair::of(&info.repair.unwrap_or_default()),
-        twin: Some(plain(&info.twin)).filter(|twin| !twin.is_empty()),
-        l1: info.l1.map(|view| L1View::of(&view, info.time)),
-    };
-    output.print(&status, |status| {
-        let mut text = format!(
-            "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nL1        {}\nwrites    {}\nstore     {}\ndamaged   {}\nrepair    {}\n",
-            status.version,
-            status.epoch,
-            status.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string()),
-            status.blobs,
-            human_bytes(status.stored_bytes),
-            status.clock_off_seconds,
-            status.l1.as_ref().map_or_else(|| "not read from a chain".to_owned(), L1View::text),
-            status.writes_disabled.as_deref().unwrap_or("enabled"),
-            status.store_id,
-            status.damaged,
-            status.repair.text(),
-        );
-        if let Some(twin) = &status.twin {
-            text += &format!("twin      another process answers with this member's key at {twin}\n");
-        }
-        if let Some(at) = status.store_lost_at {
-            let heard = status.repair.lists();
-            text += &format!("lost      before unix second {at}; being got back from the others, {heard}\n");
-        }
-        if let Some(at) = status.scrubbed_at {
-            text += &format!("scrubbed  {} h ago\n", now().saturating_sub(at) / 3600);
-        }
-        text
-    })
 }

@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use holdfast_certificate::check_endpoint;
 use holdfast_registry::Endpoint;
+use holdfast_transport::{MemberKey, Trust};
 use tonic::transport::Channel;
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// A connection to a member, or why there is none. What TLS is asked for and cannot have is refused before a byte is sent.
-pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Channel, String> {
+pub(crate) async fn connect(endpoint: &Endpoint, member: Option<MemberKey>) -> Result<Channel, String> {
     if endpoint.url.is_empty() {
         return Err("it has no endpoint".to_owned());
     }
     let unusable = |error: &dyn std::error::Error| format!("its endpoint cannot be used: {error}");
     check_endpoint(&endpoint.url).map_err(|error| unusable(&error))?;
-    let target = holdfast_transport::endpoint(&endpoint.url, endpoint.tls_pin.as_ref(), CONNECT_LIMIT)
+    let target = holdfast_transport::endpoint(&endpoint.url, &Trust { pin: endpoint.tls_pin, member }, CONNECT_LIMIT)
         .map_err(|error| unusable(&error))?;
     target.connect().await.map_err(|error| {
         let mut cause: &dyn std::error::Error = &error;

@@ -127,7 +127,7 @@ fn one(bundle: &Bundle, head: &Head, committees: &Committees, id: &BlobId) -> Re
         }
         let committee =
             committees.get(&statement.epoch).ok_or_else(|| format!("nobody knows epoch {}", statement.epoch))?;
-        certificate.clone().verify(committee).map_err(|error| format!("a certificate is not genuine: {error}"))?;
+        certificate.verify(committee).map_err(|error| format!("a certificate is not genuine: {error}"))?;
     }
     let payload = bundle.payload(id)?;
     let length = payload.len() as u64;

@@ -1,4 +1,5 @@
 use holdfast_registry::EpochRecord;
+use holdfast_transport::{MemberKey, Trust};
 
 use crate::{
     failure::{FailureReason, MemberFailure},
@@ -26,7 +27,9 @@ pub(crate) fn members_of(record: &EpochRecord, peers: &Peers) -> Vec<Member> {
         .map(|slot| {
             let endpoint = record.endpoints.get(usize::from(slot));
             let (url, pin) = endpoint.map_or(("", None), |endpoint| (endpoint.url.as_str(), endpoint.tls_pin));
-            Member { epoch, slot, peer: peers.at(url, pin) }
+            let member =
+                record.committee.key(slot).map(|key| MemberKey { key: *key, domain: *record.committee.domain() });
+            Member { epoch, slot, peer: peers.at(url, Trust { pin, member }) }
         })
         .collect()
 }

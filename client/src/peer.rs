@@ -11,7 +11,7 @@ use holdfast_proto::{
         store_payload_request, store_shard_request,
     },
 };
-use holdfast_transport::{Body, Misfit, Pin, chunks_of};
+use holdfast_transport::{Body, Misfit, Trust, chunks_of};
 use tonic::{Status, Streaming, transport::Channel};
 
 use crate::{code::Code, failure::FailureReason, fault::Fault, words::peer_text};
@@ -39,7 +39,7 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) struct Peers {
     connect_timeout: Duration,
-    by_endpoint: Mutex<HashMap<(String, Option<Pin>), Peer>>,
+    by_endpoint: Mutex<HashMap<(String, Trust), Peer>>,
 }
 
 impl Peers {
@@ -47,24 +47,24 @@ impl Peers {
         Self { connect_timeout, by_endpoint: Mutex::default() }
     }
 
-    /// The peer at `endpoint`, whose TLS key is pinned if there is a `pin`. Must be called within a Tokio runtime.
-    pub(crate) fn at(&self, endpoint: &str, pin: Option<Pin>) -> Peer {
+    /// The peer at `endpoint`, known by `trust` where it speaks TLS. Must be called within a Tokio runtime.
+    pub(crate) fn at(&self, endpoint: &str, trust: Trust) -> Peer {
         let mut peers = self.by_endpoint.lock().expect("no code panics while it holds this lock");
-        let key = (endpoint.to_owned(), pin);
+        let key = (endpoint.to_owned(), trust);
         if let Some(peer) = peers.get(&key) {
             return peer.clone();
         }
         if peers.len() >= MAX_PEERS {
             peers.clear();
         }
-        let peer = Peer::lazy(endpoint, pin.as_ref(), self.connect_timeout);
+        let peer = Peer::lazy(endpoint, &trust, self.connect_timeout);
         peers.insert(key, peer.clone());
         peer
     }
 }
 
 impl Peer {
-    fn lazy(endpoint: &str, pin: Option<&Pin>, connect_timeout: Duration) -> Self {
+    fn lazy(endpoint: &str, trust: &Trust, connect_timeout: Duration) -> Self {
         if endpoint.is_empty() {
             return Self::unusable(endpoint, "none is set");
         }
@@ -72,7 +72,7 @@ impl Peer {
             return Self::unusable(endpoint, &error.to_string());
         }
         // What a pin or https asks for and cannot have is refused there, before a byte is sent.
-        let channel = holdfast_transport::endpoint(endpoint, pin, connect_timeout)
+        let channel = holdfast_transport::endpoint(endpoint, trust, connect_timeout)
             .map(|it| it.connect_lazy())
             .map_err(|error| error.to_string().into());
         Self { endpoint: endpoint.into(), channel }

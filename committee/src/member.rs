@@ -6,6 +6,7 @@ use holdfast_certificate::{Keystore, SecretKey};
 use holdfast_proto::v1;
 use holdfast_registry::Registry;
 use holdfast_transport::{Pin, tls::ServerTls};
+use sd_notify::NotifyState;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinHandle,
@@ -32,7 +33,7 @@ use crate::{
     process,
     quota::Quota,
     repair, report,
-    rpc::Shared,
+    rpc::{Host, Shared},
     scrub, serving,
     store::{DROP_INTERVAL, Identity, IfMissing, SteadyClock, Store},
     workers::Workers,
@@ -91,8 +92,12 @@ pub async fn run(config: Config, missing: IfMissing, shutdown: impl Future<Outpu
     };
     let member = Member::open(config, registry).await?.if_missing(missing).awaiting(awaited);
     let mut running = member.launch().await?;
+    process::tell(&[NotifyState::Ready]);
     tokio::select! {
-        () = shutdown => running.stop().await,
+        () = shutdown => {
+            process::tell(&[NotifyState::Stopping]);
+            running.stop().await
+        }
         error = running.failed() => {
             let _stopped = running.stop().await;
             Err(error)
@@ -208,7 +213,12 @@ impl Member {
             checkpoints: Arc::new(Semaphore::new(MOST_CHECKPOINTS)),
         });
         let waits = awaited.as_ref().map_or_else(|| watch::channel(None).1, |awaited| awaited.waits());
-        let shared = serving::shared(attestor, &config.limits, waits.clone());
+        let shared = serving::shared(
+            attestor,
+            &config.limits,
+            waits.clone(),
+            Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
+        );
         let (health, routes) = match serving::routes(&shared) {
             Ok(serving) => serving,
             Err(e) => {

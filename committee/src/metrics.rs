@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     blobs: Gauge,
     stored: Gauge,
     resident: Gauge,
+    disk_free: Gauge,
     descriptors: Gauge,
     descriptors_limit: Gauge,
     epoch: Gauge,
@@ -75,6 +76,7 @@ pub(crate) struct Now {
     pub(crate) blobs: u64,
     pub(crate) stored: u64,
     pub(crate) resident: Option<u64>,
+    pub(crate) disk_free: Option<u64>,
     pub(crate) descriptors: Option<u64>,
     pub(crate) descriptors_limit: Option<u64>,
     pub(crate) epoch: u64,
@@ -110,6 +112,7 @@ impl Metrics {
         let blobs = gauge("blobs", "Shards held");
         let stored = gauge("stored_bytes", "Bytes of shards and whole payloads held");
         let resident = gauge("resident_bytes", "Memory of the process");
+        let disk_free = gauge("disk_free_bytes", "Bytes free on the disk of the store");
         let descriptors = gauge("descriptors", "File descriptors that the process has open");
         let descriptors_limit = gauge("descriptors_limit", "File descriptors that the process may have open");
         let epoch = gauge("epoch", "The epoch that is active, zero where there is none");
@@ -150,6 +153,7 @@ impl Metrics {
             blobs,
             stored,
             resident,
+            disk_free,
             descriptors,
             descriptors_limit,
             epoch,
@@ -191,6 +195,7 @@ impl Metrics {
         self.blobs.set(whole(now.blobs));
         self.stored.set(whole(now.stored));
         self.resident.set(whole(now.resident.unwrap_or(0)));
+        self.disk_free.set(whole(now.disk_free.unwrap_or(0)));
         self.descriptors.set(whole(now.descriptors.unwrap_or(0)));
         self.descriptors_limit.set(whole(now.descriptors_limit.unwrap_or(0)));
         self.epoch.set(whole(now.epoch));

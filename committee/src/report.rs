@@ -39,6 +39,7 @@ pub(crate) async fn page(
         blobs: usage.items,
         stored: usage.bytes,
         resident: process::resident(),
+        disk_free: process::free_bytes(&shared.host.data_dir),
         descriptors,
         descriptors_limit,
         epoch,

@@ -28,6 +28,6 @@ pub(crate) use gate::Gate;
 pub(crate) use node::NodeService;
 pub(crate) use rates::Rates;
 pub(crate) use retrieval::RetrievalService;
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Host, Shared};
 pub(crate) use shed::{REPORT, Shed};
 pub(crate) use shelf::Shelf;

@@ -19,7 +19,9 @@ use crate::{
     known::Known,
     metrics::Metrics,
     repair::Desk,
-    rpc::{Budget, Certificates, DispersalService, NodeService, REPORT, Rates, RetrievalService, Shared, Shed, Shelf},
+    rpc::{
+        Budget, Certificates, DispersalService, Host, NodeService, REPORT, Rates, RetrievalService, Shared, Shed, Shelf,
+    },
 };
 
 /// A request of `Dispersal` that is not a chunk or a header is at most a checkpoint's ids; of the others, at most this.
@@ -32,6 +34,7 @@ pub(crate) fn shared(
     attestor: Arc<Attestor>,
     limits: &Limits,
     waits: watch::Receiver<Option<Arc<str>>>,
+    host: Host,
 ) -> Arc<Shared> {
     Arc::new(Shared {
         attestor,
@@ -45,6 +48,7 @@ pub(crate) fn shared(
         shed: Shed::default(),
         metrics: Arc::new(Metrics::new()),
         known: Known::default(),
+        host,
         limits: limits.clone(),
         waits,
         draining: false.into(),

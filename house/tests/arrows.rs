@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("erasure", &[]),
     ("certificate", &["erasure"]),
     ("proto", &["certificate", "erasure"]),
-    ("transport", &["proto"]),
+    ("transport", &["certificate", "proto"]),
     ("registry", &["certificate", "erasure"]),
     ("contracts", &["certificate", "erasure"]),
     ("l1", &["certificate", "contracts", "erasure", "registry"]),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the golden vectors beside this file: erasure.json, certificate.json and checkpoint.json.
+"""Writes the golden vectors beside this file: erasure.json, certificate.json, checkpoint.json and identity.json.
 
 Everything here follows docs/protocol.md; nothing is taken from the Rust code, which is what the vectors test.
 """
@@ -17,6 +17,7 @@ import checkpoint  # noqa: E402
 import erasure  # noqa: E402
 import foundry  # noqa: E402
 import holdfast_reference as reference  # noqa: E402
+import identity  # noqa: E402
 import signing  # noqa: E402
 
 
@@ -69,6 +70,7 @@ def main() -> None:
     write("erasure.json", erasure.vectors())
     write("certificate.json", certificate.vectors())
     write("checkpoint.json", checkpoint.vectors())
+    write("identity.json", identity.vectors())
     write("foundry.json", foundry.vectors())
 
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tonic::transport::Endpoint;
 
-use crate::{pin::Pin, settings};
+use crate::{settings, trust::Trust};
 
 /// Why a member cannot be connected to as its record says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,22 +41,23 @@ pub enum DialError {
 
 /// A channel to the member at `url`, with the settings of all channels.
 ///
-/// With `https` nothing is sent before the member has proved who it is: by the pinned key if there is a `pin`, or else by
-/// a certificate for the URL's host that the machine's roots vouch for. Of a pinned key neither name nor time is checked:
-/// the key is the identity.
+/// With `https` nothing is sent before the member has proved who it is: by the pinned key if there is a pin; or else
+/// by a key that the member's BLS key has endorsed, if that is known and its certificate has an endorsement; or else by a
+/// certificate for the URL's host that the machine's roots vouch for. Of a pinned or endorsed key neither name nor date is
+/// checked: the key is the identity.
 ///
 /// # Errors
 /// [`DialError`]: a pin with `http`, and `https` without TLS compiled in, are refused.
-pub fn endpoint(url: &str, pin: Option<&Pin>, connect_timeout: Duration) -> Result<Endpoint, DialError> {
+pub fn endpoint(url: &str, trust: &Trust, connect_timeout: Duration) -> Result<Endpoint, DialError> {
     let invalid = |reason: String| DialError::Url { url: url.to_owned(), reason };
     let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| invalid(error.to_string()))?;
     let endpoint = settings::channel(endpoint, connect_timeout);
-    match (endpoint.uri().scheme_str(), pin) {
+    match (endpoint.uri().scheme_str(), &trust.pin) {
         (Some("http"), None) => Ok(endpoint),
         (Some("http"), Some(_)) => Err(DialError::PinnedPlain { url: url.to_owned() }),
         #[cfg(feature = "tls")]
-        (Some("https"), pin) => {
-            crate::tls::client::secure(endpoint, pin).map_err(|reason| DialError::Tls { url: url.to_owned(), reason })
+        (Some("https"), _) => {
+            crate::tls::client::secure(endpoint, trust).map_err(|reason| DialError::Tls { url: url.to_owned(), reason })
         }
         #[cfg(not(feature = "tls"))]
         (Some("https"), _) => Err(DialError::NoTls { url: url.to_owned() }),
@@ -67,9 +68,10 @@ pub fn endpoint(url: &str, pin: Option<&Pin>, connect_timeout: Duration) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::Pin;
 
     fn dial(url: &str, pin: Option<Pin>) -> Result<Endpoint, DialError> {
-        endpoint(url, pin.as_ref(), Duration::from_secs(1))
+        endpoint(url, &Trust::pinned(pin), Duration::from_secs(1))
     }
 
     #[test]

@@ -16,11 +16,11 @@
 mod body;
 mod dial;
 pub mod human;
-mod pin;
 pub mod settings;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod trust;
 
 pub use body::{Body, Misfit, chunks, chunks_of};
 pub use dial::{DialError, endpoint};
-pub use pin::Pin;
+pub use trust::{MemberKey, Pin, Trust};

@@ -10,6 +10,7 @@ mod golden;
 mod keystores;
 mod points;
 mod statements;
+mod tls_identity;
 mod vectors;
 
 mod world;

@@ -271,7 +271,7 @@ async fn wait_serving(layout: &Layout, member: &Member) -> anyhow::Result<()> {
 
 async fn serves(member: &Member) -> bool {
     let endpoint = Endpoint { url: member.endpoint(), tls_pin: member.tls_pin.map(|pin| pin.0) };
-    let Ok(channel) = peers::connect(&endpoint).await else { return false };
+    let Ok(channel) = peers::connect(&endpoint, None).await else { return false };
     let request = HealthCheckRequest { service: "holdfast.v1.Dispersal".to_owned() };
     let mut client = HealthClient::new(channel);
     let answer = tokio::time::timeout(Duration::from_secs(1), client.check(request)).await;
@@ -383,7 +383,7 @@ fn write_committee_file(
 
 /// Makes a member's TLS key and its certificate, and gives its pin.
 fn write_tls(dir: &Path) -> anyhow::Result<Pin> {
-    let pair = tls::generate(vec!["127.0.0.1".to_owned()])?;
+    let pair = tls::generate(vec!["127.0.0.1".to_owned()], None)?;
     files::write_new_secret(&dir.join(TLS_KEY), pair.key.as_bytes())?;
     target::write(&dir.join(TLS_CERTIFICATE), pair.certificate.as_bytes())?;
     Ok(Pin(pair.pin))

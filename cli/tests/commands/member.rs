@@ -1,8 +1,10 @@
 //! `holdfast member`: what an operator can get wrong.
 
-use std::fs;
+use std::{fs, os::unix::net::UnixDatagram, process::Stdio, time::Duration};
 
-use crate::support::{Devnet, run};
+use rustix::process::Signal;
+
+use crate::support::{Devnet, command, run, signal};
 
 #[test]
 fn a_running_member_says_how_it_is_and_another_cannot_take_its_port_or_data() {
@@ -85,4 +87,30 @@ fn a_data_folder_that_is_not_there_is_never_made_by_itself() {
     assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
     let made = run(&["--json", "--config", config, "member", "new-store"]).ok().json();
     run(&["--config", config, "member", "new-store"]).fails(6, &[made["storeId"].as_str().unwrap()]);
+}
+
+#[test]
+fn a_service_manager_is_told_when_the_member_serves_and_when_it_stops() {
+    let devnet = Devnet::up(&["--l1", "none", "--members", "3"]);
+    devnet.devnet(&["fault", "m0", "crash"]).ok();
+    let path = devnet.path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let heard = || {
+        let mut text = [0; 256];
+        let length = manager.recv(&mut text).expect("told in time");
+        String::from_utf8(text[..length].to_vec()).unwrap()
+    };
+    let config = devnet.dir().join("m0/member.toml");
+    let mut member = command(&["--config", config.to_str().unwrap(), "member", "run"]);
+    let mut member = member.env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
+    let ready = heard();
+    // It serves by then.
+    let status = run(&["--config", config.to_str().unwrap(), "member", "status"]);
+    signal(i32::try_from(member.id()).unwrap(), Signal::TERM);
+    let stopping = heard();
+    let ended = member.wait().unwrap();
+    assert_eq!((ready.as_str(), stopping.as_str()), ("READY=1\n", "STOPPING=1\n"));
+    status.ok();
+    assert!(ended.success(), "{ended}");
 }

@@ -8,7 +8,7 @@ use holdfast_registry::Finality;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{shared::Shared, status::without_paths};
-use crate::config::Policy;
+use crate::{config::Policy, process};
 
 /// The version of docs/protocol.md.
 const PROTOCOL: u32 = 1;
@@ -41,6 +41,7 @@ impl NodeService {
             }
         };
         let usage = attestor.store.usage();
+        let (descriptors, descriptors_limit) = process::usage();
         let domain = attestor.domain();
         let store = &attestor.store;
         let disabled = store.writes_disabled().borrow().clone().or_else(|| self.0.waits.borrow().clone());
@@ -68,6 +69,15 @@ impl NodeService {
             repair: Some(self.0.repair.progress().into()),
             run_id: Bytes::copy_from_slice(self.0.repair.run_id()),
             twin: self.0.repair.twin().unwrap_or_default(),
+            free_bytes: process::free_bytes(&self.0.host.data_dir),
+            descriptors,
+            descriptors_limit,
+            tls: self
+                .0
+                .host
+                .tls
+                .as_ref()
+                .map(|tls| v1::TlsView { pin: Bytes::copy_from_slice(&tls.pin()), not_after: tls.not_after() }),
         }
     }
 }
@@ -91,5 +101,6 @@ fn view(finality: Finality) -> v1::L1View {
         stalled: finality.stalled,
         failing: finality.failure.is_some(),
         expired: finality.expired,
+        dissenting_nodes: u32::try_from(finality.dissenters.len()).unwrap_or(u32::MAX),
     }
 }

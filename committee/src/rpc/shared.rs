@@ -1,10 +1,14 @@
 //! What the services share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use holdfast_transport::tls::ServerTls;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -31,12 +35,21 @@ pub(crate) struct Shared {
     pub(crate) shed: Shed,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) known: Known,
+    pub(crate) host: Host,
     /// Why nothing is signed yet, while L1 has not answered since the start.
     pub(crate) waits: watch::Receiver<Option<Arc<str>>>,
     /// Set once the member stops: nothing new is taken.
     pub(crate) draining: AtomicBool,
     /// Work that goes on when the call that asked for it is cut off.
     pub(crate) tasks: TaskTracker,
+}
+
+/// What the process has of its machine.
+#[derive(Debug)]
+pub(crate) struct Host {
+    /// The folder of the store.
+    pub(crate) data_dir: PathBuf,
+    pub(crate) tls: Option<ServerTls>,
 }
 
 impl Shared {

@@ -9,7 +9,7 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 use crate::support::{Answer, Committee, LIMIT, Server, commitment, payload, raw};
 
 fn pair() -> Pair {
-    generate(vec!["127.0.0.1".into(), "gateway.example".into()]).unwrap()
+    generate(vec!["127.0.0.1".into(), "gateway.example".into()], None).unwrap()
 }
 
 fn write(folder: &Path, pair: &Pair) -> Tls {

@@ -1,9 +1,10 @@
-//! How a client knows a member: by its pin, or else by the machine's roots.
+//! How a client knows a member: by its pin, or else by what its BLS key has endorsed, or else by the machine's roots.
 
 use std::sync::Arc;
 
+use holdfast_certificate::Endorsement;
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -12,7 +13,18 @@ use rustls_platform_verifier::Verifier as PlatformVerifier;
 use tonic::transport::{ClientTlsConfig, Endpoint};
 
 use super::inspect;
-use crate::pin::Pin;
+use crate::trust::{MemberKey, Trust};
+
+/// Why whoever answers is not the member.
+#[derive(Debug, thiserror::Error)]
+enum Stranger {
+    #[error("its TLS key has the pin 0x{}, expected 0x{}", hex::encode(got), hex::encode(expected))]
+    Pin { expected: [u8; 32], got: [u8; 32] },
+    #[error("its TLS key is not endorsed: {0}")]
+    Endorsement(String),
+    #[error("no pin, no endorsement, and this machine has no roots to go by: {0}")]
+    NoRoots(String),
+}
 
 /// The provider of cryptography of the whole program.
 pub(super) fn provider() -> Arc<CryptoProvider> {
@@ -20,39 +32,65 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The same channel over TLS.
-pub(crate) fn secure(endpoint: Endpoint, pin: Option<&Pin>) -> Result<Endpoint, String> {
-    let verifier: Arc<dyn ServerCertVerifier> = match pin {
-        Some(pin) => Arc::new(Pinned { pin: *pin, algorithms: provider().signature_verification_algorithms }),
-        None => Arc::new(PlatformVerifier::new(provider()).map_err(|error| error.to_string())?),
+pub(crate) fn secure(endpoint: Endpoint, trust: &Trust) -> Result<Endpoint, String> {
+    let algorithms = provider().signature_verification_algorithms;
+    let roots = match trust.pin {
+        Some(_) => Err("they are not asked where there is a pin".to_owned()),
+        None => PlatformVerifier::new(provider()).map_err(|error| error.to_string()),
     };
     let host = endpoint.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let tls = ClientTlsConfig::new().domain_name(host);
+    let verifier = Arc::new(Verifier { trust: *trust, roots, algorithms });
     endpoint.tls_config_with_verifier(tls, verifier).map_err(|error| {
         // tonic's own text says only that there was an error.
         std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
     })
 }
 
-/// Takes the one key that is pinned, and no other, whatever its certificate says of itself.
+/// Of a pinned or endorsed key neither the certificate's name nor its dates are looked at: the key is the identity.
 #[derive(Debug)]
-struct Pinned {
-    pin: Pin,
+struct Verifier {
+    trust: Trust,
+    roots: Result<PlatformVerifier, String>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for Pinned {
+impl Verifier {
+    /// True if the member's key has endorsed this one; false where it says nothing of any.
+    fn is_endorsed(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> Result<bool, Error> {
+        let Some(MemberKey { key, domain }) = &self.trust.member else { return Ok(false) };
+        let refused = |reason: String| refuse(Stranger::Endorsement(reason));
+        let Some(bytes) = inspect::endorsement(certificate).map_err(refused)? else { return Ok(false) };
+        let endorsement = Endorsement::from_bytes(&bytes).map_err(|error| refused(error.to_string()))?;
+        let tls_key = inspect::pin(certificate)?;
+        endorsement.verify(key, domain, &tls_key, now.as_secs()).map_err(|error| refused(error.to_string()))?;
+        Ok(true)
+    }
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if inspect::pin(end_entity)? == self.pin {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        if let Some(expected) = self.trust.pin {
+            let got = inspect::pin(end_entity)?;
+            return if got == expected {
+                Ok(ServerCertVerified::assertion())
+            } else {
+                Err(refuse(Stranger::Pin { expected, got }))
+            };
+        }
+        if self.is_endorsed(end_entity, now)? {
+            return Ok(ServerCertVerified::assertion());
+        }
+        match &self.roots {
+            Ok(roots) => roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
+            Err(reason) => Err(refuse(Stranger::NoRoots(reason.clone()))),
         }
     }
 
@@ -77,4 +115,8 @@ impl ServerCertVerifier for Pinned {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+fn refuse(why: Stranger) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
 }

@@ -1,12 +1,20 @@
-//! A self-signed certificate for a member whose pin is on L1: nobody else need vouch for it.
+//! A self-signed certificate for a member: its pin is on L1, or its BLS key has endorsed it, and nobody else need vouch for it.
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, date_time_ymd};
+use std::time::Duration;
+
+use holdfast_certificate::{Domain, Endorsement, SecretKey};
+use rcgen::{
+    CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, PublicKeyData as _, date_time_ymd,
+};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use x509_cert::der::{Encode as _, asn1::OctetString};
 
 use super::{Error, inspect};
-use crate::pin::Pin;
+use crate::trust::Pin;
 
-/// The last year in which what is made here is valid. A pin is replaced by another pin, not by time; clients that check a pin
-/// look at no date.
+/// The last year in which what is made here is valid, unless it is endorsed. A pin is replaced by another pin, not by time;
+/// clients that check a pin look at no date.
 const LAST_YEAR: i32 = 2099;
 
 /// A certificate and its key.
@@ -20,18 +28,53 @@ pub struct Pair {
     pub pin: Pin,
 }
 
-/// Makes a new key (ECDSA P-256) with a certificate of its own for these hosts, which are names or addresses.
+/// Who endorses a TLS key, where, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Endorser<'a> {
+    /// The member's BLS key.
+    pub secret: &'a SecretKey,
+    /// Chain and registry.
+    pub domain: Domain,
+    /// From when on, unix seconds.
+    pub from: u64,
+    /// For how long, at most [`Endorsement::LONGEST`].
+    pub span: Duration,
+}
+
+/// Makes a new key (ECDSA P-256) with a certificate of its own for these hosts, which are names or addresses; endorsed, if
+/// there is an endorser.
 ///
 /// # Errors
 /// [`Error::Make`].
-pub fn generate(hosts: Vec<String>) -> Result<Pair, Error> {
+pub fn generate(hosts: Vec<String>, endorser: Option<Endorser<'_>>) -> Result<Pair, Error> {
     let failed = |error: rcgen::Error| Error::Make(error.to_string());
     let key = KeyPair::generate().map_err(failed)?;
+    let pin: Pin = Sha256::digest(key.subject_public_key_info()).into();
     let mut params = CertificateParams::new(hosts).map_err(failed)?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "Holdfast member");
     params.not_after = date_time_ymd(LAST_YEAR, 12, 31);
+    if let Some(endorser) = endorser {
+        let until = endorser.from.saturating_add(endorser.span.as_secs());
+        params.custom_extensions.push(extension(&endorser, &pin, until)?);
+        // So whoever watches the certificate's date watches the endorsement's.
+        params.not_after = time(until)?;
+    }
     let certificate = params.self_signed(&key).map_err(failed)?;
-    let pin = inspect::pin(certificate.der()).map_err(|error| Error::Make(error.to_string()))?;
+    debug_assert_eq!(inspect::pin(certificate.der()), Ok(pin));
     Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem(), pin })
+}
+
+fn extension(endorser: &Endorser<'_>, pin: &Pin, until: u64) -> Result<CustomExtension, Error> {
+    let endorsement = Endorsement::sign(endorser.secret, &endorser.domain, pin, endorser.from, until)
+        .map_err(|error| Error::Make(error.to_string()))?;
+    let value = OctetString::new(endorsement.to_bytes()).and_then(|octets| octets.to_der());
+    let value = value.map_err(|error| Error::Make(error.to_string()))?;
+    Ok(CustomExtension::from_oid_content(&inspect::ENDORSEMENT, value))
+}
+
+fn time(seconds: u64) -> Result<OffsetDateTime, Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::Make(error.to_string());
+    let seconds = i64::try_from(seconds).map_err(|error| failed(&error))?;
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|error| failed(&error))
 }

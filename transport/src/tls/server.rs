@@ -14,7 +14,7 @@ use rustls::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{Error, client::provider, inspect};
-use crate::pin::Pin;
+use crate::trust::Pin;
 
 /// A server's TLS identity, from a certificate and its key in PEM.
 ///

@@ -1,12 +1,16 @@
 use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use holdfast_certificate::{Address, Domain, SecretKey};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
 use super::*;
-use crate::{dial::endpoint, pin::Pin};
+use crate::{
+    dial::endpoint,
+    trust::{MemberKey, Trust},
+};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -17,7 +21,7 @@ fn write(folder: &Path, pair: &Pair) -> ServerTls {
 }
 
 fn pair() -> Pair {
-    generate(vec!["127.0.0.1".into(), "member.example".into()]).expect("made")
+    generate(vec!["127.0.0.1".into(), "member.example".into()], None).expect("made")
 }
 
 /// Serves TLS and nothing else: what matters is whether a client goes on after the handshake. Tells the bytes of each
@@ -42,8 +46,8 @@ async fn serve(tls: ServerTls) -> (SocketAddr, tokio::sync::mpsc::UnboundedRecei
 }
 
 /// Connects, and says how many bytes the server was sent in the clear of its own TLS.
-async fn connect(url: String, pin: Option<Pin>, heard: &mut tokio::sync::mpsc::UnboundedReceiver<usize>) -> usize {
-    let endpoint = endpoint(&url, pin.as_ref(), LIMIT).expect("a good URL");
+async fn connect(url: String, trust: Trust, heard: &mut tokio::sync::mpsc::UnboundedReceiver<usize>) -> usize {
+    let endpoint = endpoint(&url, &trust, LIMIT).expect("a good URL");
     let _channel = tokio::time::timeout(LIMIT, endpoint.connect()).await;
     tokio::time::timeout(LIMIT, heard.recv()).await.expect("in time").expect("told")
 }
@@ -54,16 +58,83 @@ async fn the_pinned_key_is_taken_and_nobody_else_gets_a_byte() {
     let (good, other) = (pair(), pair());
     let (address, mut heard) = serve(write(folder.path(), &good)).await;
     let url = format!("https://{address}");
-    assert!(connect(url.clone(), Some(good.pin), &mut heard).await > 0, "the pinned key");
-    assert_eq!(connect(url.clone(), Some(other.pin), &mut heard).await, 0, "another pin");
-    assert_eq!(connect(url, None, &mut heard).await, 0, "no pin, and no root vouches for it");
+    assert!(connect(url.clone(), Trust::pinned(Some(good.pin)), &mut heard).await > 0, "the pinned key");
+    assert_eq!(connect(url.clone(), Trust::pinned(Some(other.pin)), &mut heard).await, 0, "another pin");
+    assert_eq!(connect(url, Trust::default(), &mut heard).await, 0, "no pin, and no root vouches for it");
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+#[tokio::test]
+async fn an_endorsed_key_is_taken_from_its_member_in_its_registry_and_its_time_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (secret, other) = (SecretKey::generate(), SecretKey::generate());
+    let domain = Domain { chain_id: 7, registry: Address::from([3; 20]) };
+    let elsewhere = Domain { chain_id: 8, ..domain };
+    let endorser = |secret, from| Endorser { secret, domain, from, span: Duration::from_secs(3600) };
+    let make = |endorser| generate(vec!["127.0.0.1".into()], Some(endorser)).expect("made");
+    let trust =
+        |key: &SecretKey, domain| Trust { pin: None, member: Some(MemberKey { key: key.public_key(), domain }) };
+    let good = make(endorser(&secret, now() - 60));
+    let tls = write(folder.path(), &good);
+    assert_eq!(tls.pin(), good.pin);
+    assert!(tls.not_after().abs_diff(now() + 3540) <= 1, "its date is the endorsement's");
+    let (address, mut heard) = serve(tls.clone()).await;
+    let url = format!("https://{address}");
+    assert!(connect(url.clone(), trust(&secret, domain), &mut heard).await > 0, "its own member");
+    assert_eq!(connect(url.clone(), trust(&other, domain), &mut heard).await, 0, "another member's");
+    assert_eq!(connect(url.clone(), trust(&secret, elsewhere), &mut heard).await, 0, "another registry");
+    assert_eq!(connect(url.clone(), Trust::default(), &mut heard).await, 0, "who does not know the member");
+    // Where there is a pin it alone counts.
+    let pinned = Trust { pin: Some([1; 32]), ..trust(&secret, domain) };
+    assert_eq!(connect(url.clone(), pinned, &mut heard).await, 0, "another pin, though endorsed");
+    // A key that was changed, without a word to anybody: what it was replaced by is endorsed as well.
+    for (from, expected) in [(now() - 60, true), (now() - 7200, false), (now() + 3600, false)] {
+        write(folder.path(), &make(endorser(&secret, from)));
+        tls.reload().expect("a good pair");
+        let sent = connect(url.clone(), trust(&secret, domain), &mut heard).await;
+        assert_eq!(sent > 0, expected, "endorsed from {from} for an hour");
+    }
+    // Not endorsed at all, and endorsed by somebody else.
+    for pair in [pair(), make(endorser(&other, now() - 60))] {
+        write(folder.path(), &pair);
+        tls.reload().expect("a good pair");
+        assert_eq!(connect(url.clone(), trust(&secret, domain), &mut heard).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_is_told_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = SecretKey::generate();
+    let domain = Domain { chain_id: 7, registry: Address::from([3; 20]) };
+    let endorser = Endorser { secret: &secret, domain, from: 1000, span: Duration::from_secs(3600) };
+    let old = generate(vec!["127.0.0.1".into()], Some(endorser)).expect("made");
+    let (address, _heard) = serve(write(folder.path(), &old)).await;
+    let member = Some(MemberKey { key: secret.public_key(), domain });
+    for (trust, says) in [
+        (Trust::pinned(Some([1; 32])), format!("has the pin 0x{}, expected 0x0101", hex::encode(old.pin))),
+        (Trust { pin: None, member }, "is not endorsed: ".to_owned()),
+    ] {
+        let endpoint = endpoint(&format!("https://{address}"), &trust, LIMIT).expect("a good URL");
+        let error = endpoint.connect().await.expect_err("refused");
+        let mut cause: &dyn std::error::Error = &error;
+        let mut text = cause.to_string();
+        while let Some(inner) = cause.source() {
+            cause = inner;
+            text = format!("{text}: {cause}");
+        }
+        assert!(text.contains(&says), "{text}");
+    }
 }
 
 #[tokio::test]
 async fn not_one_byte_of_plain_text_goes_to_an_https_endpoint() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
-    let endpoint = endpoint(&format!("https://{address}"), Some(&[1; 32]), LIMIT).expect("a good URL");
+    let endpoint = endpoint(&format!("https://{address}"), &Trust::pinned(Some([1; 32])), LIMIT).expect("a good URL");
     let client = tokio::spawn(async move { endpoint.connect().await.map(drop) });
     let (mut stream, _) = listener.accept().await.expect("connects");
     let mut first = [0; 6];

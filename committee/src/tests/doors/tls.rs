@@ -14,7 +14,7 @@ use crate::config::Tls;
 fn secure(config: &mut Config) {
     let folder = config.data_dir.parent().expect("a folder");
     let tls = Tls { certificate: folder.join("tls.crt"), key: folder.join("tls.key") };
-    let pair = holdfast_transport::tls::generate(vec!["127.0.0.1".into()]).expect("made");
+    let pair = holdfast_transport::tls::generate(vec!["127.0.0.1".into()], None).expect("made");
     fs::write(&tls.certificate, pair.certificate).expect("written");
     fs::write(&tls.key, pair.key).expect("written");
     config.tls = Some(tls);
@@ -35,7 +35,8 @@ async fn a_member_with_a_certificate_answers_to_its_pin_and_to_nothing_else() {
     let (_folder, member) = start().await;
     let pin = member.tls_pin().expect("it speaks TLS");
     let ask = async |url: String, pin: Option<&holdfast_transport::Pin>| {
-        let endpoint = holdfast_transport::endpoint(&url, pin, Duration::from_secs(5)).expect("a good URL");
+        let trust = holdfast_transport::Trust::pinned(pin.copied());
+        let endpoint = holdfast_transport::endpoint(&url, &trust, Duration::from_secs(5)).expect("a good URL");
         let mut node = NodeClient::new(endpoint.connect_lazy());
         node.get_info(v1::GetInfoRequest {}).await.map(|answer| answer.into_inner().protocol)
     };
