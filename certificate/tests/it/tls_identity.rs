@@ -1,7 +1,9 @@
 //! Endorsements of TLS keys: the golden vectors of testdata/golden/identity.json, written by an independent program, and what
 //! an endorsement is not good for.
 
-use holdfast_certificate::{Address, Attestation, Domain, Endorsement, Error, PublicKey, Registration, SecretKey};
+use holdfast_certificate::{
+    Address, Attestation, Checkpoint, Domain, Endorsement, Error, Namespace, PublicKey, Registration, SecretKey,
+};
 use serde::Deserialize;
 
 use crate::world::secret;
@@ -93,8 +95,9 @@ fn an_endorsement_is_good_for_one_member_one_registry_one_key_and_its_time() {
 fn no_other_signature_of_a_member_is_an_endorsement() {
     let member = secret(1);
     let possession = member.prove_possession(&Registration { domain: DOMAIN, account: Address::ZERO }).to_bytes();
-    let statement = holdfast_certificate::StatementDigest::from([7; 32]);
-    let attestation = Attestation::sign(1, &member, &statement).signature.to_bytes();
+    let blobs = [holdfast_erasure::BlobId::from([7; 32])];
+    let signed = Checkpoint::over(Namespace::from([1; 32]), 1, &blobs, 3600).expect("one blob").digest(&DOMAIN);
+    let attestation = Attestation::sign(1, &member, &signed).signature.to_bytes();
     let sound = Endorsement::sign(&member, &DOMAIN, &TLS_KEY, 1000, 2000).expect("a time").to_bytes();
     for signature in [possession, attestation] {
         let mut forged = sound;
