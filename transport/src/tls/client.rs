@@ -1,6 +1,6 @@
 //! How a client knows a member: by its pin, or else by what its BLS key has endorsed, or else by the machine's roots.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use holdfast_certificate::Endorsement;
 use rustls::{
@@ -16,7 +16,7 @@ use super::inspect;
 use crate::trust::{MemberKey, Trust};
 
 /// Why whoever answers is not the member.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 enum Stranger {
     #[error("its TLS key has the pin 0x{}, expected 0x{}", hex::encode(got), hex::encode(expected))]
     Pin { expected: [u8; 32], got: [u8; 32] },
@@ -24,6 +24,13 @@ enum Stranger {
     Endorsement(String),
     #[error("no pin, no endorsement, and this machine has no roots to go by: {0}")]
     NoRoots(String),
+}
+
+/// In words: rustls shows the errors of others by this alone.
+impl fmt::Debug for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The provider of cryptography of the whole program.
