@@ -1,8 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Certificate, Namespace, Statement, VerifiedCertificate};
-use holdfast_erasure::{Dispersal, encode};
+use holdfast_certificate::{Namespace, Statement, VerifiedCertificate};
+use holdfast_erasure::{Dispersal, encode_on};
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
@@ -78,7 +78,7 @@ async fn once(
             async move { delivery.to(&member).await }
         });
         let certified =
-            round.certified(move |committee, attestations| Certificate::aggregate(committee, statement, attestations));
+            round.certified(|attestations| context.verifying.certify(&context.cpu, &record, statement, attestations));
         match certified.await? {
             Ended::Certified(certificate) => return Ok(stands(context, certificate, round)),
             Ended::Switched(active) => {
@@ -133,11 +133,11 @@ async fn prepare(
     }
     let Asked { payload, dispersal, namespace, key, times } = asked;
     let (payload, dispersal, namespace, times) = (payload.clone(), *dispersal, *namespace, *times);
-    let epoch = record.committee.epoch();
+    let (epoch, cores) = (record.committee.epoch(), context.cpu.cores());
     let (statement, encoded) = context
         .cpu
         .run(move || {
-            let encoded = encode(parameters.code(), payload, dispersal).map_err(Error::Code)?;
+            let encoded = encode_on(cores, parameters.code(), payload, dispersal).map_err(Error::Code)?;
             let statement = Statement {
                 namespace,
                 epoch,

@@ -220,6 +220,9 @@ impl Store {
     ///
     /// [`Error::Record`] or [`Error::Read`].
     pub fn attestation(&self, digest: &StatementDigest) -> Result<Option<Bytes>, Error> {
+        if let Some(signature) = self.shared.signatures().get(digest) {
+            return Ok(Some(Bytes::copy_from_slice(signature)));
+        }
         self.opaque("attestation", keys::ATTESTATIONS, digest)
     }
 
