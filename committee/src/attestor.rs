@@ -140,7 +140,10 @@ impl Attestor {
         let parameters = statement.blob.parameters()?;
         let id = statement.blob.id();
         let index = parameters.shard_of_slot(slot, &statement.blob.shards_root);
-        let (charges, held) = self.charges(id, statement, index).await?;
+        let (charges, held) = match self.store.is_surely_new(&id)? {
+            true => (quota::charges(&statement, 0, 0), false),
+            false => self.charges(id, statement, index).await?,
+        };
         let reservation = self.quota.reserve(statement.namespace, now, &charges)?;
         let promise = Promise { statement, disperser_signature, slot };
         Ok(Admitted { promise, digest, id, parameters, index, disperser, held, reservation })

@@ -181,19 +181,28 @@ impl Drop for Taken<'_> {
 /// A statement, and what came of its certificate.
 type Verdict = (StatementDigest, Result<(), holdfast_certificate::Error>);
 
-/// Verifies some and stores those that are genuine.
+/// Decodes and verifies some, and stores those that are genuine.
 async fn verify(attestor: &Attestor, batch: Arc<[Unverified]>) -> Result<Vec<Verdict>, Error> {
-    let checked = Arc::clone(&batch);
-    let verdicts = attestor.workers.cpu(move || {
-        let all: Vec<_> =
-            checked.iter().map(|unverified| (&unverified.certificate, &*unverified.epoch.committee)).collect();
-        Certificate::verify_all(&all)
-    });
-    let verdicts = verdicts.await?;
+    let to_check = Arc::clone(&batch);
+    let verdicts = attestor.workers.cpu(move || check(&to_check)).await?;
     let genuine = batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
     let certificates: Vec<_> = genuine.map(|(unverified, _)| (unverified.digest, unverified.bytes.clone())).collect();
     if !certificates.is_empty() {
         attestor.store.put_certificates(certificates).await?;
     }
-    Ok(batch.iter().zip(verdicts).map(|(unverified, verdict)| (unverified.digest, verdict.map(drop))).collect())
+    Ok(batch.iter().zip(verdicts).map(|(unverified, verdict)| (unverified.digest, verdict)).collect())
+}
+
+fn check(batch: &[Unverified]) -> Vec<Result<(), holdfast_certificate::Error>> {
+    let decoded: Vec<_> = batch.iter().map(|unverified| Certificate::decode(&unverified.bytes)).collect();
+    let sound = batch
+        .iter()
+        .zip(&decoded)
+        .filter_map(|(unverified, decoded)| Some((decoded.as_ref().ok()?, &*unverified.epoch.committee)));
+    let mut verdicts = Certificate::verify_all(&sound.collect::<Vec<_>>()).into_iter();
+    let verdict = |decoded: Result<Certificate, _>| {
+        decoded?;
+        verdicts.next().map_or(Ok(()), |verdict| verdict.map(drop))
+    };
+    decoded.into_iter().map(verdict).collect()
 }

@@ -159,17 +159,23 @@ impl DispersalService {
             self.0.rates.check_costly(origin)?;
         }
         let bytes = request.certificate;
-        let (store, domain, encoded) = (Arc::clone(&attestor.store), attestor.domain(), bytes.clone());
-        let looked = attestor.workers.disk(move || {
-            // Its points are checked with it.
-            let certificate = Certificate::decode(&encoded).map_err(Error::Certificate)?;
-            let (digest, id) = (certificate.digest(&domain), certificate.statement.blob.id());
-            let promised = store.promised(&id, &digest)?.is_some();
-            let known = promised && store.certificate(&digest)?.is_some();
-            Ok::<_, Error>((certificate, digest, id, promised, known))
-        });
-        let (certificate, digest, id, promised, known) = looked.await??;
+        let statement = Certificate::peek(&bytes).map_err(Error::Certificate)?;
+        let (id, digest) = (statement.blob.id(), statement.digest(&attestor.domain()));
+        // What was signed a moment ago is still in memory.
+        let (promised, known) = match attestor.store.in_memory(&id, &digest)? {
+            Some(looked) => looked,
+            None => {
+                let store = Arc::clone(&attestor.store);
+                let looked = attestor.workers.disk(move || {
+                    let promised = store.promised(&id, &digest)?.is_some();
+                    Ok::<_, Error>((promised, promised && store.certificate(&digest)?.is_some()))
+                });
+                looked.await??
+            }
+        };
         if !promised {
+            let decoded = attestor.workers.cpu(move || Certificate::decode(&bytes)).await?;
+            let certificate = decoded.map_err(Error::Certificate)?;
             repair::offer(&self.0.repair, attestor, certificate, attestor.policy.repair_delay).await;
             return Err(match attestor.store.lost_at() {
                 None => Error::NotSigned(digest),
@@ -179,12 +185,11 @@ impl DispersalService {
         if known {
             return Ok(());
         }
-        let number = certificate.statement.epoch;
-        let epoch = attestor.registry.epoch(number).await.map_err(|e| match e {
+        let epoch = attestor.registry.epoch(statement.epoch).await.map_err(|e| match e {
             holdfast_registry::Error::UnknownEpoch { epoch } => Error::CertificateEpoch { got: epoch },
             other => Error::Registry(other),
         })?;
-        let unverified = Unverified { digest, id, certificate, bytes, epoch, origin };
+        let unverified = Unverified { digest, id, bytes, epoch, origin };
         match self.0.certificates.defer(unverified) {
             Ok(()) => Ok(()),
             Err(unverified) => self.0.certificates.verify_now(attestor, *unverified).await,

@@ -33,7 +33,7 @@ pub(super) const FILE: &str = "mark";
 const SLOTS: usize = 3;
 const SLOT: usize = 4096;
 /// From one sync to the next: under load one does for the marks of several writes.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 const MAGIC: &[u8; 16] = b"holdfast mark 2\n";
 const LENGTH: usize = 16 + 16 + 4 * 8;
 

@@ -273,22 +273,26 @@ impl Writer {
             let put = hold.fresh || live.is_none_or(|live| live.day != held.day);
             plans.push((key, bucket, live, held, put.then_some(bytes)));
         }
+        let known = readable(self.database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
         let promise_key = keys::promise(&id, &hold.digest);
         let promised = group.promises.contains_key(&promise_key)
             || readable(self.database.get(keys::PROMISES, &promise_key))?.flatten().is_some();
         if !promised {
             let staged = group.promises.iter().filter(|(key, of)| key.starts_with(id.as_bytes()) && **of == namespace);
             let mut signed = staged.count();
-            // What has been dropped is over. A blob that is renewed for ever has ever more of those.
-            self.database.each_promise_of(&id, |_, Promise { statement, .. }| {
-                let over = keys::day_of(statement.retain_until) < self.dropped.before;
-                signed += usize::from(statement.namespace == namespace && !over);
-            })?;
+            // Of what was never stored there are none. What has been dropped is over: a blob that is renewed for ever has ever
+            // more of those.
+            if plans.iter().any(|(_, _, live, ..)| live.is_some()) || known {
+                self.database.each_promise_of(&id, |_, Promise { statement, .. }| {
+                    let over = keys::day_of(statement.retain_until) < self.dropped.before;
+                    signed += usize::from(statement.namespace == namespace && !over);
+                })?;
+            }
             if signed >= MAX_STATEMENTS {
                 return Err(Error::TooManyStatements { id, namespace, most: MAX_STATEMENTS });
             }
         }
-        let committed = !hold.fresh && readable(self.database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
+        let committed = !hold.fresh && known;
         for (_, bucket, _, _, put) in &plans {
             if put.is_some() {
                 self.create(*bucket)?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_certificate::{Certificate, StatementDigest};
+use holdfast_certificate::StatementDigest;
 use holdfast_erasure::BlobId;
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::origin::Origin;
 pub(super) const BATCH: usize = 64;
 /// How long the first of a line waits for others.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many wait in one origin's line, and in all lines; each takes about a kilobyte.
+/// How many wait in one origin's line, and in all lines; each takes about half a kilobyte.
 const LINE: usize = 1024;
 const MOST: usize = 8192;
 /// Of one statement: a false one must not keep the true one out.
@@ -28,12 +28,11 @@ const MOST_OF_ONE: usize = 2;
 const DISTRUST: Duration = Duration::from_secs(600);
 const DISTRUSTED: usize = 1024;
 
-/// A certificate of a statement that this member has signed, with everything checked but its signature.
+/// A certificate of a statement that this member has signed; signers and signature have not been looked at.
 #[derive(Clone, Debug)]
 pub(in crate::rpc) struct Unverified {
     pub(in crate::rpc) digest: StatementDigest,
     pub(in crate::rpc) id: BlobId,
-    pub(in crate::rpc) certificate: Certificate,
     pub(in crate::rpc) bytes: Bytes,
     pub(in crate::rpc) epoch: Arc<EpochRecord>,
     /// Who gave it.

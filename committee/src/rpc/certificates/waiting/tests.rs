@@ -1,15 +1,12 @@
-use holdfast_certificate::{
-    Attestation, CommitteeFile, FileMember, HOUR, Namespace, Registration, SecretKey, Statement,
-};
+use holdfast_certificate::{CommitteeFile, FileMember, HOUR, Namespace, Registration, SecretKey, Statement};
 use holdfast_erasure::{Blob, Digest};
 use holdfast_registry::{FileRegistry, Registry as _};
 
 use super::*;
 
-/// A committee of two, and certificates of it: number `n` is of blob `n`.
+/// A committee of two, and what is given as certificates of it: number `n` is of blob `n`. Nothing here looks into them.
 struct World {
     epoch: Arc<EpochRecord>,
-    secrets: Vec<SecretKey>,
 }
 
 impl World {
@@ -37,7 +34,7 @@ impl World {
         };
         let registry = FileRegistry::from_file(file).expect("a committee");
         let epoch = futures::executor::block_on(registry.epoch(1)).expect("the epoch");
-        Self { epoch, secrets }
+        Self { epoch }
     }
 
     /// The certificate of blob `number`, with bytes that differ by `version`, given by origin `from`.
@@ -54,22 +51,10 @@ impl World {
         let statement = Statement { namespace, epoch: 1, blob, whole_until: 0, retain_until: HOUR };
         let committee = &self.epoch.committee;
         let digest = statement.digest(committee.domain());
-        static ONE: std::sync::OnceLock<Vec<Attestation>> = std::sync::OnceLock::new();
-        // Nothing here looks at signatures, and to make thousands of them takes long.
-        let attestations = ONE.get_or_init(|| {
-            (0..).zip(&self.secrets).map(|(slot, secret)| Attestation::sign(slot, secret, &digest)).collect()
-        });
-        static CERTIFICATE: std::sync::OnceLock<Certificate> = std::sync::OnceLock::new();
-        let mut certificate = *CERTIFICATE.get_or_init(|| {
-            Certificate::aggregate(committee, statement, attestations).expect("both signed").into_inner()
-        });
-        certificate.statement = statement;
-        let mut bytes = certificate.encode();
-        bytes.push(version);
+        let bytes = [digest.as_bytes().as_slice(), &[version]].concat();
         Unverified {
             digest,
             id: blob.id(),
-            certificate,
             bytes: bytes.into(),
             epoch: Arc::clone(&self.epoch),
             origin: Some(origin(from)),
@@ -159,9 +144,9 @@ fn what_was_not_verified_after_all_waits_again_and_first() {
     waiting.add(world.unverified(3, 0, 1), start).expect("room");
     waiting.end(&taken, false, start);
     let (_, again) = batch(waiting.next(start, false));
-    let lengths: Vec<u32> =
-        again.all.iter().map(|unverified| unverified.certificate.statement.blob.payload_length).collect();
-    assert_eq!(lengths, [1, 2, 3, 4]);
+    let expected: Vec<BlobId> = (0..4).map(|number| world.unverified(number, 0, 1).id).collect();
+    let got: Vec<BlobId> = again.all.iter().map(|unverified| unverified.id).collect();
+    assert_eq!(got, expected);
 }
 
 #[test]
