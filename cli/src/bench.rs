@@ -168,12 +168,7 @@ async fn one(args: &BenchArgs, client: &Client, fleet: Option<&Fleet>, load: Loa
 
 async fn client(args: &BenchArgs, config: Option<&Path>, fleet: Option<&Fleet>) -> anyhow::Result<Client> {
     let devnet = fleet.map(Fleet::client_config);
-    let config = Config::load(devnet.as_deref().or(config))?;
-    let stores = args.op.contains(&Op::Store) || args.op.contains(&Op::Read);
-    if stores && !config.disperses() {
-        config.disperser_key()?;
-    }
-    config.disperser(args.namespace).await
+    Config::load(devnet.as_deref().or(config))?.disperser(args.namespace).await
 }
 
 /// `1k`, `100k`, `8m` or a plain number of bytes.
