@@ -12,7 +12,7 @@ FILE ?= testdata/op-channel.bin
 # Folders of interop/ with tests.
 INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench contracts golden mutants
+.PHONY: help deps first-build node build demo interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench bench-peers contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -73,6 +73,10 @@ lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is in
 
 bench: deps ## criterion benches: code and commitment, then storing on five members
 	$(CARGO) bench -p holdfast-benches
+
+bench-peers: deps ## Holdfast's code beside others', on one core: commonware's Reed-Solomon and ZODA, rsema1d, reed-solomon-simd
+	cd benches/peers && RAYON_NUM_THREADS=1 taskset -c 0 cargo bench --locked
+	cd benches/zoda && RAYON_NUM_THREADS=1 taskset -c 0 cargo bench --locked
 
 contracts: node ## compile the contracts and write their artifacts
 	cd contracts && node build/compile.js

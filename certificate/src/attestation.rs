@@ -20,7 +20,7 @@ impl Attestation {
     pub fn sign(slot: u16, secret: &SecretKey, digest: &StatementDigest) -> Self {
         let point = secret.sign(digest.as_bytes(), SIGNATURE_TAG);
         let signature =
-            Signature::from_point(point).expect("a non-zero secret times a hash to the curve is in the subgroup");
+            Signature::from_subgroup(point).expect("a non-zero secret times a hash to the curve is not the identity");
         Self { slot, signature }
     }
 

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use crate::attestation::Attestation;
+use crate::batch::{self, Signed};
 use crate::bitmap::SignerBitmap;
 use crate::committee::Committee;
 use crate::domain::Domain;
@@ -40,6 +41,18 @@ impl Certificate {
         Ok(VerifiedCertificate(Self { statement, quorum }))
     }
 
+    /// Adds up attestations of one statement without verifying them: for who verifies many sums at once
+    /// ([`Self::verify_all`]), and asks [`Self::aggregate`] whose fault it is where one is not genuine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aggregate`], and [`Error::BadSignature`] for attestations that cancel each other.
+    pub fn sum(committee: &Committee, statement: Statement, attestations: &[Attestation]) -> Result<Self, Error> {
+        check_statement(committee, &statement)?;
+        let quorum = MultiSignature::sum(committee, &statement.digest(committee.domain()), attestations)?;
+        Ok(Self { statement, quorum })
+    }
+
     /// Checks the certificate against the committee of its epoch: the statement's format, `t` signers, and their aggregate
     /// signature (one pairing check). This is *genuine* of protocol section 1; it depends on no clock and never changes.
     ///
@@ -50,6 +63,28 @@ impl Certificate {
         check_statement(committee, &self.statement)?;
         self.quorum.verify(committee, &self.statement.digest(committee.domain()))?;
         Ok(VerifiedCertificate(*self))
+    }
+
+    /// Checks many, each against the committee of its epoch, as [`Self::verify`] does: with little more than one pairing check
+    /// where all are genuine, and with more to find those that are not. Verdicts are in the order of the certificates.
+    #[must_use]
+    pub fn verify_all(certificates: &[(&Self, &Committee)]) -> Vec<Result<VerifiedCertificate, Error>> {
+        let signed = certificates.iter().map(|(certificate, committee)| {
+            check_statement(committee, &certificate.statement)?;
+            certificate.quorum.signed(committee, certificate.statement.digest(committee.domain()))
+        });
+        let signed: Vec<Result<Signed, Error>> = signed.collect();
+        let to_check: Vec<Signed> = signed.iter().filter_map(|signed| signed.as_ref().ok()).copied().collect();
+        let mut genuine = batch::genuine(&to_check).into_iter();
+        let verdict = |((certificate, _), signed): (&(&Self, &Committee), Result<Signed, Error>)| {
+            signed?;
+            if genuine.next() == Some(true) {
+                Ok(VerifiedCertificate(**certificate))
+            } else {
+                Err(certificate.quorum.bad())
+            }
+        };
+        certificates.iter().zip(signed).map(verdict).collect()
     }
 
     /// Who signed.
@@ -81,7 +116,7 @@ impl Certificate {
 ///
 /// # Verified
 ///
-/// Made only by [`Certificate::verify`] and [`Certificate::aggregate`]; it cannot be changed.
+/// Made only by [`Certificate::verify`], [`Certificate::verify_all`] and [`Certificate::aggregate`]; it cannot be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedCertificate(Certificate);
 

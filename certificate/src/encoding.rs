@@ -60,6 +60,16 @@ impl Certificate {
         Ok(Self { statement, quorum: MultiSignature::decode_compact(members, rest)? })
     }
 
+    /// The statement of a compact form whose version, length and numbers of shards are right. Signers and signature are not
+    /// looked at: it may still not decode.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed::Version`], [`Malformed::Length`] or [`Error::Code`].
+    pub fn peek(bytes: &[u8]) -> Result<Statement, Error> {
+        decode_head(bytes, Self::compact_length).map(|(statement, ..)| statement)
+    }
+
     /// Decodes the L1 form, as strictly as [`Self::decode`].
     ///
     /// # Errors

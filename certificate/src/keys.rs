@@ -3,12 +3,12 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use blst::BLST_ERROR;
-use blst::min_sig;
+use blst::{blst_p1_affine, min_sig};
 use holdfast_erasure::keccak256;
 use zeroize::Zeroizing;
 
 use crate::malformed::Malformed;
+use crate::pairing;
 use crate::points;
 use crate::text::{fixed, hex_text};
 
@@ -203,9 +203,9 @@ impl Signature {
         points::g1_to_eip2537(&self.0)
     }
 
-    /// Checks a computed point, such as a sum, which may have come out as the identity.
-    pub(crate) fn from_point(point: min_sig::Signature) -> Result<Self, Malformed> {
-        points::g1_check("signature", point).map(Self)
+    /// A point computed from points of the subgroup, such as a sum, which is in it too; none for the identity.
+    pub(crate) fn from_subgroup(point: min_sig::Signature) -> Option<Self> {
+        (blst_p1_affine::from(point) != blst_p1_affine::default()).then_some(Self(point))
     }
 
     pub(crate) fn point(&self) -> &min_sig::Signature {
@@ -217,8 +217,8 @@ hex_text!(Signature, Signature::BYTES, "signature");
 
 /// One check of two pairings: `e(signature, G2 generator) == e(hash_to_g1(message, tag), key)`.
 ///
-/// The points were checked for their subgroups when they were made. blst refuses `key` at infinity here, so signers whose
-/// keys cancel get nothing by it.
+/// The points were checked for their subgroups when they were made. A `key` at infinity is refused, so signers whose keys
+/// cancel get nothing by it.
 pub(crate) fn verify(key: &min_sig::PublicKey, signature: &min_sig::Signature, message: &[u8], tag: &[u8]) -> bool {
-    signature.verify(false, message, tag, &[], key, false) == BLST_ERROR::BLST_SUCCESS
+    pairing::product_is_one(&[pairing::signature(signature), (pairing::hash(message, tag), (*key).into())])
 }

@@ -63,6 +63,7 @@ mod words;
 
 mod error;
 mod malformed;
+mod pairing;
 mod points;
 
 mod keys;
@@ -79,6 +80,7 @@ mod committee_file;
 mod parameters;
 
 mod attestation;
+mod batch;
 mod certificate;
 mod encoding;
 mod fields;

@@ -3,6 +3,7 @@
 use blst::min_sig::AggregateSignature;
 
 use crate::attestation::Attestation;
+use crate::batch::Signed;
 use crate::bitmap::SignerBitmap;
 use crate::committee::Committee;
 use crate::error::Error;
@@ -34,16 +35,8 @@ impl MultiSignature {
     ) -> Result<Self, Error> {
         let (signers, chosen) = one_per_slot(committee, digest, attestations)?;
         check_threshold(committee, &signers)?;
-
-        let points: Vec<_> = chosen.iter().map(|attestation| attestation.signature.point()).collect();
-        let sum = AggregateSignature::aggregate(&points, false)
-            .map_err(|_| Error::BelowThreshold { threshold: committee.parameters().threshold(), got: 0 })?;
-        // The sum of signatures made to cancel is the identity, which is no signature.
-        if let Ok(signature) = Signature::from_point(sum.to_signature()) {
-            let sum = Self { signers, signature };
-            if sum.is_by(committee, digest) {
-                return Ok(sum);
-            }
+        if let Some(sum) = Self::of(signers, &chosen).filter(|sum| sum.is_by(committee, digest)) {
+            return Ok(sum);
         }
         let slots: Vec<u16> = chosen
             .iter()
@@ -56,17 +49,46 @@ impl MultiSignature {
         Err(Error::BadAttestations { slots })
     }
 
+    /// Adds up attestations of one digest without verifying anything.
+    pub(crate) fn sum(
+        committee: &Committee,
+        digest: &StatementDigest,
+        attestations: &[Attestation],
+    ) -> Result<Self, Error> {
+        let (signers, chosen) = one_per_slot(committee, digest, attestations)?;
+        check_threshold(committee, &signers)?;
+        Self::of(signers, &chosen).ok_or_else(|| Error::BadSignature { slots: signers.slots().collect() })
+    }
+
+    /// The sum of one attestation for each signer; none where they are made to cancel, since the identity is no signature.
+    fn of(signers: SignerBitmap, chosen: &[Attestation]) -> Option<Self> {
+        let points: Vec<_> = chosen.iter().map(|attestation| attestation.signature.point()).collect();
+        let sum = AggregateSignature::aggregate(&points, false).ok()?;
+        Some(Self { signers, signature: Signature::from_subgroup(sum.to_signature())? })
+    }
+
     /// Checks that at least `t` members of the committee have signed the digest (one pairing check).
     pub(crate) fn verify(&self, committee: &Committee, digest: &StatementDigest) -> Result<(), Error> {
+        self.check_signers(committee)?;
+        if self.is_by(committee, digest) { Ok(()) } else { Err(self.bad()) }
+    }
+
+    /// What a check of the signature needs, where there are enough signers and all of this committee.
+    pub(crate) fn signed(&self, committee: &Committee, digest: StatementDigest) -> Result<Signed, Error> {
+        self.check_signers(committee)?;
+        Ok(Signed { key: committee.aggregate_key(&self.signers), signature: self.signature, digest })
+    }
+
+    /// That the signature is not the signers'.
+    pub(crate) fn bad(&self) -> Error {
+        Error::BadSignature { slots: self.signers.slots().collect() }
+    }
+
+    fn check_signers(&self, committee: &Committee) -> Result<(), Error> {
         if self.signers.members() != committee.len() {
             return Err(Error::MemberCount { expected: committee.len(), got: usize::from(self.signers.members()) });
         }
-        check_threshold(committee, &self.signers)?;
-        if self.is_by(committee, digest) {
-            Ok(())
-        } else {
-            Err(Error::BadSignature { slots: self.signers.slots().collect() })
-        }
+        check_threshold(committee, &self.signers)
     }
 
     /// Bytes of the compact form for a committee of `members`.

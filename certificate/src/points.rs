@@ -36,8 +36,8 @@ pub(crate) fn g1_from_eip2537(what: &'static str, bytes: &[u8]) -> Result<G1, Ma
     g1_check(what, point)
 }
 
-/// Checks subgroup and identity of a point that was computed rather than decoded.
-pub(crate) fn g1_check(what: &'static str, point: G1) -> Result<G1, Malformed> {
+/// Checks subgroup and identity of a point that was decoded.
+fn g1_check(what: &'static str, point: G1) -> Result<G1, Malformed> {
     point.validate(true).map_err(|code| refused(what, code))?;
     Ok(point)
 }

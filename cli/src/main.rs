@@ -1,6 +1,7 @@
 //! The `holdfast` command: one binary, a file per subcommand.
 
 mod account;
+mod bench;
 mod blob;
 mod bridge;
 mod bundle;
@@ -136,6 +137,10 @@ enum Command {
     ///
     /// Example: holdfast doctor
     Doctor,
+    /// Load a committee, configured or started for it, and measure times, throughput and processor time.
+    ///
+    /// Example: holdfast bench --devnet 5 -t 4 -k 2 --sizes 1k,1m --concurrency 1,16 --html bench.html
+    Bench(bench::BenchArgs),
     /// Print a completion script for a shell.
     ///
     /// Example: holdfast completions bash > /etc/bash_completion.d/holdfast
@@ -199,6 +204,7 @@ async fn run(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Verify(args) => verify::run(&args, config, output).await,
         Command::Status => status::run(config, output).await,
         Command::Doctor => doctor::run(config, output).await,
+        Command::Bench(args) => bench::run(&args, config, output).await,
         Command::Completions(args) => shell::completions(&args, Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command(), output),
     }

@@ -21,6 +21,7 @@ use crate::{
     observer::{Observer, Progress},
     peer::Peers,
     signer::DisperserSigner,
+    verifying::Verifying,
 };
 
 /// How long a dispersal waits for its namespace's rules; without them the members decide.
@@ -35,6 +36,7 @@ pub(crate) struct Context {
     observer: Option<Arc<dyn Observer>>,
     pub(crate) config: Config,
     pub(crate) cpu: Cpu,
+    pub(crate) verifying: Verifying,
     pub(crate) background: Background,
     peers: Peers,
     reads: AtomicUsize,
@@ -55,6 +57,7 @@ impl Context {
             disperser,
             observer,
             cpu: Cpu::new(),
+            verifying: Verifying::default(),
             background: Background::new(),
             peers: Peers::new(config.connect_timeout),
             reads: AtomicUsize::new(0),

@@ -6,12 +6,18 @@ use tokio::sync::Semaphore;
 #[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     permits: Arc<Semaphore>,
+    cores: usize,
 }
 
 impl Cpu {
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { permits: Arc::new(Semaphore::new(cores)) }
+        Self { permits: Arc::new(Semaphore::new(cores)), cores }
+    }
+
+    /// How many threads one piece of work may take for itself: all cores when nothing else is at work, and else one.
+    pub(crate) fn cores(&self) -> usize {
+        if self.permits.available_permits() == self.cores { self.cores } else { 1 }
     }
 
     /// Runs `work` on a blocking thread. Dropping the future before the work has begun cancels it; after that the work

@@ -65,6 +65,7 @@ mod observer;
 mod peer;
 mod retries;
 mod signer;
+mod verifying;
 
 mod code;
 mod error;

@@ -73,6 +73,8 @@ pub(crate) struct Admitted {
     parameters: Parameters,
     index: ShardIndex,
     disperser: Address,
+    /// Something was held here before of what is asked for: only then can it be recalled.
+    held: bool,
     reservation: Reservation,
 }
 
@@ -93,6 +95,11 @@ impl Admitted {
     /// The shard that this member's slot holds.
     pub(crate) fn index(&self) -> ShardIndex {
         self.index
+    }
+
+    /// Whether something was ever held here of what is asked for: only then can it be recalled.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Whose signature it came with.
@@ -132,17 +139,14 @@ impl Attestor {
         rules::times(&statement, &namespace, &self.policy, now)?;
         let parameters = statement.blob.parameters()?;
         let id = statement.blob.id();
-        let charges = self.charges(id, statement).await?;
+        let index = parameters.shard_of_slot(slot, &statement.blob.shards_root);
+        let (charges, held) = match self.store.is_surely_new(&id)? {
+            true => (quota::charges(&statement, 0, 0), false),
+            false => self.charges(id, statement, index).await?,
+        };
         let reservation = self.quota.reserve(statement.namespace, now, &charges)?;
-        Ok(Admitted {
-            promise: Promise { statement, disperser_signature, slot },
-            digest,
-            id,
-            parameters,
-            index: parameters.shard_of_slot(slot, &statement.blob.shards_root),
-            disperser,
-            reservation,
-        })
+        let promise = Promise { statement, disperser_signature, slot };
+        Ok(Admitted { promise, digest, id, parameters, index, disperser, held, reservation })
     }
 
     /// Whether a statement of the active epoch would be signed now, as far as it does not depend on the statement.
@@ -190,12 +194,6 @@ impl Attestor {
         })
     }
 
-    /// Whether something was ever held here of what is asked for: only then can it be recalled.
-    pub(crate) async fn holds(&self, admitted: &Admitted) -> Result<bool, Error> {
-        let (store, id, index) = (Arc::clone(&self.store), admitted.id, admitted.index.get());
-        Ok(self.workers.disk(move || store.length(&id, Some(index))).await??.is_some())
-    }
-
     /// What is held here already, if it is whole and sound: then the disperser need not send it again.
     pub(crate) async fn recall(&self, admitted: &Admitted) -> Result<Option<Holding>, Error> {
         let (store, id, index) = (Arc::clone(&self.store), admitted.id, admitted.index);
@@ -211,7 +209,7 @@ impl Attestor {
     ) -> Result<Holding, Error> {
         let index = admitted.index;
         self.workers
-            .cpu(move || {
+            .hash(shard.len(), move || {
                 let shard = commitment.accept(index, shard)?;
                 Ok(Holding::by_shard(commitment, shard))
             })
@@ -246,7 +244,7 @@ impl Attestor {
         admitted.reservation.keep();
         failpoint::reach("between-sync-and-signature");
         let attestation = self.sign(&durable).await?;
-        self.store.remember(&durable, attestation.signature.to_bytes()).await?;
+        self.store.remember(&durable, attestation.signature.to_bytes());
         Ok(attestation)
     }
 
@@ -278,16 +276,24 @@ impl Attestor {
         committee.slot_of(&self.public_key)
     }
 
-    /// What the statement adds to what this namespace was promised for the same blob.
-    async fn charges(&self, id: BlobId, statement: Statement) -> Result<[quota::Charge; 2], Error> {
+    /// What the statement adds to what this namespace was promised for the same blob, and whether something was ever held here
+    /// of the shard.
+    async fn charges(
+        &self,
+        id: BlobId,
+        statement: Statement,
+        index: ShardIndex,
+    ) -> Result<([quota::Charge; 2], bool), Error> {
         let store = Arc::clone(&self.store);
-        let charges = self
-            .workers
-            .disk(move || {
-                let (retained, whole) = store.promised_until(&id, &statement.namespace)?;
-                Ok::<_, store::Error>(quota::charges(&statement, retained, whole))
-            })
-            .await??;
-        Ok(charges)
+        let looked = self.workers.disk(move || {
+            let (retained, whole) = store.promised_until(&id, &statement.namespace)?;
+            let held = match store.length(&id, Some(index.get())) {
+                // It is made anew when it is stored.
+                Err(store::Error::Record { .. }) => false,
+                length => length?.is_some(),
+            };
+            Ok::<_, store::Error>((quota::charges(&statement, retained, whole), held))
+        });
+        Ok(looked.await??)
     }
 }

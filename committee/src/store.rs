@@ -251,6 +251,7 @@ impl Store {
         let shared = Arc::new(Shared {
             disabled: watch::Sender::new(read_only.map(Arc::from)),
             usage: Mutex::new(read::usage(&database, &dropped)?),
+            signatures: Mutex::default(),
             faults: Default::default(),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -324,23 +325,20 @@ impl Store {
         Ok(Durable { digest, slot })
     }
 
-    /// Remembers a signature, so that it need not be made again. Not synced: it follows from the promise.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Closed`] when the store is closing.
-    pub async fn remember(&self, durable: &Durable, signature: [u8; 48]) -> Result<(), Error> {
-        self.jobs.send(Job::Attestation(durable.digest, signature)).await.map_err(|_| Error::Closed)
+    /// Remembers a signature, so that it need not be made again. It is written with the next write, whatever that is, and not
+    /// synced: it follows from the promise. So no more wait than holds can be under way.
+    pub fn remember(&self, durable: &Durable, signature: [u8; 48]) {
+        self.shared.signatures().insert(durable.digest, signature);
     }
 
-    /// Stores a verified certificate of a promised statement. Not synced by itself: it carries no promise of this
-    /// member's, and whoever gave it can give it again.
+    /// Stores verified certificates of promised statements. Of a statement that has one already the first one stays: any is as
+    /// good. Not synced by itself: they carry no promise of this member's, and whoever gave them can give them again.
     ///
     /// # Errors
     ///
     /// [`Error::WritesDisabled`] after a failed write.
-    pub async fn put_certificate(&self, digest: StatementDigest, certificate: Bytes) -> Result<(), Error> {
-        self.submit(|reply| Job::Certificate(digest, certificate, reply)).await
+    pub async fn put_certificates(&self, certificates: Vec<(StatementDigest, Bytes)>) -> Result<(), Error> {
+        self.submit(|reply| Job::Certificates(certificates, reply)).await
     }
 
     /// Keeps an accepted shard in the place of one that can never be filled, until the statement's time is over, with what shows

@@ -1,6 +1,7 @@
 //! One member over real gRPC. The modules are named by what happens to it.
 
 mod attack;
+mod certificates;
 mod checkpoint;
 mod crash;
 mod damage;

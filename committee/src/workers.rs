@@ -17,6 +17,8 @@ use crate::origin::Origin;
 
 /// Look-ups in the store that run at once; more would only queue at the disk.
 const DISK: usize = 16;
+/// To hash and fingerprint so many bytes takes about 15 microseconds; to have another thread do it, as long.
+const BRIEF_BYTES: usize = 16 << 10;
 /// Work that may wait in one origin's line.
 const LINE: usize = 512;
 /// Work that may wait in all lines together.
@@ -51,11 +53,6 @@ impl Workers {
         Self { cpu: Queue::of(cores, cores), disk: Queue::of(DISK, DISK / 2), load: Queue::of(cores + 1, cores) }
     }
 
-    /// Whether nobody computes anything, or waits to.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.cpu.is_idle() && self.load.is_idle()
-    }
-
     /// Whether nobody from outside has anything computed or read, or waits for it.
     pub(crate) fn is_quiet(&self) -> bool {
         self.cpu.is_quiet() && self.load.is_quiet()
@@ -67,6 +64,15 @@ impl Workers {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unfinished> {
         self.cpu.run(work).await
+    }
+
+    /// Hashing of so many bytes: right here where that takes less than to hand it over.
+    pub(crate) async fn hash<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unfinished> {
+        if bytes <= BRIEF_BYTES { Ok(work()) } else { self.cpu.run(work).await }
     }
 
     /// Look-ups in the store.
@@ -94,7 +100,6 @@ pub(crate) struct Queue(Arc<Mutex<Lines>>);
 struct Lines {
     /// Turns that nobody has.
     free: usize,
-    turns: usize,
     /// Turns that one line may have at once.
     each: usize,
     waiting: usize,
@@ -120,12 +125,7 @@ pub(crate) struct Turn {
 impl Queue {
     /// So many turns at once, of which one origin has at most `each`.
     pub(crate) fn of(turns: usize, each: usize) -> Self {
-        Self(Arc::new(Mutex::new(Lines { free: turns, turns, each: each.max(1), waiting: 0, of: HashMap::new() })))
-    }
-
-    fn is_idle(&self) -> bool {
-        let lines = self.lines();
-        lines.free == lines.turns && lines.waiting == 0
+        Self(Arc::new(Mutex::new(Lines { free: turns, each: each.max(1), waiting: 0, of: HashMap::new() })))
     }
 
     fn is_quiet(&self) -> bool {

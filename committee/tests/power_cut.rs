@@ -92,7 +92,7 @@ async fn hold(store: &Store, seed: u64, signed: &Mutex<Vec<Signed>>) {
     let promise = Promise { statement, disperser_signature, slot: 1 };
     if let Ok(durable) = store.hold(promise, digest, holding).await {
         signed.lock().expect("no panic").push(Signed { id: encoded.id(), digest, whole: blob.is_by_payload() });
-        let _closing = store.remember(&durable, [5; 48]).await;
+        store.remember(&durable, [5; 48]);
     }
 }
 

@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 
-use crate::code::{Code, combine};
-use crate::fingerprint::{Points, fingerprints_of};
+use crate::fingerprint::Points;
 use crate::{
-    blob::Blob, blob::Dispersal, commitment::AcceptedShard, commitment::Commitment, digest::BlobId, digest::Digest,
-    digest::keccak256, digest::sha256, error::Error, merkle, opening::Opening, parameters::LEAF_BYTES,
-    parameters::Parameters, parameters::ShardIndex,
+    blob::Blob, blob::Dispersal, columns, commitment::AcceptedShard, commitment::Commitment, digest::BlobId,
+    digest::Digest, digest::keccak256, digest::sha256, error::Error, merkle, opening::Opening, parameters::Parameters,
+    parameters::ShardIndex,
 };
+
+/// Payload bytes that are worth a thread of their own: a millisecond of work.
+const BYTES_FOR_A_THREAD: usize = 512 << 10;
 
 /// A payload with its shards and its commitment. Cheap to clone: everything is shared.
 #[derive(Clone, Debug)]
@@ -18,7 +20,7 @@ pub struct EncodedBlob {
     shards: Vec<Bytes>,
 }
 
-/// Encodes and commits to a payload. CPU work of milliseconds for each megabyte: call it off async threads.
+/// Encodes and commits to a payload, on this thread. CPU work of milliseconds for each megabyte: call it off async threads.
 ///
 /// The original shards share the payload's memory, except for those that padding completes; the recovery shards share one
 /// buffer.
@@ -26,19 +28,33 @@ pub struct EncodedBlob {
 /// # Errors
 /// [`Error::EmptyPayload`], [`Error::PayloadTooLong`].
 pub fn encode(parameters: Parameters, payload: Bytes, dispersal: Dispersal) -> Result<EncodedBlob, Error> {
+    encode_on(1, parameters, payload, dispersal)
+}
+
+/// The same on up to so many threads, this one among them: as many as the payload gives work for.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_on(
+    threads: usize,
+    parameters: Parameters,
+    payload: Bytes,
+    dispersal: Dispersal,
+) -> Result<EncodedBlob, Error> {
     if payload.is_empty() {
         return Err(Error::EmptyPayload);
     }
     let payload_length = u32::try_from(payload.len()).map_err(|_| Error::PayloadTooLong { got: payload.len() })?;
-    let payload_digest = match dispersal {
+    let threads = threads.min(payload.len() / BYTES_FOR_A_THREAD).max(1);
+    let mut shards = original_shards(parameters, &payload, parameters.shard_length(payload_length));
+    let digest = || match dispersal {
         Dispersal::ByShard => Digest::ZERO,
         Dispersal::ByPayload => keccak256(&payload),
     };
-    let mut shards = original_shards(parameters, &payload, parameters.shard_length(payload_length));
-    let (recovery, shard_roots) = recovery_shards(parameters, &shards);
+    let (payload_digest, (recovery, shard_roots)) = columns::recovery_shards(threads, parameters, &shards, digest);
     let shards_root = merkle::root_of(&shard_roots);
     let points = Points::of(parameters, payload_length, &shards_root);
-    let fingerprints: Bytes = shards.iter().flat_map(|shard| fingerprints_of(shard, &points)).collect();
+    let fingerprints = columns::fingerprints(threads, &shards, &points);
     shards.extend(recovery);
     let blob = Blob {
         payload_length,
@@ -110,38 +126,4 @@ fn original_shards(parameters: Parameters, payload: &Bytes, shard_length: usize)
     let tail = Bytes::from(tail);
     let cut = |bytes: &Bytes, at: usize| bytes.slice(at * shard_length..(at + 1) * shard_length);
     (0..original).map(|i| if i < whole { cut(payload, i) } else { cut(&tail, i - whole) }).collect()
-}
-
-/// The recovery shards, and the roots of all shards.
-///
-/// Works down the shards one leaf column at a time: the column of all `n` shards is coded and hashed while it is in the cache.
-fn recovery_shards(parameters: Parameters, originals: &[Bytes]) -> (Vec<Bytes>, Vec<Digest>) {
-    let shard_length = originals[0].len();
-    if let [payload] = originals {
-        // Replication: every shard is the payload, and shares its memory.
-        let root = merkle::shard_root(payload);
-        let recovery = vec![payload.clone(); usize::from(parameters.recovery_shards())];
-        return (recovery, vec![root; usize::from(parameters.total_shards())]);
-    }
-    let code = Code::of(parameters);
-    let recovery_count = usize::from(parameters.recovery_shards());
-    let mut recovery = vec![0; recovery_count * shard_length];
-    let mut remaining: Vec<&mut [u8]> = recovery.chunks_exact_mut(shard_length).collect();
-    let mut leaf_hashes = vec![Vec::with_capacity(shard_length.div_ceil(LEAF_BYTES)); originals.len() + recovery_count];
-    for from in (0..shard_length).step_by(LEAF_BYTES) {
-        let to = (from + LEAF_BYTES).min(shard_length);
-        let inputs: Vec<&[u8]> = originals.iter().map(|shard| &shard[from..to]).collect();
-        let mut outputs: Vec<&mut [u8]> = remaining
-            .iter_mut()
-            .map(|shard| shard.split_off_mut(..to - from).expect("each column is within the shard"))
-            .collect();
-        combine(code.recovery_rows(), &inputs, &mut outputs);
-        let column = inputs.into_iter().chain(outputs.into_iter().map(|output| &*output));
-        for (hashes, leaf) in leaf_hashes.iter_mut().zip(column) {
-            hashes.push(merkle::leaf_hash(leaf));
-        }
-    }
-    let recovery = Bytes::from(recovery);
-    let recovery = (0..recovery_count).map(|i| recovery.slice(i * shard_length..(i + 1) * shard_length)).collect();
-    (recovery, leaf_hashes.into_iter().map(merkle::root).collect())
 }

@@ -35,9 +35,12 @@ mod error;
 mod opening;
 mod parameters;
 
+mod buffers;
 mod code;
+mod columns;
 mod field;
 mod fingerprint;
+mod leaves;
 pub mod merkle;
 #[doc(hidden)]
 pub mod reference;
@@ -48,7 +51,7 @@ pub use blob::{Blob, Dispersal};
 pub use commitment::{AcceptedShard, Commitment};
 pub use decode::decode;
 pub use digest::{BlobId, Digest, ParseDigestError, keccak256, sha256};
-pub use encode::{EncodedBlob, encode};
+pub use encode::{EncodedBlob, encode, encode_on};
 pub use error::Error;
 pub use opening::Opening;
 pub use parameters::{FINGERPRINT_BYTES, GROUP_BYTES, LEAF_BYTES, MAX_TOTAL_SHARDS, Parameters, ShardIndex};

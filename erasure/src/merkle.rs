@@ -5,9 +5,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{digest::Digest, parameters::LEAF_BYTES};
+pub use crate::leaves::leaf_hash;
+use crate::{digest::Digest, leaves::two_leaf_hashes, parameters::LEAF_BYTES};
 
-const LEAF_PREFIX: u8 = 0x00;
 const NODE_PREFIX: u8 = 0x01;
 
 /// Root of a shard's tree.
@@ -22,18 +22,26 @@ pub fn root_of(shard_roots: &[Digest]) -> Digest {
 
 /// Hash of each of a shard's leaves, in order.
 pub fn leaf_hashes(shard: &[u8]) -> Vec<Digest> {
-    shard.chunks(LEAF_BYTES).map(leaf_hash).collect()
+    let mut hashes = Vec::with_capacity(shard.len().div_ceil(LEAF_BYTES));
+    for leaves in shard.chunks(2 * LEAF_BYTES) {
+        push_leaf_hashes(leaves, &mut hashes);
+    }
+    hashes
+}
+
+/// Appends the hash of each leaf, two at a time.
+pub(crate) fn push_leaf_hashes(leaves: &[u8], hashes: &mut Vec<Digest>) {
+    for two in leaves.chunks(2 * LEAF_BYTES) {
+        match two.split_at_checked(LEAF_BYTES) {
+            Some((one, other)) if one.len() == other.len() => hashes.extend(two_leaf_hashes([one, other])),
+            _ => hashes.extend(two.chunks(LEAF_BYTES).map(leaf_hash)),
+        }
+    }
 }
 
 /// Hash of each shard root as a leaf of the shards' tree, in order.
 pub fn hashes_of(shard_roots: &[Digest]) -> Vec<Digest> {
     shard_roots.iter().map(|root| leaf_hash(root.as_bytes())).collect()
-}
-
-/// Hash of one leaf's bytes.
-pub fn leaf_hash(leaf: &[u8]) -> Digest {
-    let digest: [u8; 32] = Sha256::new().chain_update([LEAF_PREFIX]).chain_update(leaf).finalize().into();
-    digest.into()
 }
 
 /// Hash of the node above two others.

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod attestations;
+mod batches;
 mod checkpoint_golden;
 mod checkpoints;
 mod committee_file;

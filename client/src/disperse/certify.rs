@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Attestation, Certificate, Statement, VerifiedCertificate};
+use holdfast_certificate::{Attestation, Statement, VerifiedCertificate};
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
@@ -61,7 +61,7 @@ pub(crate) async fn certify(
         Span::current().record("blob", tracing::field::display(statement.blob.id()));
         let mut round = ask(context, &record, (started, allowed), delivery);
         let certified =
-            round.certified(move |committee, attestations| Certificate::aggregate(committee, statement, attestations));
+            round.certified(|attestations| context.verifying.certify(&context.cpu, &record, statement, attestations));
         match certified.await? {
             Ended::Certified(certificate) => return Ok(stands(context, certificate, round)),
             Ended::Switched(active) => {

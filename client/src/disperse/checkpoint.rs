@@ -85,8 +85,9 @@ async fn once(
             let request = Arc::clone(&request);
             async move { member.peer.sign_checkpoint(&request).await }
         });
-        let certified = round.certified(move |committee, attestations| {
-            CheckpointCertificate::aggregate(committee, checkpoint, attestations)
+        let certified = round.certified(|attestations| {
+            let record = Arc::clone(&record);
+            context.cpu.run(move || CheckpointCertificate::aggregate(&record.committee, checkpoint, &attestations))
         });
         match certified.await? {
             Ended::Certified(certificate) => {

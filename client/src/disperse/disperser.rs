@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_certificate::{Namespace, Statement};
-use holdfast_erasure::{Dispersal, EncodedBlob, encode};
+use holdfast_erasure::{Dispersal, EncodedBlob, encode_on};
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -102,7 +102,9 @@ impl Put<'_> {
             got => return Err(Error::PayloadTooLarge { max, got: got.unwrap_or(u64::MAX) }),
         }
         let (payload, dispersal) = (self.asked.payload.clone(), self.asked.dispersal);
-        self.context.cpu.run(move || encode(parameters.code(), payload, dispersal).map_err(Error::Code)).await
+        let (cpu, code) = (&self.context.cpu, parameters.code());
+        let cores = cpu.cores();
+        cpu.run(move || encode_on(cores, code, payload, dispersal).map_err(Error::Code)).await
     }
 
     async fn signed(

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use holdfast_certificate::{Attestation, Committee};
+use holdfast_certificate::Attestation;
 use holdfast_registry::{self as registry, EpochRecord};
 use tokio::time::Instant;
 
@@ -66,16 +66,19 @@ impl<'a> Round<'a> {
 
     /// Hears members until `aggregate` makes a certificate of a threshold of attestations. It verifies the sum, and names
     /// the slots of bad attestations: those members have failed, and others are heard on.
-    pub(crate) async fn certified<T: Send + 'static>(
+    pub(crate) async fn certified<T, F>(
         &mut self,
-        aggregate: impl Fn(&Committee, &[Attestation]) -> Result<T, holdfast_certificate::Error> + Copy + Send + 'static,
-    ) -> Result<Ended<T>, Error> {
+        aggregate: impl Fn(Vec<Attestation>) -> F + Sync,
+    ) -> Result<Ended<T>, Error>
+    where
+        F: Future<Output = Result<T, holdfast_certificate::Error>>,
+    {
         let deadline = self.started + self.allowed;
         let mut hearing_until = None;
         loop {
             match self.quorum.verdict() {
                 Verdict::Reached => {
-                    if let Some(certificate) = self.certify(aggregate).await? {
+                    if let Some(certificate) = self.certify(&aggregate).await? {
                         return Ok(Ended::Certified(certificate));
                     }
                 }
@@ -160,15 +163,14 @@ impl<'a> Round<'a> {
         self.quorum.fail_waiting(|slot| asking.said(slot).cloned().unwrap_or_else(|| reason.clone()));
     }
 
-    /// Aggregates the attestations and verifies them with one pairing check. None when some were bad: their members have
-    /// now failed, and others may still attest.
-    async fn certify<T: Send + 'static>(
-        &mut self,
-        aggregate: impl Fn(&Committee, &[Attestation]) -> Result<T, holdfast_certificate::Error> + Send + 'static,
-    ) -> Result<Option<T>, Error> {
-        let attestations: Vec<Attestation> = self.quorum.attested().map(|(_, attestation)| *attestation).collect();
-        let record = Arc::clone(self.record);
-        match self.context.cpu.run(move || aggregate(&record.committee, &attestations)).await {
+    /// Aggregates the attestations and verifies their sum. None when some were bad: their members have now failed, and others
+    /// may still attest.
+    async fn certify<T, F>(&mut self, aggregate: impl Fn(Vec<Attestation>) -> F) -> Result<Option<T>, Error>
+    where
+        F: Future<Output = Result<T, holdfast_certificate::Error>>,
+    {
+        let attestations = self.quorum.attested().map(|(_, attestation)| *attestation).collect();
+        match aggregate(attestations).await {
             Ok(certificate) => Ok(Some(certificate)),
             Err(holdfast_certificate::Error::BadAttestations { slots }) if !slots.is_empty() => {
                 for slot in slots {

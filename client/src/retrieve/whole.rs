@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use holdfast_erasure::{Blob, Dispersal, encode};
+use holdfast_erasure::{Blob, Dispersal, encode_on};
 use tokio::time::Instant;
 
 use super::{
@@ -31,9 +31,10 @@ pub(crate) async fn fetch(
                 let (peer, cpu) = (members[number].peer.clone(), read.context.cpu.clone());
                 async move {
                     let payload = peer.get_payload(&id, length).await?;
+                    let cores = cpu.cores();
                     let recomputed = cpu.run(move || {
-                        let got = encode(parameters, payload.clone(), Dispersal::ByPayload).map(|encoded| encoded.id());
-                        (got, payload)
+                        let encoded = encode_on(cores, parameters, payload.clone(), Dispersal::ByPayload);
+                        (encoded.map(|encoded| encoded.id()), payload)
                     });
                     match recomputed.await {
                         (Ok(got), payload) if got == id => Ok(payload),

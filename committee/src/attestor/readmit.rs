@@ -64,15 +64,15 @@ impl Attestor {
         let signed = certificate.as_ref().is_some_and(|certificate| certificate.signer_slots().contains(&slot));
         let parameters = statement.blob.parameters()?;
         let id = statement.blob.id();
-        let charges = self.charges(id, statement).await?;
+        let index = parameters.shard_of_slot(slot, &statement.blob.shards_root);
+        let (charges, held) = self.charges(id, statement, index).await?;
         let reservation = if signed {
             self.quota.charge(statement.namespace, &charges)
         } else {
             self.quota.reserve(statement.namespace, now, &charges)?
         };
-        let index = parameters.shard_of_slot(slot, &statement.blob.shards_root);
         let promise = Promise { statement, disperser_signature, slot };
-        let admitted = Admitted { promise, digest, id, parameters, index, disperser, reservation };
+        let admitted = Admitted { promise, digest, id, parameters, index, disperser, held, reservation };
         Ok(Readmitted { admitted, certificate, signed })
     }
 
@@ -85,6 +85,7 @@ impl Attestor {
         let index = parameters.shard_of_slot(promise.slot, &statement.blob.shards_root);
         let none: [quota::Charge; 0] = [];
         let reservation = self.quota.charge(statement.namespace, &none);
-        Ok(Admitted { promise, digest, id: statement.blob.id(), parameters, index, disperser, reservation })
+        let id = statement.blob.id();
+        Ok(Admitted { promise, digest, id, parameters, index, disperser, held: true, reservation })
     }
 }

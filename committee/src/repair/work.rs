@@ -101,7 +101,8 @@ impl Work {
         };
         self.attestor.attest(admitted, holding).await.map_err(hindered)?;
         if let Some(certificate) = certificate {
-            self.attestor.store.put_certificate(want.digest, certificate.into()).await.map_err(hindered)?;
+            let certificates = vec![(want.digest, certificate.into())];
+            self.attestor.store.put_certificates(certificates).await.map_err(hindered)?;
         }
         tracing::info!(blob = %want.id, index = want.index, epoch = statement.epoch, "repair.whole");
         Ok(Ending::Whole { bytes })

@@ -6,13 +6,12 @@ use futures::Stream;
 use holdfast_certificate::{Attestation, Certificate, Statement};
 use holdfast_erasure::{Commitment, Dispersal};
 use holdfast_proto::v1::{self, dispersal_server, store_payload_request, store_shard_request};
-use tokio::time::Instant;
 use tonic::{Extensions, Request, Response, Status, Streaming, async_trait};
 
 use super::{
     body::{self, Part},
     budget::{Bill, Holder, Share},
-    certificates::{self, Unverified},
+    certificates::Unverified,
     shared::Shared,
     status::Error,
 };
@@ -87,9 +86,10 @@ impl DispersalService {
             .into());
         }
         let blob = admitted.statement().blob;
+        let hashed = header.shard_roots.len() + header.fingerprints.len();
         let commitment: Commitment = attestor
             .workers
-            .cpu(move || holdfast_proto::commitment(blob, &header.shard_roots, header.fingerprints))
+            .hash(hashed, move || holdfast_proto::commitment(blob, &header.shard_roots, header.fingerprints))
             .await??;
         let expected = admitted.shard_length();
         if let Some(held) = self.recall(&bill, &admitted, expected).await? {
@@ -137,7 +137,7 @@ impl DispersalService {
         // From here on it counts for them as well.
         bill.also(Holder::Namespace(statement.namespace));
         bill.also(Holder::Disperser(admitted.disperser()));
-        if !attestor.holds(admitted).await? {
+        if !admitted.is_held() {
             return Ok(None);
         }
         let working = self.working(bill, memory).await?;
@@ -149,48 +149,50 @@ impl DispersalService {
         self.0.working.take_within(bill.holders(), bytes, self.0.limits.call_deadline).await
     }
 
-    /// Stores a certificate of a statement that this member has signed. Others are not taken: a member keeps nothing
-    /// that it has not promised to keep. Its pairing is left for later while there is other work ([`super::certificates`]).
+    /// Takes a certificate of a statement that this member has signed. Others are not taken: a member keeps nothing that it has
+    /// not promised to keep. Its pairing is left for later ([`super::certificates`]).
     async fn certificate(&self, request: v1::PutCertificateRequest) -> Result<(), Error> {
         let attestor = &self.0.attestor;
         self.0.accepting()?;
+        let origin = Origin::current();
+        if let Some(origin) = origin.filter(|_| self.0.certificates.distrusts(origin)) {
+            self.0.rates.check_costly(origin)?;
+        }
         let bytes = request.certificate;
-        let encoded = bytes.clone();
-        // Its points are checked with it.
-        let decoded = attestor.workers.cpu(move || Certificate::decode(&encoded)).await?;
-        let certificate = decoded.map_err(Error::Certificate)?;
-        let digest = certificate.digest(&attestor.domain());
-        let id = certificate.statement.blob.id();
-        let store = Arc::clone(&attestor.store);
-        let (promised, known) = attestor
-            .workers
-            .disk(move || {
-                Ok::<_, crate::store::Error>((store.promised(&id, &digest)?.is_some(), store.certificate(&digest)?))
-            })
-            .await??;
+        let statement = Certificate::peek(&bytes).map_err(Error::Certificate)?;
+        let (id, digest) = (statement.blob.id(), statement.digest(&attestor.domain()));
+        // What was signed a moment ago is still in memory.
+        let (promised, known) = match attestor.store.in_memory(&id, &digest)? {
+            Some(looked) => looked,
+            None => {
+                let store = Arc::clone(&attestor.store);
+                let looked = attestor.workers.disk(move || {
+                    let promised = store.promised(&id, &digest)?.is_some();
+                    Ok::<_, Error>((promised, promised && store.certificate(&digest)?.is_some()))
+                });
+                looked.await??
+            }
+        };
         if !promised {
+            let decoded = attestor.workers.cpu(move || Certificate::decode(&bytes)).await?;
+            let certificate = decoded.map_err(Error::Certificate)?;
             repair::offer(&self.0.repair, attestor, certificate, attestor.policy.repair_delay).await;
             return Err(match attestor.store.lost_at() {
                 None => Error::NotSigned(digest),
                 Some(_) => attestor.store.absent(&id, "the promise").into(),
             });
         }
-        if known.as_ref() == Some(&bytes) {
+        if known {
             return Ok(());
         }
-        let number = certificate.statement.epoch;
-        let epoch = attestor.registry.epoch(number).await.map_err(|e| match e {
+        let epoch = attestor.registry.epoch(statement.epoch).await.map_err(|e| match e {
             holdfast_registry::Error::UnknownEpoch { epoch } => Error::CertificateEpoch { got: epoch },
             other => Error::Registry(other),
         })?;
-        let unverified = Unverified { digest, certificate, bytes, epoch, since: Instant::now() };
-        // What is known already costs nobody anything to verify but its sender, whose turn it is.
-        if known.is_some() || attestor.workers.is_idle() {
-            return certificates::verify(attestor, unverified).await;
-        }
+        let unverified = Unverified { digest, id, bytes, epoch, origin };
         match self.0.certificates.defer(unverified) {
             Ok(()) => Ok(()),
-            Err(unverified) => certificates::verify(attestor, *unverified).await,
+            Err(unverified) => self.0.certificates.verify_now(attestor, *unverified).await,
         }
     }
 

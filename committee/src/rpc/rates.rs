@@ -27,10 +27,12 @@ impl Rates {
     /// Counts a call, or refuses it.
     pub(super) fn check(&self, origin: Origin, costly: bool) -> Result<(), Error> {
         self.all.check_key(&origin).map_err(|_| Error::TooMany { most: self.most })?;
-        if costly {
-            self.costly.check_key(&origin).map_err(|_| Error::TooMany { most: self.most_costly })?;
-        }
-        Ok(())
+        if costly { self.check_costly(origin) } else { Ok(()) }
+    }
+
+    /// Counts a call that was counted already as a costly one, or refuses it.
+    pub(super) fn check_costly(&self, origin: Origin) -> Result<(), Error> {
+        self.costly.check_key(&origin).map_err(|_| Error::TooMany { most: self.most_costly })
     }
 
     /// Forgets origins that have their whole allowance again: to be called now and then, since each has an entry.

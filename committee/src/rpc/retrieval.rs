@@ -1,6 +1,6 @@
 //! `Retrieval`: what is given out, checked first.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_certificate::{Attestation, Namespace, Signature};
@@ -76,7 +76,7 @@ impl RetrievalService {
     async fn blob(&self, request: &v1::GetBlobRequest) -> Result<v1::GetBlobResponse, Error> {
         let id = holdfast_proto::blob_id(&request.blob_id)?;
         let namespace = optional_namespace(&request.namespace)?;
-        self.0.certificates.settle(&self.0.attestor, id).await?;
+        self.0.certificates.settle(&self.0.attestor, &[id]).await?;
         let (commitment, (indices, whole), signed) = self
             .read(move |store| {
                 let commitment = commitment(store, &id)?;
@@ -220,7 +220,11 @@ impl RetrievalService {
             [] => 0,
             token => u64::from_be_bytes(token.try_into().map_err(|_| Error::PageToken { got: token.len() })?),
         };
-        let (listed, next) = self.read(move |store| store.list(namespace.as_ref(), after, size as usize)).await?;
+        let (mut listed, next) = self.read(move |store| store.list(namespace.as_ref(), after, size as usize)).await?;
+        let uncertified = listed.iter().filter(|entry| !entry.certified);
+        let ids: Vec<BlobId> = uncertified.map(|entry| entry.id).collect();
+        let certified: HashSet<_> = self.0.certificates.settle(&self.0.attestor, &ids).await?.into_iter().collect();
+        listed.iter_mut().for_each(|entry| entry.certified |= certified.contains(&entry.digest));
         Ok(v1::ListBlobsResponse {
             blobs: listed
                 .iter()

@@ -8,10 +8,10 @@
 //! # Never more than is synced
 //!
 //! The mark is written after the sync of what it speaks of, and handed to the system before anything of it is signed: a
-//! process that is killed leaves it exact. It is synced behind the signature's back, so after a power cut it may be some
-//! milliseconds old. Nobody waits for that sync, though the disk does it beside those of the log; and nothing is lost by it: what
-//! was synced is in the log all the same. Only damage to the log's last milliseconds, on top of the power cut, would pass for
-//! a torn end.
+//! process that is killed leaves it exact. It is synced behind the signature's back and not for each, so after a power cut it may
+//! be some tens of milliseconds old. Nobody waits for that sync, though the disk does it beside those of the log; and nothing is
+//! lost by it: what was synced is in the log all the same. Only damage to the log's last tens of milliseconds, on top of the
+//! power cut, would pass for a torn end.
 
 use std::{
     fs::{File, OpenOptions},
@@ -20,6 +20,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use super::{Error, StoreId};
@@ -31,6 +32,8 @@ pub(super) const FILE: &str = "mark";
 /// write leaves one that is sound.
 const SLOTS: usize = 3;
 const SLOT: usize = 4096;
+/// From one sync to the next: under load one does for the marks of several writes.
+const PAUSE: Duration = Duration::from_millis(50);
 const MAGIC: &[u8; 16] = b"holdfast mark 2\n";
 const LENGTH: usize = 16 + 16 + 4 * 8;
 
@@ -183,6 +186,8 @@ struct State {
     /// The slot that is synced and has not been written since.
     synced: usize,
     written: bool,
+    /// The thread that syncs waits for something to be written.
+    idle: bool,
     closing: bool,
     failed: Option<String>,
 }
@@ -193,7 +198,7 @@ impl Seal {
         file.file.sync_data()?;
         let (ordinal, synced) = (file.ordinal, file.newest);
         let open = (synced + 1) % SLOTS;
-        let state = State { ordinal, open, synced, written: false, closing: false, failed: None };
+        let state = State { ordinal, open, synced, written: false, idle: false, closing: false, failed: None };
         let shared = Arc::new(Shared { file, state: Mutex::new(state), changed: Condvar::new() });
         let behind = Arc::clone(&shared);
         let syncing = std::thread::Builder::new().name("store-mark".into()).spawn(move || behind.sync())?;
@@ -231,7 +236,9 @@ impl Shared {
         let bytes = slot(self.file.id, state.ordinal, mark);
         self.file.file.write_all_at(&bytes, (state.open * SLOT) as u64).map_err(|e| self.failed(&e))?;
         state.written = true;
-        self.changed.notify_all();
+        if state.idle {
+            self.changed.notify_all();
+        }
         Ok(())
     }
 
@@ -240,8 +247,10 @@ impl Shared {
         loop {
             let mut state = self.lock();
             while !state.written && !state.closing {
+                state.idle = true;
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
+            state.idle = false;
             if !state.written {
                 return;
             }
@@ -250,7 +259,12 @@ impl Shared {
             state.written = false;
             drop(state);
             match self.file.file.sync_data() {
-                Ok(()) => self.lock().synced = frozen,
+                Ok(()) => {
+                    let mut state = self.lock();
+                    state.synced = frozen;
+                    let rested = self.changed.wait_timeout_while(state, PAUSE, |state| !state.closing);
+                    drop(rested.unwrap_or_else(PoisonError::into_inner));
+                }
                 Err(e) => {
                     self.lock().failed = Some(self.failed(&e));
                     return;

@@ -1,6 +1,8 @@
 //! Every RocksDB option in one place.
 
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options, WriteOptions};
+use rocksdb::{
+    BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options, ReadOptions, ReadTier, WriteOptions,
+};
 
 use super::keys::{self, Bucket};
 
@@ -82,4 +84,11 @@ pub(super) fn synced() -> WriteOptions {
 /// For what can be made again after a crash. It is still ordered before every later synced write.
 pub(super) fn unsynced() -> WriteOptions {
     WriteOptions::default()
+}
+
+/// For reads that must not wait for the disk: they fail where it would have to be asked.
+pub(super) fn from_memory() -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_read_tier(ReadTier::BlockCache);
+    options
 }

@@ -16,7 +16,7 @@ use super::{
     database::{self, Database},
     dropped::Dropped,
     keys::{self, Bucket, Kind},
-    payload_digest,
+    options, payload_digest,
     records::{self, Held, Promise},
     statements::{self, Signed},
 };
@@ -122,6 +122,40 @@ impl Store {
         Ok(record.map(|bytes| Held::decode(&bytes)).transpose()?.map(|held| held.length))
     }
 
+    /// Whether nothing was ever stored of a blob, where memory is enough to tell: false may mean that the disk must be asked. Does
+    /// not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`].
+    pub(crate) fn is_surely_new(&self, id: &BlobId) -> Result<bool, Error> {
+        let database = self.database()?;
+        let looked =
+            database.db.get_pinned_cf_opt(&database.fixed(keys::BLOBS), id.as_bytes(), &options::from_memory());
+        Ok(matches!(looked, Ok(None)))
+    }
+
+    /// Whether a statement was promised, and whether its certificate is known, where memory is enough to tell. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`].
+    pub(crate) fn in_memory(&self, id: &BlobId, digest: &StatementDigest) -> Result<Option<(bool, bool)>, Error> {
+        let database = self.database()?;
+        let look = |family, key: &[u8]| {
+            database.db.get_pinned_cf_opt(&database.fixed(family), key, &options::from_memory()).ok()
+        };
+        let Some(promise) = look(keys::PROMISES, &keys::promise(id, digest)) else { return Ok(None) };
+        let Some(promise) = promise else { return Ok(Some((false, false))) };
+        let certificate = look(keys::CERTIFICATES, digest.as_bytes());
+        Ok(match (Promise::decode(&promise), certificate) {
+            (Ok(_), Some(None)) => Some((true, false)),
+            (Ok(_), Some(Some(bytes))) if records::decode_opaque("certificate", &bytes).is_ok() => Some((true, true)),
+            // What is there and makes no sense is dealt with by whoever reads it from the disk.
+            _ => None,
+        })
+    }
+
     /// Everything that is held here of a blob for `index`, if all of it passes its full check again; `None` when
     /// something is missing or damaged.
     ///
@@ -220,6 +254,9 @@ impl Store {
     ///
     /// [`Error::Record`] or [`Error::Read`].
     pub fn attestation(&self, digest: &StatementDigest) -> Result<Option<Bytes>, Error> {
+        if let Some(signature) = self.shared.signatures().get(digest) {
+            return Ok(Some(Bytes::copy_from_slice(signature)));
+        }
         self.opaque("attestation", keys::ATTESTATIONS, digest)
     }
 

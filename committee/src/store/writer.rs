@@ -6,7 +6,7 @@ mod copy;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -65,10 +65,8 @@ pub(super) struct Copy {
 pub(super) enum Job {
     Hold(Box<Hold>, Reply<()>),
     Copy(Box<Copy>, Reply<()>),
-    /// Written without a sync of its own: the signature can be made again from the promise.
-    Attestation(StatementDigest, [u8; 48]),
-    /// Written without a sync of its own: no promise is in it.
-    Certificate(StatementDigest, Bytes, Reply<()>),
+    /// Written without a sync of its own: no promise is in them.
+    Certificates(Vec<(StatementDigest, Bytes)>, Reply<()>),
     /// Written without a sync of its own: it can do a little twice.
     Scrub(Scrub),
     /// Written without a sync of its own: it can be read again.
@@ -97,7 +95,15 @@ pub(super) struct Shared {
     /// Why nothing is written any more, since the first failed write.
     pub(super) disabled: watch::Sender<Option<Arc<str>>>,
     pub(super) usage: Mutex<BTreeMap<Bucket, Usage>>,
+    /// Signatures that are written with the next write.
+    pub(super) signatures: Mutex<HashMap<StatementDigest, [u8; 48]>>,
     pub(super) faults: failpoint::Faults,
+}
+
+impl Shared {
+    pub(super) fn signatures(&self) -> MutexGuard<'_, HashMap<StatementDigest, [u8; 48]>> {
+        self.signatures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 pub(super) struct Writer {
@@ -131,6 +137,7 @@ impl Writer {
                     let _gone = reply.send(self.drop_before(day, &decision));
                 }
                 Job::Stop(reply) => {
+                    self.write(Vec::new());
                     drop(self);
                     let _gone = reply.send(());
                     return;
@@ -163,16 +170,17 @@ impl Writer {
     /// Writes and syncs one group, then answers its jobs.
     fn write(&mut self, jobs: Vec<Job>) {
         let mut group = Group::default();
+        // Without a sync of their own: they can be made again from the promises.
+        for (digest, signature) in std::mem::take(&mut *self.shared.signatures()) {
+            self.stage_opaque(&mut group, keys::ATTESTATIONS, &digest, signature.as_slice());
+        }
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             let (staged, reply) = match job {
                 Job::Hold(hold, reply) => (self.stage_hold(&mut group, &hold), Some(reply)),
                 Job::Copy(copy, reply) => (self.stage_copy(&mut group, &copy), Some(reply)),
-                Job::Attestation(digest, signature) => {
-                    (self.stage_opaque(&mut group, keys::ATTESTATIONS, &digest, &signature), None)
-                }
-                Job::Certificate(digest, bytes, reply) => {
-                    (self.stage_opaque(&mut group, keys::CERTIFICATES, &digest, &bytes), Some(reply))
+                Job::Certificates(certificates, reply) => {
+                    (self.stage_certificates(&mut group, &certificates), Some(reply))
                 }
                 Job::Scrub(state) => {
                     group.batch.put(keys::SCRUB, records::scrub(&state));
@@ -265,22 +273,26 @@ impl Writer {
             let put = hold.fresh || live.is_none_or(|live| live.day != held.day);
             plans.push((key, bucket, live, held, put.then_some(bytes)));
         }
+        let known = readable(self.database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
         let promise_key = keys::promise(&id, &hold.digest);
         let promised = group.promises.contains_key(&promise_key)
             || readable(self.database.get(keys::PROMISES, &promise_key))?.flatten().is_some();
         if !promised {
             let staged = group.promises.iter().filter(|(key, of)| key.starts_with(id.as_bytes()) && **of == namespace);
             let mut signed = staged.count();
-            // What has been dropped is over. A blob that is renewed for ever has ever more of those.
-            self.database.each_promise_of(&id, |_, Promise { statement, .. }| {
-                let over = keys::day_of(statement.retain_until) < self.dropped.before;
-                signed += usize::from(statement.namespace == namespace && !over);
-            })?;
+            // Of what was never stored there are none. What has been dropped is over: a blob that is renewed for ever has ever
+            // more of those.
+            if plans.iter().any(|(_, _, live, ..)| live.is_some()) || known {
+                self.database.each_promise_of(&id, |_, Promise { statement, .. }| {
+                    let over = keys::day_of(statement.retain_until) < self.dropped.before;
+                    signed += usize::from(statement.namespace == namespace && !over);
+                })?;
+            }
             if signed >= MAX_STATEMENTS {
                 return Err(Error::TooManyStatements { id, namespace, most: MAX_STATEMENTS });
             }
         }
-        let committed = !hold.fresh && readable(self.database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
+        let committed = !hold.fresh && known;
         for (_, bucket, _, _, put) in &plans {
             if put.is_some() {
                 self.create(*bucket)?;
@@ -319,16 +331,21 @@ impl Writer {
         Ok(())
     }
 
-    fn stage_opaque(
-        &self,
-        group: &mut Group,
-        family: &str,
-        digest: &StatementDigest,
-        bytes: &[u8],
-    ) -> Result<(), Error> {
+    fn stage_certificates(&self, group: &mut Group, certificates: &[(StatementDigest, Bytes)]) -> Result<(), Error> {
         self.writable()?;
-        group.batch.put_cf(&self.database.fixed(family), digest.as_bytes(), records::opaque(bytes));
+        for (digest, bytes) in certificates {
+            let there = self.database.get(keys::CERTIFICATES, digest.as_bytes());
+            let there =
+                there.and_then(|bytes| bytes.map(|bytes| records::decode_opaque("certificate", &bytes)).transpose());
+            if readable(there)?.flatten().is_none() {
+                self.stage_opaque(group, keys::CERTIFICATES, digest, bytes);
+            }
+        }
         Ok(())
+    }
+
+    fn stage_opaque(&self, group: &mut Group, family: &str, digest: &StatementDigest, bytes: &[u8]) {
+        group.batch.put_cf(&self.database.fixed(family), digest.as_bytes(), records::opaque(bytes));
     }
 
     fn held(&self, group: &Group, id: &BlobId, key: &[u8; 34]) -> Result<Option<Held>, Error> {

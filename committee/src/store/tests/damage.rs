@@ -10,8 +10,8 @@ async fn scene() -> tempfile::TempDir {
     let store = open(folder.path());
     for durable in join_all(blobs().iter().map(|encoded| hold(&store, encoded, 1, RETAIN))).await {
         let durable = durable.expect("held");
-        store.remember(&durable, signature(durable.digest())).await.expect("sent");
-        store.put_certificate(*durable.digest(), certificate(durable.digest())).await.expect("put");
+        store.remember(&durable, signature(durable.digest()));
+        store.put_certificates(vec![(*durable.digest(), certificate(durable.digest()))]).await.expect("put");
     }
     store.close().await.expect("closes");
     folder
