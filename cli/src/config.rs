@@ -10,10 +10,10 @@ use clap::Args;
 use figment::{Figment, providers::Serialized, value::Value};
 use holdfast_certificate::{Address, CommitteeFile, DisperserKey, Namespace};
 use holdfast_client::Client;
-use holdfast_committee::config::environment::{self, Remark};
 use holdfast_erasure::Digest;
 use holdfast_l1::{ChainRegistry, Moment, Publisher, ReaderOptions, RegistryView, RpcUrls};
 use holdfast_registry::{self as registry, FileRegistry, Registry};
+use holdfast_transport::configuration::environment::{self, Remark};
 use serde::Deserialize;
 
 use crate::{

@@ -24,6 +24,7 @@ use crate::{
     health::Health,
     http,
     jwt::Secret,
+    keys,
     listen::{Bound, Shared, identity, renew},
     metrics::{Metrics, Now, Protocol},
     nitro, op,
@@ -201,7 +202,7 @@ async fn backend(
                 Some(registry) => registry,
                 None => registry::open(config).await?,
             };
-            let key = registry::disperser_key(config)?;
+            let key = keys::disperser(config)?;
             let settings = (config.limits.clone(), &config.put);
             let backend = CommitteeBackend::new(registry, namespace, key, settings, Arc::clone(metrics))?;
             Ok((Arc::new(backend), None))

@@ -34,6 +34,7 @@ mod app;
 mod auth;
 mod health;
 mod jwt;
+mod keys;
 mod order;
 mod reply;
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use holdfast_certificate::{Certificate, VerifiedCertificate, keystore};
+use holdfast_certificate::{Certificate, VerifiedCertificate};
 use holdfast_erasure::{BlobId, Digest};
 use holdfast_l1::{Account, JobState, Publisher, PublisherOptions};
 use tokio::{
@@ -24,6 +24,7 @@ use crate::{
     cpu::off_thread,
     error::Error,
     failure::Failure,
+    keys,
     metrics::Metrics,
 };
 use waiting::{Waiting, WaitingCertificate};
@@ -76,7 +77,7 @@ impl Publishing {
         }
         let failed = |reason: String| Error::File { what: "outbox", file: settings.dir.clone(), reason };
         let inner = Inner {
-            account: account(settings)?,
+            account: keys::account(settings)?,
             url: l1.rpc_url.first().to_owned(),
             registry: l1.registry,
             waiting: Waiting::open(&settings.dir).map_err(|error| failed(error.to_string()))?,
@@ -118,30 +119,6 @@ impl Publishing {
             }
         });
     }
-}
-
-/// The account that pays, from its key in hex or from a keystore.
-pub(crate) fn account(settings: &Publish) -> Result<Account, Error> {
-    let file = &settings.key_file;
-    let failed = |reason: String| Error::File { what: "account key", file: file.clone(), reason };
-    let read = |file: &std::path::Path| {
-        std::fs::read_to_string(file).map_err(|error| failed(format!("{}: {error}", file.display())))
-    };
-    let text = read(file)?;
-    let mut key = [0; 32];
-    if text.trim_start().starts_with('{') {
-        let password = settings
-            .password_file
-            .as_ref()
-            .ok_or_else(|| failed("it is a keystore: name `password_file` too".into()))?;
-        let password = read(password)?;
-        let decrypted = keystore::decrypt_any(&text, password.trim_end_matches(['\r', '\n']));
-        key.copy_from_slice(&*decrypted.map_err(|error| failed(error.to_string()))?);
-    } else {
-        hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key)
-            .map_err(|error| failed(format!("expected 32 bytes in hex: {error}")))?;
-    }
-    Account::from_key(&key).map_err(|error| failed(error.to_string()))
 }
 
 impl Inner {
