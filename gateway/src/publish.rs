@@ -1,5 +1,7 @@
 //! Certificates on L1: each by itself, or many in one checkpoint.
 
+mod checkpoints;
+mod files;
 mod waiting;
 
 use std::{
@@ -27,7 +29,10 @@ use crate::{
     keys,
     metrics::Metrics,
 };
+use checkpoints::Checkpoints;
 use waiting::{Waiting, WaitingCertificate};
+
+pub(crate) use checkpoints::Inclusion;
 
 /// How often jobs are looked at, and what could not be done is tried again.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -54,6 +59,7 @@ struct Inner {
     registry: holdfast_certificate::Address,
     account: Account,
     waiting: Waiting,
+    checkpoints: Checkpoints,
     added: Notify,
     jobs: Mutex<BTreeMap<Digest, Underway>>,
     backend: Arc<dyn Backend>,
@@ -81,6 +87,7 @@ impl Publishing {
             url: l1.rpc_url.first().to_owned(),
             registry: l1.registry,
             waiting: Waiting::open(&settings.dir).map_err(|error| failed(error.to_string()))?,
+            checkpoints: Checkpoints::open(&settings.dir, unix_now()).map_err(|error| failed(error.to_string()))?,
             settings: settings.clone(),
             added: Notify::new(),
             jobs: Mutex::default(),
@@ -104,6 +111,23 @@ impl Publishing {
             Err(_) => inner.metrics.publish_failed(),
         }
         inner.show();
+    }
+
+    /// Whether a blob is in a checkpoint that was made here.
+    pub(crate) fn has(&self, blob: &BlobId) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.checkpoints.has(blob))
+    }
+
+    /// Proves that a blob is in a checkpoint that was made here.
+    pub(crate) async fn inclusion(&self, blob: BlobId) -> Result<Inclusion, Failure> {
+        let Some(inner) = self.0.clone().filter(|inner| inner.settings.mode == PublishMode::Checkpoint) else {
+            return Err(Failure::NoCheckpoints);
+        };
+        match off_thread(move || inner.checkpoints.prove(&blob)).await? {
+            Ok(Some(inclusion)) => Ok(inclusion),
+            Ok(None) => Err(Failure::NotInCheckpoint(blob)),
+            Err(error) => Err(Failure::internal(&error)),
+        }
     }
 
     /// Begins to publish, until `stop`.
@@ -218,16 +242,13 @@ impl Inner {
         let ids: HashSet<BlobId> = part.iter().map(|it| it.blob).collect();
         let ids: Vec<BlobId> = ids.into_iter().collect();
         let signed = self.backend.checkpoint(&ids, retain_until).await.map_err(|error: Failure| error.to_string())?;
-        // Without its ids a checkpoint proves nothing, and nobody else keeps them.
-        let name = signed.certificate.digest(&publisher.domain()).to_string();
-        let text: String = signed.ids.iter().map(|id| format!("{id}\n")).collect();
-        self.waiting
-            .keep(&format!("{name}.ids"), text.as_bytes())
-            .and_then(|()| self.waiting.keep(&format!("{name}.checkpoint"), &signed.certificate.encode()))
+        let id = Digest::from(*signed.certificate.digest(&publisher.domain()).as_bytes());
+        self.checkpoints
+            .keep(id, &signed.certificate.checkpoint, &signed.certificate.encode(), &signed.ids)
             .map_err(|error| error.to_string())?;
         let job = publisher.submit_checkpoint(&signed.certificate).await.map_err(|error| error.to_string())?;
         let since = part.iter().map(|it| it.since).min().unwrap_or_else(unix_now);
-        tracing::info!(checkpoint = name, blobs = signed.ids.len(), "a checkpoint was made");
+        tracing::info!(checkpoint = %id, blobs = signed.ids.len(), "a checkpoint was made");
         self.lock().insert(job.id, Underway { certificates: part.len(), since });
         self.forget(part);
         Ok(())
@@ -235,6 +256,12 @@ impl Inner {
 
     /// Takes out of the count what is final, and what never will be.
     fn settle(&self, publisher: &Publisher) {
+        for id in self.checkpoints.unfinished() {
+            let is_final = publisher.status(&id).is_some_and(|status| status.state == JobState::Finalized);
+            if is_final && let Err(error) = self.checkpoints.finalized(&id) {
+                tracing::warn!(%error, checkpoint = %id, "that it is final cannot be noted");
+            }
+        }
         self.lock().retain(|id, _| match publisher.status(id) {
             Some(status) if status.state == JobState::Failed => {
                 self.metrics.publish_failed();
