@@ -14,14 +14,13 @@ use std::{
     time::Duration,
 };
 
-use holdfast_certificate::{Address, Namespace};
-use holdfast_erasure::Digest;
-use holdfast_l1::RpcUrls;
+use holdfast_certificate::Namespace;
 use holdfast_transport::{configuration, human};
 use serde::{Deserialize, Serialize};
 
 use crate::store::GRACE;
 
+pub use holdfast_l1::Settings as L1;
 pub use holdfast_transport::configuration::Error;
 pub use limits::Limits;
 
@@ -72,19 +71,6 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its secret key, in PEM.
     pub key: PathBuf,
-}
-
-/// Where the committee registry is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct L1 {
-    /// URL of an Ethereum JSON-RPC node, or a list of several: with two or more, two must give the same answer.
-    pub rpc_url: RpcUrls,
-    /// The CommitteeRegistry contract.
-    pub registry: Address,
-    /// keccak256 of that contract's code, where it is of another version than this member.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code_hash: Option<Digest>,
 }
 
 /// What a member promises to dispersers.

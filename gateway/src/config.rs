@@ -6,7 +6,6 @@
 mod keys;
 mod limits;
 mod listen;
-mod place;
 mod publish;
 mod put;
 mod stacks;
@@ -19,12 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use keys::KEYS;
 
+pub use holdfast_l1::Settings as L1;
 pub use holdfast_transport::configuration::Error;
 pub use limits::{Cache, Limits};
 pub use listen::{Auth, Listen, Tls};
-pub use place::{BackendKind, L1};
 pub use publish::{Publish, PublishMode};
-pub use put::{By, Put};
+pub use put::{BackendKind, By, Put};
 pub use stacks::{CommitmentKind, Invalid, Nitro, Op};
 
 pub(crate) const MIB: u64 = 1 << 20;

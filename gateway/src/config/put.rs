@@ -1,4 +1,4 @@
-//! How payloads are dispersed.
+//! Where payloads are stored, and how they are dispersed.
 
 use std::time::Duration;
 
@@ -8,6 +8,17 @@ use holdfast_transport::{configuration::Error, human};
 use serde::{Deserialize, Serialize};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Where payloads are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendKind {
+    /// At the committee.
+    #[default]
+    Committee,
+    /// In this process, until it ends: for tests of software that talks to a gateway.
+    Memory,
+}
 
 /// How payloads are dispersed where a request says nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
