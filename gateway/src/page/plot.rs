@@ -7,7 +7,7 @@ use crate::history::{Answered, Way};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 74.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 30.0;
@@ -32,7 +32,7 @@ impl Display for Plot<'_> {
         let decades = self.decades();
         write!(
             f,
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Latency of the last {} requests\">",
+            "<svg id=\"latency\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Latency of the last {} requests\">",
             self.requests.len()
         )?;
         for decade in decades.0..=decades.1 {

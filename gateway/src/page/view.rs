@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How often a browser asks again, in seconds.
-const REFRESH: u32 = 10;
+const REFRESH: u32 = 30;
 /// Digits that are shown of a key or an id.
 const DIGITS: usize = 10;
 
@@ -175,7 +175,7 @@ impl View {
              <svg viewBox=\"0 0 10 10\"><rect class=\"get\" x=\"1\" y=\"1\" width=\"8\" height=\"8\"/></svg>GET\
              <svg viewBox=\"0 0 10 10\"><path class=\"failed\" d=\"M1 1l8 8m0 -8l-8 8\"/></svg>failed</p><h2>Latency</h2>",
         )?;
-        write!(f, "{}</section>", Plot { requests: &self.requests, now: self.now })
+        write!(f, "<div class=\"scroll\">{}</div></section>", Plot { requests: &self.requests, now: self.now })
     }
 
     fn committee(&self, f: &mut Formatter<'_>) -> fmt::Result {

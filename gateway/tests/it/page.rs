@@ -102,13 +102,13 @@ const LOOK: &str = r##"({
     members: [...document.querySelectorAll("#committee tbody tr")].map(row => row.innerText),
     certificates: document.querySelectorAll("#certificates tbody tr").length,
     tiles: document.querySelectorAll(".tiles div").length,
-    points: document.querySelectorAll(".plot > svg [class=put], .plot > svg [class=get]").length,
-    failed: document.querySelectorAll(".plot > svg [class=failed]").length,
-    outside: [...document.querySelectorAll(".plot > svg > *")].filter(mark => {
-        const all = document.querySelector(".plot > svg").getBoundingClientRect(), one = mark.getBoundingClientRect();
+    points: document.querySelectorAll("#latency [class=put], #latency [class=get]").length,
+    failed: document.querySelectorAll("#latency [class=failed]").length,
+    outside: [...document.querySelectorAll("#latency > *")].filter(mark => {
+        const all = document.querySelector("#latency").getBoundingClientRect(), one = mark.getBoundingClientRect();
         return one.left < all.left - 1 || one.right > all.right + 1 || one.top < all.top - 1 || one.bottom > all.bottom + 1;
     }).length,
-    plot: document.querySelector(".plot > svg").getBoundingClientRect().width,
+    plot: document.querySelector("#latency").getBoundingClientRect().width,
     round: getComputedStyle(document.querySelector("section")).borderTopLeftRadius,
     ground: getComputedStyle(document.body).backgroundColor,
     ink: getComputedStyle(document.body).color,
