@@ -8,7 +8,10 @@ use std::{
 
 use holdfast_certificate::VerifiedCertificate;
 
-use crate::{clock::unix_now, metrics::How};
+use crate::{
+    clock::{unix_milliseconds, unix_now},
+    metrics::How,
+};
 
 /// Requests that are kept.
 const REQUESTS: usize = 240;
@@ -38,7 +41,7 @@ impl Way {
 /// A request that was answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answered {
-    /// When, unix seconds.
+    /// When, unix milliseconds.
     pub(crate) at: u64,
     pub(crate) way: Way,
     pub(crate) status: u16,
@@ -67,7 +70,7 @@ impl History {
     /// A request was answered.
     pub(crate) fn answered(&self, operation: &str, status: u16, took: Duration) {
         if let Some(way) = Way::of(operation) {
-            push(&mut lock(&self.requests), REQUESTS, Answered { at: unix_now(), way, status, took });
+            push(&mut lock(&self.requests), REQUESTS, Answered { at: unix_milliseconds(), way, status, took });
         }
     }
 

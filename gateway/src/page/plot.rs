@@ -28,7 +28,7 @@ impl Display for Plot<'_> {
         let Some(since) = self.requests.iter().map(|request| request.at).min() else {
             return f.write_str("<p class=\"empty\">No payload has come in or gone out since the start.</p>");
         };
-        let span = self.now.saturating_sub(since).max(1);
+        let span = self.now.saturating_mul(1000).saturating_sub(since).max(1000);
         let decades = self.decades();
         write!(
             f,
@@ -42,8 +42,8 @@ impl Display for Plot<'_> {
         }
         let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
         for (x, place, text) in [
-            (LEFT, "start", format!("{} ago", Span(span))),
-            (middle, "middle", format!("{} ago", Span(span / 2))),
+            (LEFT, "start", format!("{} ago", Span(span / 1000))),
+            (middle, "middle", format!("{} ago", Span(span / 2000))),
             (WIDTH - RIGHT, "end", "now".to_owned()),
         ] {
             write!(f, "<text class=\"x {place}\" x=\"{x:.1}\" y=\"{}\">{text}</text>", HEIGHT - 8.0)?;
@@ -78,7 +78,7 @@ fn mark(f: &mut Formatter<'_>, request: &Answered, x: f64, y: f64) -> fmt::Resul
         Way::Put => ("PUT", "put"),
         Way::Get => ("GET", "get"),
     };
-    let title = format!("<title>{name} {}, {}, {}</title>", request.status, Took(request.took), utc(request.at));
+    let title = format!("<title>{name} {}, {}, {}</title>", request.status, Took(request.took), utc(request.at / 1000));
     match (request.status, request.way) {
         (400.., _) => {
             write!(f, "<path class=\"failed\" d=\"M{:.1} {:.1}l8 8m0 -8l-8 8\">{title}</path>", x - 4.0, y - 4.0)
@@ -128,11 +128,11 @@ mod tests {
     #[test]
     fn every_request_is_in_the_picture_whatever_it_took_and_whenever_it_was() {
         let requests = [
-            request(1000, Way::Put, 200, Duration::from_millis(45)),
-            request(1060, Way::Get, 200, Duration::ZERO),
-            request(1060, Way::Get, 503, Duration::MAX),
+            request(1_000_000, Way::Put, 200, Duration::from_millis(45)),
+            request(1_060_000, Way::Get, 200, Duration::ZERO),
+            request(1_060_000, Way::Get, 503, Duration::MAX),
             // A clock that was set back.
-            request(9999, Way::Put, 200, Duration::from_secs(1)),
+            request(9_999_000, Way::Put, 200, Duration::from_secs(1)),
         ];
         let svg = Plot { requests: &requests, now: 1120 }.to_string();
         assert_eq!(

@@ -49,6 +49,7 @@ impl Display for Took {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let milliseconds = self.0.as_secs_f64() * 1000.0;
         match milliseconds {
+            ..1.0 => write!(f, "{:.0} µs", milliseconds * 1000.0),
             ..10.0 => write!(f, "{milliseconds:.1} ms"),
             ..1000.0 => write!(f, "{milliseconds:.0} ms"),
             _ => write!(f, "{:.1} s", milliseconds / 1000.0),
@@ -126,7 +127,8 @@ mod tests {
 
     #[test]
     fn numbers_are_shown_in_the_unit_that_people_use() {
-        for (took, shown) in [(0, "0.0 ms"), (1_234, "1.2 ms"), (45_600, "46 ms"), (1_500_000, "1.5 s")] {
+        for (took, shown) in [(0, "0 µs"), (450, "450 µs"), (1_234, "1.2 ms"), (45_600, "46 ms"), (1_500_000, "1.5 s")]
+        {
             assert_eq!(Took(Duration::from_micros(took)).to_string(), shown);
         }
         for (seconds, shown) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_800, "2 d")] {

@@ -148,7 +148,7 @@ impl View {
             match took.get(took.len() / 2) {
                 Some(median) => {
                     let slow = took[took.len() * 19 / 20];
-                    tile(f, name, &Took(*median).to_string(), &format!("median; 95th {}", Took(slow)))?;
+                    tile(f, &format!("{name}, median"), &Took(*median).to_string(), &format!("95th {}", Took(slow)))?;
                 }
                 None => tile(f, name, "none", "answered lately")?,
             }
