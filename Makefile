@@ -12,7 +12,7 @@ FILE ?= testdata/op-channel.bin
 # Folders of interop/ with tests.
 INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench bench-peers contracts golden mutants
+.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench bench-peers contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -38,11 +38,20 @@ else
 	$(HOLDFAST) demo $(FILE)
 endif
 
-interop-modules:
+# Also what is used at test time only: Nitro's own contracts, and the ZK Stack's crates.
+interop-modules: node
 	@for client in $(INTEROP); do (cd interop/$$client && go mod download) || exit 1; done
+	@cd interop/nitro && if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then \
+	  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; fi
+	@cd interop/zksync && cargo fetch --locked
 
-interop: build ## other projects' own clients against a devnet with its gateway (needs Go 1.26)
+interop: build interop-modules ## other projects' own clients against a devnet with its gateway (needs Go 1.26)
 	@for client in $(INTEROP); do (cd interop/$$client && HOLDFAST=$(HOLDFAST) go test -count=1 ./...) || exit 1; done
+	cd interop/zksync && HOLDFAST=$(HOLDFAST) CARGO_TARGET_DIR=$(TARGET)/interop $(CARGO) test
+
+drill: build interop-modules ## members away, then 360 batches of 10 MB in one go (about 40 GB of disk; DRILL_BATCHES, DRILL_BYTES)
+	cd interop/op && HOLDFAST=$(HOLDFAST) DRILL_BATCHES=$(or $(DRILL_BATCHES),360) DRILL_BYTES=$(or $(DRILL_BYTES),10000000) \
+	  go test -count=1 -timeout 6h -v -run TestABacklog ./...
 
 test: test-contracts test-foundry test-rust test-reader ## every test
 
@@ -71,7 +80,7 @@ lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is in
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	  else echo "cargo-deny is not installed: licences and sources of dependencies not checked (cargo install cargo-deny)"; fi
 
-bench: deps ## criterion benches: code and commitment, then storing on five members
+bench: deps ## criterion benches: code and commitment, storing on five members, the gateway against the SDK
 	$(CARGO) bench -p holdfast-benches
 
 bench-peers: deps ## Holdfast's code beside others', on one core: commonware's Reed-Solomon and ZODA, rsema1d, reed-solomon-simd

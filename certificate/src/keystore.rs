@@ -75,6 +75,12 @@ pub enum Error {
         /// Text it has.
         got: String,
     },
+    /// A key file that is neither hex nor JSON.
+    #[error("expected 32 bytes in hex, or a keystore: {0}")]
+    Text(hex::FromHexError),
+    /// A keystore whose password was not given.
+    #[error("it is a keystore: name the file with its password too")]
+    NoPassword,
     /// The secret is not a key.
     #[error("keystore holds no usable key: {0}")]
     Key(#[from] crate::malformed::Malformed),
@@ -94,6 +100,21 @@ pub enum Error {
         /// The key of the secret.
         got: Box<PublicKey>,
     },
+}
+
+/// The 32 bytes of an account's secret key as its file has them: in hex, or in a keystore, which needs its `password` (without the
+/// newline at the end of a file).
+///
+/// # Errors
+///
+/// [`Error::Text`], [`Error::NoPassword`], and those of [`decrypt_any`].
+pub fn secret_of(text: &str, password: Option<&str>) -> Result<Zeroizing<[u8; SecretKey::BYTES]>, Error> {
+    if text.trim_start().starts_with('{') {
+        return decrypt_any(text, password.ok_or(Error::NoPassword)?);
+    }
+    let mut secret = Zeroizing::new([0; SecretKey::BYTES]);
+    hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut *secret).map_err(Error::Text)?;
+    Ok(secret)
 }
 
 /// Decrypts the 32 bytes of the secret in the JSON of a keystore: ERC-2335 (version 4) or Web3 Secret Storage (version 3).

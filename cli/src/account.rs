@@ -1,6 +1,9 @@
 //! The L1 account that signs here, as the configuration or the command line names it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -42,32 +45,24 @@ impl AccountArgs {
 impl AccountFiles {
     /// The account of a key in hex, or in a keystore.
     pub(crate) fn open(&self) -> anyhow::Result<Account> {
-        let account = Account::from_key(&self.secret()?);
+        let account = Account::from_key(&*self.secret()?);
         account.with_context(|| format!("account key {}", self.key.display()))
     }
 
     /// The same key for statements instead of transactions.
     pub(crate) fn disperser(&self) -> anyhow::Result<DisperserKey> {
-        match DisperserKey::from_bytes(&self.secret()?) {
+        match DisperserKey::from_bytes(&*self.secret()?) {
             Ok(key) => Ok(key),
             Err(error) => fail(Exit::Usage, format!("disperser key {}: {error}", self.key.display())),
         }
     }
 
-    fn secret(&self) -> anyhow::Result<[u8; 32]> {
+    fn secret(&self) -> anyhow::Result<impl Deref<Target = [u8; 32]>> {
         let text = files::read_text(&self.key)?;
-        if !text.trim_start().starts_with('{') {
-            return files::parse_secp256k1_key(&text, &self.key);
-        }
-        let Some(password) = &self.password else {
-            return fail(
-                Exit::Usage,
-                format!("{} is a keystore: name the file with its password too", self.key.display()),
-            );
-        };
-        match keystore::decrypt_any(&text, &files::password(password)?) {
-            Ok(secret) => Ok(*secret),
-            Err(error) => fail(Exit::Usage, format!("keystore {}: {error}", self.key.display())),
+        let password = self.password.as_deref().map(files::password).transpose()?;
+        match keystore::secret_of(&text, password.as_deref()) {
+            Ok(secret) => Ok(secret),
+            Err(error) => fail(Exit::Usage, format!("{}: {error}", files::name(&self.key))),
         }
     }
 }

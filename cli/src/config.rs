@@ -10,10 +10,10 @@ use clap::Args;
 use figment::{Figment, providers::Serialized, value::Value};
 use holdfast_certificate::{Address, CommitteeFile, DisperserKey, Namespace};
 use holdfast_client::Client;
-use holdfast_committee::config::environment::{self, Remark};
 use holdfast_erasure::Digest;
-use holdfast_l1::{ChainRegistry, Moment, Publisher, ReaderOptions, RegistryView, RpcUrls};
+use holdfast_l1::{ChainRegistry, Moment, Publisher, RegistryView, RpcUrls, Settings as L1};
 use holdfast_registry::{self as registry, FileRegistry, Registry};
+use holdfast_transport::configuration::environment::{self, Remark};
 use serde::Deserialize;
 
 use crate::{
@@ -82,15 +82,6 @@ pub(crate) struct Config {
     base: PathBuf,
     #[serde(skip)]
     from_file: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct L1 {
-    rpc_url: RpcUrls,
-    registry: Address,
-    #[serde(default)]
-    code_hash: Option<Digest>,
 }
 
 impl Config {
@@ -204,9 +195,7 @@ impl Config {
     /// The registry on L1, for what only a contract can answer.
     pub(crate) async fn chain(&self) -> anyhow::Result<ChainRegistry> {
         let l1 = self.l1()?;
-        let options = ReaderOptions { code_hash: l1.code_hash, ..ReaderOptions::default() };
-        let connected = ChainRegistry::connect_with(l1.rpc_url.as_slice(), l1.registry, options).await;
-        connected.with_context(|| format!("L1 at {}", l1.rpc_url))
+        l1.connect().await.with_context(|| format!("L1 at {}", l1.rpc_url))
     }
 
     /// The nodes, the registry and its pinned code hash, where they are configured.

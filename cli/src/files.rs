@@ -37,15 +37,6 @@ pub(crate) fn password(path: &Path) -> anyhow::Result<String> {
     Ok(read_text(path)?.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-/// The secp256k1 secret key in hex that is the text of the file at `path`.
-pub(crate) fn parse_secp256k1_key(text: &str, path: &Path) -> anyhow::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    match hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key) {
-        Ok(()) => Ok(key),
-        Err(error) => fail(Exit::Usage, format!("{} is no secp256k1 key (32 bytes in hex): {error}", name(path))),
-    }
-}
-
 /// A file as messages call it.
 pub(crate) fn name(path: &Path) -> String {
     if path == Path::new(STANDARD) { "standard input".to_owned() } else { path.display().to_string() }

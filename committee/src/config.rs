@@ -3,7 +3,6 @@
 //! `HOLDFAST_MEMBER_LISTEN` sets `listen`, `HOLDFAST_MEMBER_L1_RPC_URL` sets `rpc_url` of the table `l1`. Relative paths
 //! are relative to the file's folder. Everything is checked once, at the start.
 
-pub mod environment;
 mod known;
 mod limits;
 
@@ -15,58 +14,18 @@ use std::{
     time::Duration,
 };
 
-use figment::{Figment, providers::Serialized};
-use holdfast_certificate::{Address, Namespace};
-use holdfast_erasure::Digest;
-use holdfast_l1::RpcUrls;
-use holdfast_transport::human;
+use holdfast_certificate::Namespace;
+use holdfast_transport::{configuration, human};
 use serde::{Deserialize, Serialize};
 
 use crate::store::GRACE;
 
+pub use holdfast_l1::Settings as L1;
+pub use holdfast_transport::configuration::Error;
 pub use limits::Limits;
 
 const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// What is wrong with the settings.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A key that no member has.
-    #[error("unknown key `{key}` in {origin}{}", nearest.as_ref().map_or_else(String::new, |n| format!(", did you mean `{n}`?")))]
-    UnknownKey {
-        /// The key, with its table.
-        key: String,
-        /// The file or the environment.
-        origin: String,
-        /// The known key that is most like it.
-        nearest: Option<String>,
-    },
-    /// A missing key, a value of the wrong type, or no TOML at all.
-    #[error("{}: {reason}", file.display())]
-    Syntax {
-        /// The file.
-        file: PathBuf,
-        /// What the parser says.
-        reason: String,
-    },
-    /// A value that cannot work.
-    #[error("`{key}` {reason}")]
-    Invalid {
-        /// The key.
-        key: &'static str,
-        /// What is expected, and what it is.
-        reason: String,
-    },
-    /// The file, or one that it names, cannot be read or written.
-    #[error("{}: {reason}", file.display())]
-    File {
-        /// The file.
-        file: PathBuf,
-        /// What the file system says.
-        reason: String,
-    },
-}
 
 /// The settings of one member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,19 +71,6 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its secret key, in PEM.
     pub key: PathBuf,
-}
-
-/// Where the committee registry is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct L1 {
-    /// URL of an Ethereum JSON-RPC node, or a list of several: with two or more, two must give the same answer.
-    pub rpc_url: RpcUrls,
-    /// The CommitteeRegistry contract.
-    pub registry: Address,
-    /// keccak256 of that contract's code, where it is of another version than this member.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code_hash: Option<Digest>,
 }
 
 /// What a member promises to dispersers.
@@ -206,21 +152,8 @@ impl Config {
     ///
     /// See [`Error`]; the first thing that is wrong.
     pub fn load(file: &Path) -> Result<Self, Error> {
-        let failed = |reason: String| Error::File { file: file.into(), reason };
-        let text = std::fs::read_to_string(file).map_err(|e| failed(e.to_string()))?;
-        let absolute = std::path::absolute(file).map_err(|e| failed(e.to_string()))?;
-        let syntax = |reason: String| Error::Syntax { file: file.into(), reason };
-        let parsed: toml::Table = toml::from_str(&text).map_err(|e| syntax(e.to_string()))?;
-        let toml = Figment::from(Serialized::defaults(parsed));
-        known::check(&toml, &file.display().to_string()).map_err(|e| e.in_file(file))?;
-        let environment = environment::variables(ENVIRONMENT, &known::KEYS);
-        for remark in &environment.remarks {
-            tracing::warn!(%remark, "config.environment");
-        }
-        let set = &environment.settings;
-        let merged = set.iter().fold(toml, |figment, (key, value)| figment.merge((key, value)));
-        let mut config: Self = merged.extract().map_err(|e| syntax(environment::explain(ENVIRONMENT, set, &e)))?;
-        config.resolve(absolute.parent().unwrap_or(Path::new("/")));
+        let (mut config, folder): (Self, _) = configuration::load(file, ENVIRONMENT, &known::KEYS)?;
+        config.resolve(&folder);
         config.check()?;
         Ok(config)
     }
@@ -302,15 +235,6 @@ impl Config {
         for path in paths {
             // An absolute path replaces the folder.
             *path = folder.join(&*path);
-        }
-    }
-}
-
-impl Error {
-    fn in_file(self, path: &Path) -> Self {
-        match self {
-            Self::Syntax { reason, .. } => Self::Syntax { file: path.into(), reason },
-            other => other,
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::{path::Path, sync::Arc};
 
 use holdfast_certificate::CommitteeFile;
-use holdfast_l1::{ChainRegistry, ReaderOptions};
 use holdfast_registry::{FileRegistry, Registry};
 
 use crate::{config::Config, error::Error, files::read};
@@ -16,9 +15,7 @@ use crate::{config::Config, error::Error, files::read};
 pub async fn registry(config: &Config) -> Result<Arc<dyn Registry>, Error> {
     config.check()?;
     if let Some(l1) = &config.l1 {
-        let options = ReaderOptions { code_hash: l1.code_hash, ..ReaderOptions::default() };
-        let connected = ChainRegistry::connect_with(l1.rpc_url.as_slice(), l1.registry, options).await;
-        return Ok(Arc::new(connected.map_err(holdfast_registry::Error::from)?));
+        return Ok(Arc::new(l1.connect().await.map_err(holdfast_registry::Error::from)?));
     }
     let file = config.committee_file.as_deref().unwrap_or(Path::new("committee.json"));
     let text = read("committee file", file)?;

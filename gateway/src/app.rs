@@ -14,9 +14,11 @@ use crate::{
     config::Config,
     failure::Failure,
     health::Health,
+    history::History,
     listen::Peer,
     metrics::{Direction, Metrics, Stage},
     order::{Client, Order},
+    publish::Publishing,
     puts::{Puts, Stored},
     reads::Reads,
 };
@@ -28,10 +30,12 @@ pub(crate) struct App {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) puts: Puts,
     pub(crate) reads: Reads,
+    pub(crate) publishing: Publishing,
     pub(crate) budget: Budget,
     pub(crate) writers: Arc<Writers>,
     pub(crate) order: Order,
     pub(crate) health: Health,
+    pub(crate) history: Arc<History>,
     pub(crate) metrics: Arc<Metrics>,
 }
 

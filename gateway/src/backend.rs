@@ -5,5 +5,5 @@ mod interface;
 mod memory;
 
 pub(crate) use committee::CommitteeBackend;
-pub(crate) use interface::{Backend, Readiness, ToDisperse};
+pub(crate) use interface::{Backend, Readiness, Seat, ToDisperse};
 pub(crate) use memory::{Faults, MemoryBackend};

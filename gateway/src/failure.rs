@@ -1,7 +1,7 @@
 //! Why a request is not served.
 
 use holdfast_client as client;
-use holdfast_erasure::Digest;
+use holdfast_erasure::{BlobId, Digest};
 
 /// Why a request is not served. [`crate::status`] says what each is on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +68,12 @@ pub(crate) enum Failure {
     /// The certificate names an epoch that the registry does not have yet.
     #[error("epoch {0} is not known yet")]
     UnknownEpoch(u64),
+    /// This gateway makes no checkpoints.
+    #[error("this gateway makes no checkpoints")]
+    NoCheckpoints,
+    /// No checkpoint that this gateway has made has the blob, yet.
+    #[error("blob {0} is in no checkpoint of this gateway: the next one may have it")]
+    NotInCheckpoint(BlobId),
     /// Too few members attested.
     #[error("{0}")]
     Quorum(String),

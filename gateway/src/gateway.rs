@@ -22,12 +22,15 @@ use crate::{
     error::Error,
     failure::Failure,
     health::Health,
+    history::History,
     http,
     jwt::Secret,
+    keys,
     listen::{Bound, Shared, identity, renew},
     metrics::{Metrics, Now, Protocol},
     nitro, op,
     order::Order,
+    page,
     publish::Publishing,
     puts::Puts,
     reads::Reads,
@@ -112,6 +115,7 @@ impl Gateway {
             None => None,
         };
         let budget = Budget::new(&config.limits);
+        let history = Arc::new(History::default());
         let reads = Reads::new(Arc::clone(&backend), &config, budget.clone(), disk, &working, Arc::clone(&metrics));
         let publishing = Publishing::open(&config, Arc::clone(&backend), Arc::clone(&metrics))?;
         let puts = Puts::new(
@@ -119,17 +123,19 @@ impl Gateway {
             (reads.clone(), publishing.clone()),
             config.put.clone(),
             working.clone(),
-            Arc::clone(&metrics),
+            (Arc::clone(&metrics), Arc::clone(&history)),
         );
         let app = App {
             config: Arc::clone(&config),
             backend: Arc::clone(&backend),
             puts,
             reads,
+            publishing: publishing.clone(),
             budget,
             writers,
             order: Order::default(),
             health: Health::new(stop.clone()),
+            history,
             metrics: Arc::clone(&metrics),
         };
         let shared = Shared { limits: config.limits.clone(), metrics, stop: stop.clone(), tasks: serving.clone() };
@@ -201,7 +207,7 @@ async fn backend(
                 Some(registry) => registry,
                 None => registry::open(config).await?,
             };
-            let key = registry::disperser_key(config)?;
+            let key = keys::disperser(config)?;
             let settings = (config.limits.clone(), &config.put);
             let backend = CommitteeBackend::new(registry, namespace, key, settings, Arc::clone(metrics))?;
             Ok((Arc::new(backend), None))
@@ -225,7 +231,9 @@ fn router(key: &'static str, app: &App, secret: &Option<Secret>, memory: Option<
     finish(routes.merge(http::health_routes()), app.clone(), protocol)
 }
 
+/// For the operator: the status page, and what is scraped.
 fn metrics_router(app: App) -> Router {
+    let page = page::routes(app.clone());
     let scrape = move || async move {
         let (memory_cache, disk_cache) = app.reads.cached_bytes();
         let now = Now {
@@ -241,5 +249,5 @@ fn metrics_router(app: App) -> Router {
             Err(error) => Failure::internal(&error).into_response(),
         }
     };
-    Router::new().route("/metrics", get(scrape))
+    page.route("/metrics", get(scrape))
 }

@@ -33,8 +33,11 @@ mod admin;
 mod app;
 mod auth;
 mod health;
+mod history;
 mod jwt;
+mod keys;
 mod order;
+mod page;
 mod reply;
 
 mod failure;

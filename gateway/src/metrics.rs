@@ -252,6 +252,26 @@ impl Metrics {
         self.member_failures.get_or_create(&SlotLabels { slot }).inc();
     }
 
+    /// How often a member has failed.
+    pub(crate) fn failures_of(&self, slot: u16) -> u64 {
+        self.member_failures.get_or_create(&SlotLabels { slot }).get()
+    }
+
+    /// How often a cache had what it was asked for, and how often it was asked.
+    pub(crate) fn cache_hits(&self, cache: CacheKind) -> (u64, u64) {
+        let count = |outcome| self.cache_lookups.get_or_create(&CacheLabels { cache, outcome }).get();
+        let (hits, misses) = (count(Outcome::Hit), count(Outcome::Miss));
+        (hits, hits.saturating_add(misses))
+    }
+
+    /// What [`Self::unpublished`] was last told; zero for no time.
+    pub(crate) fn unpublished_now(&self) -> (u64, u64) {
+        // Set from unix seconds: whole, and far below what a float holds exactly.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let since = self.oldest_unpublished.get() as u64;
+        (u64::try_from(self.unpublished.get()).unwrap_or_default(), since)
+    }
+
     /// A cache was asked.
     pub(crate) fn cache_asked(&self, cache: CacheKind, hit: bool) {
         let outcome = if hit { Outcome::Hit } else { Outcome::Miss };

@@ -1,5 +1,7 @@
 //! Certificates on L1: each by itself, or many in one checkpoint.
 
+mod checkpoints;
+mod files;
 mod waiting;
 
 use std::{
@@ -8,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use holdfast_certificate::{Certificate, VerifiedCertificate, keystore};
+use holdfast_certificate::{Certificate, VerifiedCertificate};
 use holdfast_erasure::{BlobId, Digest};
 use holdfast_l1::{Account, JobState, Publisher, PublisherOptions};
 use tokio::{
@@ -24,9 +26,13 @@ use crate::{
     cpu::off_thread,
     error::Error,
     failure::Failure,
+    keys,
     metrics::Metrics,
 };
+use checkpoints::Checkpoints;
 use waiting::{Waiting, WaitingCertificate};
+
+pub(crate) use checkpoints::Inclusion;
 
 /// How often jobs are looked at, and what could not be done is tried again.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -53,6 +59,7 @@ struct Inner {
     registry: holdfast_certificate::Address,
     account: Account,
     waiting: Waiting,
+    checkpoints: Checkpoints,
     added: Notify,
     jobs: Mutex<BTreeMap<Digest, Underway>>,
     backend: Arc<dyn Backend>,
@@ -76,10 +83,11 @@ impl Publishing {
         }
         let failed = |reason: String| Error::File { what: "outbox", file: settings.dir.clone(), reason };
         let inner = Inner {
-            account: account(settings)?,
+            account: keys::account(settings)?,
             url: l1.rpc_url.first().to_owned(),
             registry: l1.registry,
             waiting: Waiting::open(&settings.dir).map_err(|error| failed(error.to_string()))?,
+            checkpoints: Checkpoints::open(&settings.dir, unix_now()).map_err(|error| failed(error.to_string()))?,
             settings: settings.clone(),
             added: Notify::new(),
             jobs: Mutex::default(),
@@ -105,6 +113,23 @@ impl Publishing {
         inner.show();
     }
 
+    /// Whether a blob is in a checkpoint that was made here.
+    pub(crate) fn has(&self, blob: &BlobId) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.checkpoints.has(blob))
+    }
+
+    /// Proves that a blob is in a checkpoint that was made here.
+    pub(crate) async fn inclusion(&self, blob: BlobId) -> Result<Inclusion, Failure> {
+        let Some(inner) = self.0.clone().filter(|inner| inner.settings.mode == PublishMode::Checkpoint) else {
+            return Err(Failure::NoCheckpoints);
+        };
+        match off_thread(move || inner.checkpoints.prove(&blob)).await? {
+            Ok(Some(inclusion)) => Ok(inclusion),
+            Ok(None) => Err(Failure::NotInCheckpoint(blob)),
+            Err(error) => Err(Failure::internal(&error)),
+        }
+    }
+
     /// Begins to publish, until `stop`.
     pub(crate) fn run(&self, tasks: &TaskTracker, stop: &CancellationToken) {
         let Some(inner) = self.0.clone() else { return };
@@ -118,30 +143,6 @@ impl Publishing {
             }
         });
     }
-}
-
-/// The account that pays, from its key in hex or from a keystore.
-pub(crate) fn account(settings: &Publish) -> Result<Account, Error> {
-    let file = &settings.key_file;
-    let failed = |reason: String| Error::File { what: "account key", file: file.clone(), reason };
-    let read = |file: &std::path::Path| {
-        std::fs::read_to_string(file).map_err(|error| failed(format!("{}: {error}", file.display())))
-    };
-    let text = read(file)?;
-    let mut key = [0; 32];
-    if text.trim_start().starts_with('{') {
-        let password = settings
-            .password_file
-            .as_ref()
-            .ok_or_else(|| failed("it is a keystore: name `password_file` too".into()))?;
-        let password = read(password)?;
-        let decrypted = keystore::decrypt_any(&text, password.trim_end_matches(['\r', '\n']));
-        key.copy_from_slice(&*decrypted.map_err(|error| failed(error.to_string()))?);
-    } else {
-        hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key)
-            .map_err(|error| failed(format!("expected 32 bytes in hex: {error}")))?;
-    }
-    Account::from_key(&key).map_err(|error| failed(error.to_string()))
 }
 
 impl Inner {
@@ -241,16 +242,13 @@ impl Inner {
         let ids: HashSet<BlobId> = part.iter().map(|it| it.blob).collect();
         let ids: Vec<BlobId> = ids.into_iter().collect();
         let signed = self.backend.checkpoint(&ids, retain_until).await.map_err(|error: Failure| error.to_string())?;
-        // Without its ids a checkpoint proves nothing, and nobody else keeps them.
-        let name = signed.certificate.digest(&publisher.domain()).to_string();
-        let text: String = signed.ids.iter().map(|id| format!("{id}\n")).collect();
-        self.waiting
-            .keep(&format!("{name}.ids"), text.as_bytes())
-            .and_then(|()| self.waiting.keep(&format!("{name}.checkpoint"), &signed.certificate.encode()))
+        let id = Digest::from(*signed.certificate.digest(&publisher.domain()).as_bytes());
+        self.checkpoints
+            .keep(id, &signed.certificate.checkpoint, &signed.certificate.encode(), &signed.ids)
             .map_err(|error| error.to_string())?;
         let job = publisher.submit_checkpoint(&signed.certificate).await.map_err(|error| error.to_string())?;
         let since = part.iter().map(|it| it.since).min().unwrap_or_else(unix_now);
-        tracing::info!(checkpoint = name, blobs = signed.ids.len(), "a checkpoint was made");
+        tracing::info!(checkpoint = %id, blobs = signed.ids.len(), "a checkpoint was made");
         self.lock().insert(job.id, Underway { certificates: part.len(), since });
         self.forget(part);
         Ok(())
@@ -258,6 +256,12 @@ impl Inner {
 
     /// Takes out of the count what is final, and what never will be.
     fn settle(&self, publisher: &Publisher) {
+        for id in self.checkpoints.unfinished() {
+            let is_final = publisher.status(&id).is_some_and(|status| status.state == JobState::Finalized);
+            if is_final && let Err(error) = self.checkpoints.finalized(&id) {
+                tracing::warn!(%error, checkpoint = %id, "that it is final cannot be noted");
+            }
+        }
         self.lock().retain(|id, _| match publisher.status(id) {
             Some(status) if status.state == JobState::Failed => {
                 self.metrics.publish_failed();

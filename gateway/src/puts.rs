@@ -1,6 +1,9 @@
 //! From a payload to its certificate, once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use holdfast_certificate::{HOUR, VerifiedCertificate};
@@ -16,6 +19,7 @@ use crate::{
     cpu::off_thread,
     failure::Failure,
     flight::Flights,
+    history::History,
     metrics::{How, Metrics},
     publish::Publishing,
     reads::Reads,
@@ -59,6 +63,7 @@ pub(crate) struct Puts {
     flights: Arc<Flights<Key, Stored>>,
     remembered: Cache<(Digest, bool), VerifiedCertificate>,
     metrics: Arc<Metrics>,
+    history: Arc<History>,
 }
 
 impl Puts {
@@ -67,10 +72,10 @@ impl Puts {
         (reads, publishing): (Reads, Publishing),
         settings: Put,
         tasks: TaskTracker,
-        metrics: Arc<Metrics>,
+        (metrics, history): (Arc<Metrics>, Arc<History>),
     ) -> Self {
         let flights = Arc::new(Flights::new(tasks));
-        Self { backend, reads, publishing, settings, flights, remembered: Cache::new(REMEMBERED), metrics }
+        Self { backend, reads, publishing, settings, flights, remembered: Cache::new(REMEMBERED), metrics, history }
     }
 
     /// The retention where a request names none.
@@ -109,6 +114,7 @@ impl Puts {
         if payload.is_empty() {
             return Err(Failure::Empty);
         }
+        let begun = Instant::now();
         let hashed = payload.clone();
         let digest = off_thread(move || keccak256(&hashed)).await?;
         let retain_until = hour_from_now(retention);
@@ -127,6 +133,7 @@ impl Puts {
                 (false, true) => How::Reused,
                 (false, false) => How::Made,
             };
+            self.history.given(&stored.certificate, how, begun.elapsed());
             self.metrics.certified(how, &stored.certificate, self.backend.epoch().await.ok().as_deref());
         }
         stored

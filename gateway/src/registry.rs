@@ -3,7 +3,6 @@
 use std::{path::Path, sync::Arc};
 
 use holdfast_certificate::{CommitteeFile, DisperserKey};
-use holdfast_l1::{ChainRegistry, ReaderOptions};
 use holdfast_registry::{FileRegistry, Registry};
 use serde::Serialize;
 
@@ -13,33 +12,20 @@ use crate::{
     config::{BackendKind, Config},
     error::Error,
     jwt::Secret,
+    keys,
     listen::identity,
-    publish,
 };
 
 /// The registry that the settings name: a contract on L1, or a committee file.
 pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Registry>, Error> {
     if let Some(l1) = &config.l1 {
-        let options = ReaderOptions { code_hash: l1.code_hash, ..ReaderOptions::default() };
-        let connected = ChainRegistry::connect_with(l1.rpc_url.as_slice(), l1.registry, options).await;
-        return Ok(Arc::new(connected.map_err(holdfast_registry::Error::from)?));
+        return Ok(Arc::new(l1.connect().await.map_err(holdfast_registry::Error::from)?));
     }
     let file = config.committee_file.as_deref().unwrap_or(Path::new("committee.json"));
     let failed = |reason: String| Error::File { what: "committee file", file: file.into(), reason };
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
     let parsed = CommitteeFile::parse(&text).map_err(|error| failed(error.to_string()))?;
     Ok(Arc::new(FileRegistry::from_file(parsed)?))
-}
-
-/// The disperser's key, where the gateway has one.
-pub(crate) fn disperser_key(config: &Config) -> Result<Option<DisperserKey>, Error> {
-    let Some(file) = &config.disperser_key_file else { return Ok(None) };
-    let failed = |reason: String| Error::File { what: "disperser key", file: file.clone(), reason };
-    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-    let mut key = [0; DisperserKey::BYTES];
-    hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut key)
-        .map_err(|error| failed(format!("expected 32 bytes in hex: {error}")))?;
-    DisperserKey::from_bytes(&key).map(Some).map_err(|error| failed(error.to_string()))
 }
 
 /// What [`check`] found.
@@ -80,7 +66,7 @@ pub async fn check(config: &Config) -> Report {
         problem(error.to_string());
     }
     if let Some(publish) = &config.publish
-        && let Err(error) = publish::account(publish)
+        && let Err(error) = keys::account(publish)
     {
         problem(error.to_string());
     }
@@ -97,7 +83,7 @@ pub async fn check(config: &Config) -> Report {
     {
         problem(format!("cannot write to {} (`cache.disk_dir`): {error}", folder.display()));
     }
-    let key = match disperser_key(config) {
+    let key = match keys::disperser(config) {
         Ok(key) => key,
         Err(error) => {
             problem(error.to_string());

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use crate::{
     app::App,
     failure::Failure,
+    history::History,
     metrics::{Direction, Metrics, Protocol},
 };
 
@@ -38,13 +39,13 @@ pub(crate) fn fresh_json(status: StatusCode, value: &serde_json::Value) -> Respo
 
 /// Ends a router: paths and methods that it does not have, and the count of what was answered.
 pub(crate) fn finish(router: Router<App>, app: App, protocol: Protocol) -> Router {
-    let metrics = Arc::clone(&app.metrics);
+    let counted = (Arc::clone(&app.metrics), Arc::clone(&app.history), protocol);
     router
         .fallback(
             |request: Request| async move { Failure::NoSuchPath(request.uri().path().chars().take(100).collect()) },
         )
         .method_not_allowed_fallback(|| async { Failure::Method })
-        .layer(middleware::from_fn_with_state((metrics, protocol), count))
+        .layer(middleware::from_fn_with_state(counted, count))
         .with_state(app)
 }
 
@@ -52,11 +53,15 @@ pub(crate) fn finish(router: Router<App>, app: App, protocol: Protocol) -> Route
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation(pub(crate) &'static str);
 
-async fn count(State((metrics, protocol)): State<(Arc<Metrics>, Protocol)>, request: Request, next: Next) -> Response {
+type Counted = (Arc<Metrics>, Arc<History>, Protocol);
+
+async fn count(State((metrics, history, protocol)): State<Counted>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let response = next.run(request).await;
     let operation = response.extensions().get::<Operation>().map_or("other", |operation| operation.0);
-    metrics.answered(protocol, operation, response.status().as_u16(), begun.elapsed());
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    metrics.answered(protocol, operation, status, took);
+    history.answered(operation, status, took);
     response
 }
 

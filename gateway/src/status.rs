@@ -52,6 +52,8 @@ pub(crate) fn answer(failure: &Failure) -> Answer {
         F::Expired(_) => (StatusCode::GONE, "expired", None),
         F::Certificate(_) => (StatusCode::BAD_REQUEST, "certificate", None),
         F::UnknownEpoch(_) => (StatusCode::SERVICE_UNAVAILABLE, "unknown_epoch", Some(LATER)),
+        F::NoCheckpoints => (StatusCode::NOT_IMPLEMENTED, "no_checkpoints", None),
+        F::NotInCheckpoint(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_in_checkpoint", Some(LATER)),
         F::Quorum(_) => (StatusCode::SERVICE_UNAVAILABLE, "quorum", Some(LATER)),
         F::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Some(LATER)),
         F::L1(_) => (StatusCode::SERVICE_UNAVAILABLE, "l1", Some(LATER)),
@@ -117,7 +119,7 @@ impl IntoResponse for Failure {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_erasure::Digest;
+    use holdfast_erasure::{BlobId, Digest};
 
     use super::*;
 
@@ -142,6 +144,8 @@ mod tests {
             (Failure::Expired(text()), 410, None),
             (Failure::Certificate(text()), 400, None),
             (Failure::UnknownEpoch(7), 503, Some(LATER)),
+            (Failure::NoCheckpoints, 501, None),
+            (Failure::NotInCheckpoint(BlobId::from([7; 32])), 503, Some(LATER)),
             (Failure::Quorum(text()), 503, Some(LATER)),
             (Failure::Unavailable(text()), 503, Some(LATER)),
             (Failure::L1(text()), 503, Some(LATER)),

@@ -30,18 +30,31 @@ func (c chain) ask(result any, method string, arguments ...any) error {
 	return c.client.CallContext(ctx, result, method, arguments...)
 }
 
-// deploy creates the validator from its artifact, for the devnet's registry and the namespace of its gateway.
-func deploy(t *testing.T) chain {
-	l1, namespace, secret, err := net.Chain()
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := rpc.Dial("http://" + l1.Listen)
+func dial(t *testing.T, url string) *rpc.Client {
+	client, err := rpc.Dial(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	c := chain{t: t, client: client}
+	return client
+}
+
+// embedded is where the devnet's own chain is.
+func embedded(t *testing.T) string {
+	l1, _, _, err := net.Chain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + l1.Listen
+}
+
+// deploy creates the validator from its artifact on the chain at url, for the devnet's registry and the namespace of its gateway.
+func deploy(t *testing.T, url string) chain {
+	l1, namespace, _, err := net.Chain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := chain{t: t, client: dial(t, url)}
 	text, err := os.ReadFile("../../contracts/artifacts/NitroValidator.json")
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +65,17 @@ func deploy(t *testing.T) chain {
 	}
 	code := append(artifact.Bytecode, common.LeftPadBytes(common.HexToAddress(l1.Registry).Bytes(), 32)...)
 	code = append(code, common.HexToHash(namespace).Bytes()...)
+	c.validator = c.create(code, 3_000_000)
+	return c
+}
 
+// create creates a contract from its code and the arguments behind it.
+func (c chain) create(code []byte, gas uint64) common.Address {
+	t := c.t
+	l1, _, secret, err := net.Chain()
+	if err != nil {
+		t.Fatal(err)
+	}
 	key, err := crypto.HexToECDSA(secret)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +91,7 @@ func deploy(t *testing.T) chain {
 	}
 	offer := new(big.Int).Mul(price.ToInt(), big.NewInt(4))
 	// A transaction of before EIP-2718, signed as EIP-155 says.
-	fields := []any{uint64(nonce), offer, uint64(3_000_000), []byte{}, big.NewInt(0), code}
+	fields := []any{uint64(nonce), offer, gas, []byte{}, big.NewInt(0), code}
 	unsigned, err := rlp.EncodeToBytes(append(fields, l1.ChainID, uint(0), uint(0)))
 	if err != nil {
 		t.Fatal(err)
@@ -93,17 +116,16 @@ func deploy(t *testing.T) chain {
 	}
 	for deadline := time.Now().Add(time.Minute); receipt == nil; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the validator was never mined")
+			t.Fatal("the contract was never mined")
 		}
 		if err := c.ask(&receipt, "eth_getTransactionReceipt", hash); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if receipt.Status != 1 {
-		t.Fatal("the validator was not created")
+		t.Fatal("the contract was not created")
 	}
-	c.validator = receipt.ContractAddress
-	return c
+	return receipt.ContractAddress
 }
 
 // call calls the validator with words and one last argument of bytes; the words of what it returns, or an error.
@@ -146,7 +168,7 @@ func (c chain) read(certificate []byte, offset uint64, opening []byte) ([]byte, 
 }
 
 func TestTheContractReadsWhatTheGatewayOpensAndAgreesOnWhatIsValid(t *testing.T) {
-	c := deploy(t)
+	c := deploy(t, embedded(t))
 	batch := noise(1_000_001, 11)
 	put, err := call[stored]("store", hexutil.Bytes(batch), timeout())
 	if err != nil {

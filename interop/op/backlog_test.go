@@ -3,6 +3,8 @@ package op
 import (
 	"bytes"
 	"context"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -11,17 +13,29 @@ import (
 )
 
 const (
-	// Twelve hours of batches, one every half hour.
-	batches   = 24
-	batchSize = 10_000_000
 	// Requests that the batcher has under way.
 	concurrency = 8
 	// Of which the settings give 512 MiB to payloads on their way and 256 MiB to the cache.
 	memoryLimit = 2 << 30
 )
 
-// Members are away, batches pile up, and when the members are back the batcher posts all of it in one go.
+// number is an environment variable's, or another where there is none.
+func number(t *testing.T, variable string, otherwise int) int {
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	parsed, err := strconv.Atoi(text)
+	if err != nil || parsed < 1 {
+		t.Fatalf("%s: expected a number above zero, got %q", variable, text)
+	}
+	return parsed
+}
+
+// Twelve hours of batches: of 10 MB, one every half hour, unless DRILL_BATCHES and DRILL_BYTES say otherwise (`make drill`: one every two
+// minutes). Members are away, batches pile up, and when the members are back the batcher posts all of it in one go.
 func TestABacklogOfTwelveHoursIsCertifiedInOneGoWithinBoundedMemory(t *testing.T) {
+	batches, batchSize := number(t, "DRILL_BATCHES", 24), number(t, "DRILL_BYTES", 10_000_000)
 	if err := net.Kill("m0", "m1"); err != nil {
 		t.Fatal(err)
 	}

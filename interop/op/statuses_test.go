@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -128,32 +129,57 @@ func TestEveryStatusIsTakenAsItIsMeant(t *testing.T) {
 	}
 }
 
-// For forks: what is invalid for ever is 418 with a status from 1 to 4, and nothing else is.
-func TestWhatIsInvalidForEverIs418ForTheForksAlone(t *testing.T) {
-	gateway := memory(t, "[op]\ninvalid = \"forks\"\ncommitment = \"certificate\"\n", nil)
-	url, da := "http://"+gateway.Address("op"), clientAt("http://"+gateway.Address("op"), true)
-	commitment, err := da.SetInput(context.Background(), noise(100, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	bent := []byte(hexOf(commitment))
-	bent[100] ^= 1
-	for path, expected := range map[string]int{
-		hexOf(commitment):                   http.StatusOK,
-		string(bent):                        http.StatusTeapot,
-		"0x01ff0102":                        http.StatusTeapot,
-		"0x01ff" + strings.Repeat("ab", 32): http.StatusNotFound,
-	} {
-		got := status(t, http.MethodGet, url+"/get/"+path+"?l1_inclusion_block_number=7", nil)
-		if got.StatusCode != expected {
-			t.Fatalf("%s: expected %d, got %s", path, expected, got.Status)
+// A gateway that has enough to do says when to come again, and the batcher that comes again is served.
+func TestABusyGatewayIs429WithRetryAfterAndTheRetryIsTaken(t *testing.T) {
+	gateway := memory(t, "[limits]\nputs = 1\nqueue_deadline = \"100ms\"\n", nil)
+	url, ctx := "http://"+gateway.Address("op"), context.Background()
+	for seed, generic := range []bool{false, true} {
+		da := clientAt(url, generic)
+		first, second := noise(2000, int64(70+seed)), noise(2000, int64(80+seed))
+		if err := gateway.Order(`{"latencyMs": 3000}`); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := gateway.Order(`{"getUnavailable": true}`); err != nil {
-		t.Fatal(err)
-	}
-	if got := status(t, http.MethodGet, url+"/get/"+hexOf(commitment), nil); got.StatusCode != http.StatusServiceUnavailable {
-		t.Fatalf("nothing temporary is 418: %s", got.Status)
+		taken, begun := gateway.Taken(), make(chan error, 1)
+		go func() {
+			_, err := da.SetInput(ctx, first)
+			begun <- err
+		}()
+		if !devnet.Eventually(time.Minute, func() bool { return gateway.Taken() > taken }) {
+			t.Fatal("the first never arrived")
+		}
+		if _, err := da.SetInput(ctx, second); err == nil || !strings.Contains(err.Error(), "429") {
+			t.Fatalf("expected the client to say 429, got %v", err)
+		}
+		path := "/put"
+		if !generic {
+			path += "/" + hexOf(altda.NewKeccak256Commitment(second))
+		}
+		response := status(t, http.MethodPost, url+path, second)
+		wait, err := strconv.Atoi(response.Header.Get("Retry-After"))
+		if response.StatusCode != http.StatusTooManyRequests || err != nil || wait < 1 || wait > 10 {
+			t.Fatalf("%s, to come again after %q", response.Status, response.Header.Get("Retry-After"))
+		}
+		// As it was told, until it is its turn; stock op-batcher does the same without being told.
+		served := devnet.Eventually(time.Minute, func() bool {
+			time.Sleep(time.Duration(wait) * time.Second)
+			_, err := da.SetInput(ctx, second)
+			return err == nil
+		})
+		if err := <-begun; err != nil || !served {
+			t.Fatalf("the first: %v, the second was served: %v", err, served)
+		}
+		if err := gateway.Order(`{}`); err != nil {
+			t.Fatal(err)
+		}
+		for _, input := range [][]byte{first, second} {
+			commitment, err := da.SetInput(ctx, input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if read, err := da.GetInput(ctx, commitment); err != nil || !bytes.Equal(read, input) {
+				t.Fatalf("%d bytes, %v", len(read), err)
+			}
+		}
 	}
 }
 

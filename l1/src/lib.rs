@@ -21,6 +21,7 @@ mod node;
 mod prices;
 mod reader;
 mod report;
+mod settings;
 mod view;
 
 mod account;
@@ -33,6 +34,7 @@ pub use node::RpcUrls;
 pub use prices::{Prices, prices};
 pub use reader::{ChainRegistry, ReaderOptions};
 pub use report::{L1Report, NodeReport, RegistryReport, check};
+pub use settings::Settings;
 pub use view::{EpochView, Governance, Moment, RegistryView, SlotView};
 
 pub use account::Account;

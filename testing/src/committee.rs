@@ -11,6 +11,8 @@ use holdfast_committee::{Config, Member, Running, store::IfMissing};
 use holdfast_registry::{FileRegistry, Registry};
 use tempfile::TempDir;
 
+use crate::line::{Front, Line};
+
 /// The namespace of every such committee.
 const NAMESPACE: [u8; 32] = [1; 32];
 
@@ -37,7 +39,7 @@ pub enum Error {
     Slot {
         /// The slot.
         slot: u16,
-        /// `runs` or `is stopped`.
+        /// `runs`, `is stopped` or `has a line`.
         expected: &'static str,
     },
 }
@@ -48,13 +50,24 @@ pub struct Setup {
     members: u16,
     threshold: u16,
     original_shards: u16,
+    max_payload: u32,
+    min_retention: u64,
+    lines: bool,
     change: Option<fn(&mut Config)>,
 }
 
 /// Five members of which four must sign, and two are enough to read.
 impl Default for Setup {
     fn default() -> Self {
-        Self { members: 5, threshold: 4, original_shards: 2, change: None }
+        Self {
+            members: 5,
+            threshold: 4,
+            original_shards: 2,
+            max_payload: 32 << 20,
+            min_retention: 0,
+            lines: false,
+            change: None,
+        }
     }
 }
 
@@ -63,6 +76,24 @@ impl Setup {
     #[must_use]
     pub fn of(members: u16, threshold: u16, original_shards: u16) -> Self {
         Self { members, threshold, original_shards, ..Self::default() }
+    }
+
+    /// The most bytes of a payload, 32 MiB otherwise.
+    #[must_use]
+    pub fn max_payload(self, max_payload: u32) -> Self {
+        Self { max_payload, ..self }
+    }
+
+    /// The namespace's minimum retention in seconds, zero otherwise.
+    #[must_use]
+    pub fn min_retention(self, min_retention: u64) -> Self {
+        Self { min_retention, ..self }
+    }
+
+    /// Puts a line before every member, for [`Committee::line`]. It costs a copy of all that is sent.
+    #[must_use]
+    pub fn lines(self) -> Self {
+        Self { lines: true, ..self }
     }
 
     /// Changes the settings of every member before it starts, each time.
@@ -87,6 +118,7 @@ pub struct Committee {
 struct Seat {
     key: SecretKey,
     address: SocketAddr,
+    front: Option<Front>,
     running: Option<Running>,
 }
 
@@ -108,18 +140,23 @@ impl Committee {
         // All are held until each has its own.
         let held: Vec<TcpListener> =
             (0..setup.members).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-        let seats = held
-            .iter()
-            .map(|listener| Ok(Seat { key: SecretKey::generate(), address: listener.local_addr()?, running: None }));
-        let seats: Vec<Seat> = seats.collect::<Result<_, std::io::Error>>()?;
+        let seats = held.iter().map(|listener| {
+            Ok(Seat { key: SecretKey::generate(), address: listener.local_addr()?, front: None, running: None })
+        });
+        let mut seats: Vec<Seat> = seats.collect::<Result<_, std::io::Error>>()?;
         drop(held);
+        if setup.lines {
+            for seat in &mut seats {
+                seat.front = Some(Front::to(seat.address).await?);
+            }
+        }
         let disperser = DisperserKey::generate();
         let members = (0..setup.members).zip(&seats).map(|(slot, seat)| FileMember {
             slot,
             public_key: seat.key.public_key(),
             proof_of_possession: seat.key.prove_possession(&Registration::WITHOUT_L1),
             account: None,
-            endpoint: format!("http://{}", seat.address),
+            endpoint: format!("http://{}", seat.front.as_ref().map_or(seat.address, Front::address)),
             tls_pin: None,
         });
         let file = CommitteeFile {
@@ -129,12 +166,12 @@ impl Committee {
             original_shards: setup.original_shards,
             total_shards: setup.members,
             threshold: setup.threshold,
-            max_payload: 32 << 20,
+            max_payload: setup.max_payload,
             members: members.collect(),
             namespaces: vec![FileNamespace {
                 id: Namespace::from(NAMESPACE),
                 dispersers: vec![disperser.address()],
-                min_retention: 0,
+                min_retention: setup.min_retention,
             }],
         };
         let registry = Arc::new(FileRegistry::from_file(file.clone())?);
@@ -173,6 +210,16 @@ impl Committee {
     #[must_use]
     pub fn data_dir(&self, slot: u16) -> PathBuf {
         self.settings(slot, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).data_dir
+    }
+
+    /// Changes the line to a member.
+    ///
+    /// # Errors
+    /// [`Error::Slot`] where none has one: [`Setup::lines`].
+    pub fn line(&self, slot: u16, line: Line) -> Result<(), Error> {
+        let front = self.seats.get(usize::from(slot)).and_then(|seat| seat.front.as_ref());
+        front.ok_or(Error::Slot { slot, expected: "has a line" })?.set(line);
+        Ok(())
     }
 
     /// Stops a member; the others go on.

@@ -1,6 +1,6 @@
 //! A committee of real members in one process: real gRPC on loopback, real stores that sync before they sign, in a temporary
 //! folder. For the tests of whoever builds on Holdfast, and for benchmarks. Members can be stopped, started again at the same
-//! address, and, while they are stopped, damaged (`holdfast_committee::fault`).
+//! address, and, while they are stopped, damaged (`holdfast_committee::fault`); lines to them can be slowed, silenced and cut.
 //!
 //! ```no_run
 //! use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
@@ -26,5 +26,7 @@
 //! ```
 
 mod committee;
+mod line;
 
 pub use committee::{Committee, Error, Setup};
+pub use line::Line;

@@ -1,5 +1,5 @@
 //! What both ends of a connection between Holdfast's clients and members share: the settings of channels and servers, TLS
-//! (feature `tls`), and bodies in chunks; and how durations are written in the settings of both.
+//! (feature `tls`), and bodies in chunks; and how settings are read (feature `configuration`) and durations written in them.
 //!
 //! # The same on both sides
 //!
@@ -14,6 +14,8 @@
 //! A [`Body`] takes exactly the bytes that it was made for, and what a peer has only announced costs no memory.
 
 mod body;
+#[cfg(feature = "configuration")]
+pub mod configuration;
 mod dial;
 pub mod human;
 pub mod settings;

@@ -1,6 +1,6 @@
 //! ERC-2335 keystores: the standard's own vectors, our own round trip, and what is refused.
 
-use holdfast_certificate::keystore::{Error, Keystore, Strength};
+use holdfast_certificate::keystore::{Error, Keystore, Strength, secret_of};
 use serde_json::{Value, json};
 
 use crate::world::secret;
@@ -145,5 +145,25 @@ fn pbkdf2_is_bounded() {
         let keystore: Keystore = serde_json::from_value(value.clone()).expect("a keystore");
         assert_eq!(keystore.decrypt_secret(PASSWORD).expect_err("out of bounds").to_string(), message);
         value["crypto"]["kdf"]["params"][field] = before;
+    }
+}
+
+#[test]
+fn a_key_file_is_hex_or_a_keystore_and_anything_else_is_said_to_be_neither() {
+    let secret = [0x4f; 32];
+    for text in
+        [format!("0x{}\n", hex::encode(secret)), hex::encode(secret), format!(" {} ", hex::encode_upper(secret))]
+    {
+        assert_eq!(*secret_of(&text, None).expect("hex"), secret);
+        assert_eq!(*secret_of(&text, Some("not needed")).expect("hex"), secret);
+    }
+    assert_eq!(
+        *secret_of(PBKDF2, Some(PASSWORD)).expect("a keystore"),
+        *parse(PBKDF2).decrypt_secret(PASSWORD).expect("good")
+    );
+    assert!(matches!(secret_of(PBKDF2, None), Err(Error::NoPassword)));
+    assert!(matches!(secret_of(PBKDF2, Some("wrong")), Err(Error::WrongPassword)));
+    for text in ["", "0x", "ab", "not hex", &hex::encode([7; 33])] {
+        assert!(matches!(secret_of(text, None), Err(Error::Text(_))), "{text:?}");
     }
 }

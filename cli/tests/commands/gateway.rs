@@ -198,11 +198,41 @@ fn certificates_go_to_l1_each_once_or_in_a_checkpoint_also_when_the_gateway_is_k
         assert_eq!(files.len(), 1, "{files:?}");
         files[0].to_str().unwrap().to_owned()
     };
-    for id in &ids {
-        devnet.run(&["cert", "prove", id, "--checkpoint", &kept("checkpoint"), "--ids", &kept("ids")]).ok();
-    }
     devnet.run(&["cert", "verify", &kept("checkpoint"), "--on-chain"]).ok();
-    drop(gateway);
+    // What a bridge gets over HTTP, by id and by digest, is what the command line proves and L1 takes.
+    let (checkpoint, blobs) = (kept("checkpoint"), kept("ids"));
+    let inclusion = |gateway: &Process, blob: &str| {
+        let (status, body) = ask(&gateway.address, &format!("GET /v1/blobs/{blob}/inclusion"), b"").unwrap();
+        (status, serde_json::from_slice::<Value>(&body).unwrap())
+    };
+    wait_until("the gateway knows it is final", || inclusion(&gateway, &ids[0]).1["final"] == true);
+    for (id, seed) in ids.iter().zip(91..) {
+        let prove = ["--json", "cert", "prove", id, "--checkpoint", &checkpoint, "--ids", &blobs, "--on-chain"];
+        let proven = devnet.run(&prove).ok().json();
+        let certificate = ask(&gateway.address, &format!("GET /v1/blobs/{id}/certificate"), b"").unwrap().1;
+        let certificate: Value = serde_json::from_slice(&certificate).unwrap();
+        assert_eq!(certificate["payloadLength"], noise(5_000, seed).len());
+        for name in
+            [id.as_str(), certificate["payloadDigest"].as_str().unwrap(), certificate["certificate"].as_str().unwrap()]
+        {
+            let (status, told) = inclusion(&gateway, name);
+            assert_eq!((status, &told["proof"], &told["index"]), (200, &proven["proof"], &proven["index"]), "{told}");
+            assert_eq!(
+                (&told["blobId"], &told["final"], &told["count"]),
+                (&id.as_str().into(), &true.into(), &3.into())
+            );
+        }
+    }
+    // In no checkpoint yet, of a gateway that makes none, and never stored.
+    let fresh = put(&gateway, &noise(5_000, 99));
+    let (status, told) = inclusion(&gateway, &fresh);
+    assert!(status == 200 || (status, &told["error"]) == (503, &"not_in_checkpoint".into()), "{status} {told}");
+    let (status, told) = inclusion(&gateway, &format!("0x{}", "ab".repeat(32)));
+    assert_eq!((status, &told["error"]), (404, &"not_found".into()));
+    let plain = Process::start(&devnet);
+    let (status, told) = inclusion(&plain, &ids[0]);
+    assert_eq!((status, &told["error"]), (501, &"no_checkpoints".into()));
+    drop((plain, gateway));
 
     run(&["gateway", "run", "--backend", "memory", "--http", "127.0.0.1:0", "--publish", "each"])
         .fails(2, &["--publish needs the table `publish`"]);

@@ -1,3 +1,7 @@
+use holdfast_certificate::Address;
+use holdfast_erasure::Digest;
+use holdfast_l1::RpcUrls;
+
 use super::*;
 
 fn load(text: &str) -> Result<Config, Error> {

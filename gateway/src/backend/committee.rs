@@ -12,7 +12,7 @@ use holdfast_erasure::{Blob, BlobId, Digest, Dispersal};
 use holdfast_registry::{EpochRecord, Registry};
 use tokio::time::timeout;
 
-use super::interface::{Backend, Readiness, ToDisperse};
+use super::interface::{Backend, Readiness, Seat, ToDisperse};
 use crate::{
     clock::{hour_from_now, unix_now},
     config::{Limits, Put},
@@ -162,19 +162,15 @@ impl Backend for CommitteeBackend {
     async fn readiness(&self) -> Result<Readiness, Failure> {
         let record = self.newest_epoch().await?;
         let members = self.client.status().await.map_err(|error| Failure::of_read(&error))?;
-        let count = |storing: bool| {
-            let those = members.iter().filter_map(|member| member.info.as_ref().ok());
-            let those = those.filter(|info| !storing || info.writes_disabled.is_none());
-            u16::try_from(those.count()).unwrap_or(u16::MAX)
-        };
+        let seats = members.into_iter().map(|member| match member.info {
+            Ok(info) => match info.writes_disabled {
+                None => Seat::Storing { answered_in: info.answered_in },
+                Some(why) => Seat::Reading { answered_in: info.answered_in, why },
+            },
+            Err(failure) => Seat::Away { why: failure.reason.to_string() },
+        });
         let parameters = record.committee.parameters();
-        Ok(Readiness {
-            storing: count(true),
-            answering: count(false),
-            threshold: parameters.threshold(),
-            original_shards: parameters.original_shards(),
-            members: parameters.total_shards(),
-        })
+        Ok(Readiness::of(seats.collect(), parameters.threshold(), parameters.original_shards()))
     }
 
     async fn close(&self) {

@@ -20,8 +20,29 @@ pub(crate) struct ToDisperse {
     pub(crate) retain_until: u64,
 }
 
+/// How one member is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seat {
+    /// It answers, and stores.
+    Storing { answered_in: Duration },
+    /// It answers, and stores nothing, for the reason that it gives.
+    Reading { answered_in: Duration, why: String },
+    /// It gives no answer that can be used.
+    Away { why: String },
+}
+
+impl Seat {
+    /// How long it took to answer.
+    pub(crate) fn answered_in(&self) -> Option<Duration> {
+        match self {
+            Self::Storing { answered_in } | Self::Reading { answered_in, .. } => Some(*answered_in),
+            Self::Away { .. } => None,
+        }
+    }
+}
+
 /// How ready the members are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Readiness {
     /// Members that answer, and store.
     pub(crate) storing: u16,
@@ -31,11 +52,27 @@ pub(crate) struct Readiness {
     pub(crate) threshold: u16,
     /// How many must answer to read.
     pub(crate) original_shards: u16,
-    /// All of them.
-    pub(crate) members: u16,
+    /// Each of them, by slot.
+    pub(crate) seats: Vec<Seat>,
 }
 
 impl Readiness {
+    /// Counted from what each member said.
+    pub(crate) fn of(seats: Vec<Seat>, threshold: u16, original_shards: u16) -> Self {
+        let count = |is: fn(&Seat) -> bool| {
+            let count = seats.iter().filter(|seat| is(seat)).count();
+            u16::try_from(count).unwrap_or(u16::MAX)
+        };
+        let storing = count(|seat| matches!(seat, Seat::Storing { .. }));
+        let answering = count(|seat| !matches!(seat, Seat::Away { .. }));
+        Self { storing, answering, threshold, original_shards, seats }
+    }
+
+    /// How many members there are.
+    pub(crate) fn members(&self) -> usize {
+        self.seats.len()
+    }
+
     /// Whether a PUT can succeed.
     pub(crate) fn writes(&self) -> bool {
         self.storing >= self.threshold

@@ -19,7 +19,7 @@ use holdfast_erasure::{Blob, BlobId, Digest, Parameters, encode};
 use holdfast_registry::{Endpoint, EpochRecord};
 use serde::{Deserialize, Serialize};
 
-use super::interface::{Backend, Readiness, ToDisperse};
+use super::interface::{Backend, Readiness, Seat, ToDisperse};
 use crate::{clock::hour_from_now, cpu::off_thread, failure::Failure};
 
 /// Members, threshold, original shards of the committee that this process plays.
@@ -219,13 +219,14 @@ impl Backend for MemoryBackend {
 
     async fn readiness(&self) -> Result<Readiness, Failure> {
         let faults = self.faults();
-        Ok(Readiness {
-            storing: if faults.put_unavailable { 0 } else { MEMBERS },
-            answering: if faults.get_unavailable { 0 } else { MEMBERS },
-            threshold: THRESHOLD,
-            original_shards: ORIGINAL,
-            members: MEMBERS,
-        })
+        let why = || "a fault that was ordered".to_owned();
+        let answered_in = Duration::ZERO;
+        let seat = match faults {
+            Faults { get_unavailable: true, .. } => Seat::Away { why: why() },
+            Faults { put_unavailable: true, .. } => Seat::Reading { answered_in, why: why() },
+            _ => Seat::Storing { answered_in },
+        };
+        Ok(Readiness::of(vec![seat; usize::from(MEMBERS)], THRESHOLD, ORIGINAL))
     }
 
     async fn close(&self) {}

@@ -13,7 +13,7 @@ use axum::{
     routing::{get, put},
 };
 use holdfast_certificate::{Certificate, HOUR, VerifiedCertificate};
-use holdfast_erasure::{Digest, Dispersal};
+use holdfast_erasure::{BlobId, Digest, Dispersal};
 use serde_json::{Value, json};
 
 use super::{
@@ -24,6 +24,7 @@ use crate::{
     app::App,
     failure::Failure,
     payload::Payload,
+    publish::Inclusion,
     reads::Ask,
     reply::{fresh_json, named, payload_body},
 };
@@ -41,6 +42,7 @@ pub(crate) fn read_routes() -> Router<App> {
             "/v1/blobs/{blob}/certificate",
             get(|app, path| async { named("certificate", certificate(app, path).await) }),
         )
+        .route("/v1/blobs/{blob}/inclusion", get(|app, path| async { named("inclusion", inclusion(app, path).await) }))
         .route("/v1/committee", get(|app| async { named("committee", committee(app).await) }))
         .route(openapi::PATH, get(|| async { named("openapi", openapi::serve()) }))
 }
@@ -128,6 +130,32 @@ async fn certificate(State(app): State<App>, Path(blob): Path<String>) -> Result
         Named::Certificate(certificate) => app.backend.verify(*certificate).await?,
     };
     Ok(fresh_json(StatusCode::OK, &describe(&certificate)))
+}
+
+/// That a blob is in a checkpoint on L1: what `verifyInCheckpoint` of the registry takes, so that a bridge can use it.
+async fn inclusion(State(app): State<App>, Path(blob): Path<String>) -> Result<Response, Failure> {
+    let id = match parse(&blob)? {
+        Named::Thirty2(bytes) if app.publishing.has(&BlobId::from(bytes)) => BlobId::from(bytes),
+        // Members know which blob has this digest.
+        Named::Thirty2(bytes) => app.reads.certificate(Ask::Either(bytes)).await?.statement.blob.id(),
+        Named::Certificate(certificate) => certificate.statement.blob.id(),
+    };
+    let Inclusion { id: checkpoint_id, proof, is_final } = app.publishing.inclusion(id).await?;
+    let checkpoint = proof.checkpoint();
+    let value = json!({
+        "blobId": id.to_string(),
+        "checkpointId": checkpoint_id.to_string(),
+        "namespace": checkpoint.namespace.to_string(),
+        "epoch": checkpoint.epoch,
+        "blobsRoot": checkpoint.blobs_root.to_string(),
+        "count": checkpoint.count,
+        "retainUntil": checkpoint.retain_until,
+        "index": proof.index(),
+        "path": proof.path().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "proof": format!("0x{}", hex::encode(proof.encode())),
+        "final": is_final,
+    });
+    Ok(fresh_json(StatusCode::OK, &value))
 }
 
 async fn committee(State(app): State<App>) -> Result<Response, Failure> {

@@ -27,7 +27,7 @@ async fn ready(State(app): State<App>) -> Result<Response, Failure> {
         "writes": writes,
         "membersStoring": readiness.storing,
         "membersAnswering": readiness.answering,
-        "members": readiness.members,
+        "members": readiness.members(),
         "threshold": readiness.threshold,
         "originalShards": readiness.original_shards,
     });

@@ -1,9 +1,4 @@
-//! Certificates that wait for L1, a file each.
-//!
-//! ```text
-//! waiting/EPOCH-BLOB_ID-RETAIN_UNTIL.cert     the certificate in its compact encoding
-//! checkpoints/ID.checkpoint, ID.ids           what was made of them, as `holdfast cert prove` takes it
-//! ```
+//! Certificates that wait for L1, a file each: `waiting/EPOCH-BLOB_ID-RETAIN_UNTIL.cert`, in the compact encoding.
 
 use std::{
     collections::BTreeMap,
@@ -16,6 +11,8 @@ use std::{
 use holdfast_certificate::{Certificate, VerifiedCertificate};
 use holdfast_erasure::BlobId;
 
+use super::files::write;
+
 /// The most that wait. What comes on top is refused: by then L1 has been away for months.
 const MAX_WAITING: usize = 100_000;
 /// What the names of certificates end with.
@@ -25,7 +22,6 @@ const SUFFIX: &str = ".cert";
 #[derive(Debug)]
 pub(super) struct Waiting {
     folder: PathBuf,
-    checkpoints: PathBuf,
     known: Mutex<BTreeMap<String, WaitingCertificate>>,
 }
 
@@ -53,9 +49,8 @@ impl WaitingCertificate {
 impl Waiting {
     /// Opens the folder with what is in it. A file that holds no certificate is left where it is.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        let (folder, checkpoints) = (dir.join("waiting"), dir.join("checkpoints"));
+        let folder = dir.join("waiting");
         fs::create_dir_all(&folder)?;
-        fs::create_dir_all(&checkpoints)?;
         let mut known = BTreeMap::new();
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
@@ -72,7 +67,7 @@ impl Waiting {
                 Err(error) => tracing::error!(%error, file = %entry.path().display(), "no certificate: passed over"),
             }
         }
-        Ok(Self { folder, checkpoints, known: Mutex::new(known) })
+        Ok(Self { folder, known: Mutex::new(known) })
     }
 
     /// Takes in a certificate, which is on disk then.
@@ -90,11 +85,6 @@ impl Waiting {
         write(&self.folder, &waiting.name, &waiting.bytes)?;
         self.lock().insert(waiting.name.clone(), waiting);
         Ok(())
-    }
-
-    /// Keeps a file beside the checkpoints.
-    pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        write(&self.checkpoints, name, bytes)
     }
 
     /// Everything that waits, the oldest epoch first.
@@ -121,15 +111,6 @@ impl Waiting {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, WaitingCertificate>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whole and on disk, or not there.
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(folder.join(name)).map_err(|error| error.error)?;
-    fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 
 mod attacks;
 mod caches;
+mod chromium;
 mod faults;
 mod http;
 mod memory;
 mod nitro;
 mod op;
 mod openapi;
-mod speed;
+mod page;
 mod support;
 mod tls;

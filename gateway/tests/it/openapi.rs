@@ -79,6 +79,8 @@ async fn everything_that_is_described_is_served_and_answers_as_described() {
         holds(&description, "/v1/blobs/{blob}", "get", &read, &mut seen);
         let certificate = ask(&gateway, &format!("/v1/blobs/{id}/certificate")).await;
         holds(&description, "/v1/blobs/{blob}/certificate", "get", &certificate, &mut seen);
+        let inclusion = ask(&gateway, &format!("/v1/blobs/{id}/inclusion")).await;
+        holds(&description, "/v1/blobs/{blob}/inclusion", "get", &inclusion, &mut seen);
         let head = gateway.client.head(gateway.url("http", &format!("/v1/blobs/{id}"))).send().await.unwrap();
         holds(&description, "/v1/blobs/{blob}", "head", &Answer::of(head).await, &mut seen);
     }

@@ -9,42 +9,27 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_certificate::{
-    CommitteeFile, DisperserKey, FileMember, FileNamespace, HOUR, Namespace, Registration, SecretKey,
-};
+use holdfast_certificate::{HOUR, Namespace};
 use holdfast_erasure::{Digest, keccak256};
 use holdfast_gateway::{Config, Gateway, Running, config};
-use holdfast_registry::{FileRegistry, Registry};
+use holdfast_registry::Registry;
+use holdfast_testing::Setup;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::{AbortHandle, JoinSet},
+    net::TcpStream,
 };
+
+pub use holdfast_testing::Line;
 
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// How a line to a member behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
-    Good,
-    /// Nothing comes through, and nobody says so.
-    Silent,
-    /// What is sent waits.
-    Slow(Duration),
-    /// Connections are cut.
-    Cut,
-}
-
-/// A committee.
+/// A committee, and what a gateway of it needs on disk.
 pub struct Committee {
     pub registry: Arc<dyn Registry>,
     pub namespace: Namespace,
-    lines: Vec<watch::Sender<Line>>,
-    proxies: Vec<AbortHandle>,
-    members: Vec<holdfast_committee::Running>,
+    members: holdfast_testing::Committee,
     folder: TempDir,
 }
 
@@ -55,81 +40,32 @@ impl Committee {
     }
 
     pub async fn start_with(n: u16, t: u16, k: u16, max_payload: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let secrets: Vec<SecretKey> = (0..n).map(|_| SecretKey::generate()).collect();
-        let disperser = DisperserKey::generate();
-        std::fs::write(folder.path().join("disperser.key"), hex::encode(disperser.to_bytes().as_ref())).unwrap();
-        let namespace = Namespace::from([7; 32]);
-        let mut fronts = Vec::new();
-        for _ in 0..n {
-            fronts.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
-        }
-        let file = CommitteeFile {
-            chain_id: 0,
-            registry: None,
-            epoch: 1,
-            original_shards: k,
-            total_shards: n,
-            threshold: t,
-            max_payload,
-            members: (0..)
-                .zip(secrets.iter().zip(&fronts))
-                .map(|(slot, (secret, front))| FileMember {
-                    slot,
-                    public_key: secret.public_key(),
-                    proof_of_possession: secret.prove_possession(&Registration::WITHOUT_L1),
-                    account: None,
-                    endpoint: format!("http://{}", front.local_addr().unwrap()),
-                    tls_pin: None,
-                })
-                .collect(),
-            namespaces: vec![FileNamespace {
-                id: namespace,
-                dispersers: vec![disperser.address()],
-                min_retention: 2 * HOUR,
-            }],
-        };
-        std::fs::write(folder.path().join("committee.json"), file.to_json()).unwrap();
-        let registry: Arc<dyn Registry> = Arc::new(FileRegistry::from_file(file).unwrap());
-        let (mut members, mut lines, mut proxies) = (Vec::new(), Vec::new(), Vec::new());
-        for ((slot, secret), front) in secrets.into_iter().enumerate().zip(fronts) {
-            let mut config = holdfast_committee::Config::in_folder(
-                SocketAddr::from(([127, 0, 0, 1], 0)),
-                &folder.path().join(format!("m{slot}")),
-            );
+        let setup = Setup::of(n, t, k).max_payload(max_payload).min_retention(2 * HOUR).lines().settings(|config| {
             // As an operator sets it for its gateway: what is searched by digest is one FindBlobs at each member.
             config.limits.costly_calls_per_second = 10_000;
-            std::fs::create_dir_all(folder.path().join(format!("m{slot}"))).unwrap();
-            let member = holdfast_committee::Member::new(config, secret, Arc::clone(&registry))
-                .if_missing(holdfast_committee::store::IfMissing::Create)
-                .launch()
-                .await
-                .unwrap();
-            let address = member.endpoint().trim_start_matches("http://").parse().unwrap();
-            let (line, mode) = watch::channel(Line::Good);
-            proxies.push(tokio::spawn(proxy(front, address, mode)).abort_handle());
-            members.push(member);
-            lines.push(line);
-        }
-        Self { registry, namespace, lines, proxies, members, folder }
+        });
+        let members = holdfast_testing::Committee::start_with(setup).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let key = hex::encode(members.disperser().to_bytes().as_ref());
+        std::fs::write(folder.path().join("disperser.key"), key).unwrap();
+        std::fs::write(folder.path().join("committee.json"), members.file().to_json()).unwrap();
+        Self { registry: members.registry(), namespace: members.namespace(), members, folder }
     }
 
     /// Stops all members in order: a process that ends while a store is being closed is aborted.
-    pub async fn stop(mut self) {
-        for member in self.members.drain(..) {
-            member.stop().await.unwrap();
-        }
+    pub async fn stop(self) {
+        self.members.close().await.unwrap();
     }
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn line(&self, slot: usize, line: Line) {
-        self.lines[slot].send_replace(line);
+    pub fn line(&self, slot: u16, line: Line) {
+        self.members.line(slot, line).unwrap();
     }
 
-    pub fn lines(&self, slots: impl IntoIterator<Item = usize>, line: Line) {
+    pub fn lines(&self, slots: impl IntoIterator<Item = u16>, line: Line) {
         slots.into_iter().for_each(|slot| self.line(slot, line));
     }
 
@@ -151,12 +87,6 @@ impl Committee {
         let mut config = self.config();
         change(&mut config);
         Server::of(Gateway::new(config).with_registry(Arc::clone(&self.registry)).start().await.unwrap())
-    }
-}
-
-impl Drop for Committee {
-    fn drop(&mut self) {
-        self.proxies.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -324,42 +254,4 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: imp
         }
     });
     waited.await.unwrap_or_else(|_| panic!("never came true: {what}"));
-}
-
-async fn proxy(front: TcpListener, member: SocketAddr, mode: watch::Receiver<Line>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok((near, _)) = front.accept().await else { continue };
-        let mode = mode.clone();
-        connections.spawn(async move {
-            let Ok(far) = TcpStream::connect(member).await else { return };
-            let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-            let mut cut = mode.clone();
-            tokio::select! {
-                () = pump(near_in, far_out, mode.clone()) => {}
-                () = pump(far_in, near_out, mode) => {}
-                _ = cut.wait_for(|line| *line == Line::Cut) => {}
-            }
-        });
-    }
-}
-
-async fn pump(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
-    mut mode: watch::Receiver<Line>,
-) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        let line = *mode.borrow();
-        match line {
-            Line::Good => {}
-            Line::Slow(by) => tokio::time::sleep(by).await,
-            Line::Silent => drop(mode.wait_for(|line| *line != Line::Silent).await),
-            Line::Cut => return,
-        }
-        if to.write_all(&buffer[..count]).await.is_err() {
-            return;
-        }
-    }
 }
