@@ -82,8 +82,8 @@ async fn write_the_fixture() {
             let (encoded, times) = of(seed);
             for until in times {
                 let durable = hold(&store, &encoded, 4, until).await.expect("held");
-                store.remember(&durable, [seed; 48]).await.expect("remembered");
-                store.put_certificate(*durable.digest(), vec![seed; 210].into()).await.expect("put");
+                store.remember(&durable, [seed; 48]);
+                store.put_certificates(vec![(*durable.digest(), vec![seed; 210].into())]).await.expect("put");
             }
         }
         if !last {
