@@ -26,6 +26,7 @@ use tokio::sync::Semaphore;
 use crate::{
     clock::Clock,
     config::Policy,
+    disk::{Disk, Place},
     failpoint,
     quota::{self, Quota, Reservation},
     store::{self, Durable, Holding, Promise, Store},
@@ -46,6 +47,7 @@ pub(crate) struct Attestor {
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) quota: Quota,
+    pub(crate) disk: Disk,
     pub(crate) store: Arc<Store>,
     pub(crate) workers: Workers,
     /// Namespaces that have nothing here.
@@ -76,6 +78,8 @@ pub(crate) struct Admitted {
     /// Something was held here before of what is asked for: only then can it be recalled.
     held: bool,
     reservation: Reservation,
+    /// On the disk, until it is there.
+    _place: Place,
 }
 
 impl Admitted {
@@ -144,9 +148,10 @@ impl Attestor {
             true => (quota::charges(&statement, 0, 0), false),
             false => self.charges(id, statement, index).await?,
         };
+        let place = self.disk.admit(if held { 0 } else { quota::bytes(&charges) })?;
         let reservation = self.quota.reserve(statement.namespace, now, &charges)?;
         let promise = Promise { statement, disperser_signature, slot };
-        Ok(Admitted { promise, digest, id, parameters, index, disperser, held, reservation })
+        Ok(Admitted { promise, digest, id, parameters, index, disperser, held, reservation, _place: place })
     }
 
     /// Whether a statement of the active epoch would be signed now, as far as it does not depend on the statement.

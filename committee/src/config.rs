@@ -88,6 +88,10 @@ pub struct Policy {
     /// The namespaces that the member serves; every one that the registry has if empty. Anybody can make a namespace on
     /// L1, and each has a quota of its own, so a member on an open network names those it serves.
     pub namespaces: Vec<Namespace>,
+    /// What the member keeps at most, in GiB: nothing new is promised beyond it. More than the disk has for it is refused at the
+    /// start. Nine tenths of what the disk has if it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_budget_gib: Option<u64>,
     /// Within which time all that is stored is read and checked again, such as `7d`.
     #[serde(with = "human")]
     pub scrub_period: Duration,
@@ -110,6 +114,7 @@ impl Default for Policy {
             max_whole: 30 * DAY,
             namespace_quota_gib_days: 30_720,
             namespaces: Vec::new(),
+            disk_budget_gib: None,
             scrub_period: 7 * DAY,
             repair_delay: Duration::from_secs(60),
             repair_mib_per_second: 64,
@@ -218,6 +223,9 @@ impl Config {
         if self.policy.deletion_grace < Duration::from_secs(GRACE) {
             let reason = format!("must be at least 1h, got {:?}", self.policy.deletion_grace);
             return invalid("policy.deletion_grace", reason);
+        }
+        if self.policy.disk_budget_gib == Some(0) {
+            return invalid("policy.disk_budget_gib", "must be at least 1, got 0".into());
         }
         if self.policy.repair_mib_per_second == 0 {
             return invalid("policy.repair_mib_per_second", "must be at least 1, got 0".into());

@@ -51,6 +51,7 @@ mod pace;
 mod rpc;
 
 mod attestor;
+mod disk;
 mod heartbeat;
 mod quota;
 

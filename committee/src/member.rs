@@ -23,6 +23,7 @@ use crate::{
     awaited::{self, Awaited},
     clock::{Clock, SystemClock},
     config::Config,
+    disk::Disk,
     error::Error,
     files::read,
     health,
@@ -200,6 +201,13 @@ impl Member {
             }
         };
 
+        let disk = match Disk::open(&config.policy, &config.data_dir, Arc::clone(&store)) {
+            Ok(disk) => disk,
+            Err(e) => {
+                store.close().await?;
+                return Err(e.into());
+            }
+        };
         let attestor = Arc::new(Attestor {
             key: Arc::new(key),
             public_key,
@@ -207,6 +215,7 @@ impl Member {
             policy: config.policy.clone(),
             clock: Arc::clone(&clock),
             quota,
+            disk,
             store: Arc::clone(&store),
             workers: Workers::new(),
             strangers: Strangers::new(),

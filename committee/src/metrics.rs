@@ -40,6 +40,7 @@ pub(crate) struct Metrics {
     stored: Gauge,
     resident: Gauge,
     disk_free: Gauge,
+    disk_budget: Gauge,
     descriptors: Gauge,
     descriptors_limit: Gauge,
     epoch: Gauge,
@@ -77,6 +78,7 @@ pub(crate) struct Now {
     pub(crate) stored: u64,
     pub(crate) resident: Option<u64>,
     pub(crate) disk_free: Option<u64>,
+    pub(crate) disk_budget: u64,
     pub(crate) descriptors: Option<u64>,
     pub(crate) descriptors_limit: Option<u64>,
     pub(crate) epoch: u64,
@@ -113,6 +115,7 @@ impl Metrics {
         let stored = gauge("stored_bytes", "Bytes of shards and whole payloads held");
         let resident = gauge("resident_bytes", "Memory of the process");
         let disk_free = gauge("disk_free_bytes", "Bytes free on the disk of the store");
+        let disk_budget = gauge("disk_budget_bytes", "Bytes of shards and whole payloads that are held at most");
         let descriptors = gauge("descriptors", "File descriptors that the process has open");
         let descriptors_limit = gauge("descriptors_limit", "File descriptors that the process may have open");
         let epoch = gauge("epoch", "The epoch that is active, zero where there is none");
@@ -154,6 +157,7 @@ impl Metrics {
             stored,
             resident,
             disk_free,
+            disk_budget,
             descriptors,
             descriptors_limit,
             epoch,
@@ -196,6 +200,7 @@ impl Metrics {
         self.stored.set(whole(now.stored));
         self.resident.set(whole(now.resident.unwrap_or(0)));
         self.disk_free.set(whole(now.disk_free.unwrap_or(0)));
+        self.disk_budget.set(whole(now.disk_budget));
         self.descriptors.set(whole(now.descriptors.unwrap_or(0)));
         self.descriptors_limit.set(whole(now.descriptors_limit.unwrap_or(0)));
         self.epoch.set(whole(now.epoch));

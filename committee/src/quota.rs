@@ -129,6 +129,11 @@ pub(crate) fn charges(statement: &holdfast_certificate::Statement, retained: u64
     [charge(shard, retained, statement.retain_until), charge(blob.payload_length.into(), whole, statement.whole_until)]
 }
 
+/// The bytes that a statement has written, where nothing of it is there.
+pub(crate) fn bytes(charges: &[Charge; 2]) -> u64 {
+    charges.iter().filter(|charge| charge.until > 0).map(|charge| charge.bytes).sum()
+}
+
 fn charge(bytes: u64, from: u64, until: u64) -> Charge {
     let copied = until > from && store::day_of(until) > store::day_of(from);
     Charge { bytes, from: if copied { 0 } else { from }, until }

@@ -40,6 +40,7 @@ pub(crate) async fn page(
         stored: usage.bytes,
         resident: process::resident(),
         disk_free: process::free_bytes(&shared.host.data_dir),
+        disk_budget: shared.attestor.disk.budget(),
         descriptors,
         descriptors_limit,
         epoch,

@@ -31,6 +31,8 @@ struct Status {
     l1: Option<L1View>,
     /// Bytes free where the store is.
     free_bytes: Option<u64>,
+    /// Bytes of data that are held at most.
+    disk_budget_bytes: u64,
     descriptors: Option<u64>,
     descriptors_limit: Option<u64>,
     /// Absent where it speaks plain text.
@@ -161,6 +163,7 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
         twin: Some(plain(&info.twin)).filter(|twin| !twin.is_empty()),
         l1: info.l1.map(|view| L1View::of(&view, info.time)),
         free_bytes: info.free_bytes,
+        disk_budget_bytes: info.disk_budget,
         descriptors: info.descriptors,
         descriptors_limit: info.descriptors_limit,
         tls: info.tls.map(|tls| TlsView {
@@ -186,8 +189,9 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
         );
         let number = |number: Option<u64>| number.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
         text += &format!(
-            "disk      {} free\nfiles     {} open, of {} at most\nTLS       {}\n",
+            "disk      {} free, {} of data at most\nfiles     {} open, of {} at most\nTLS       {}\n",
             status.free_bytes.map_or_else(|| "unknown".to_owned(), human_bytes),
+            human_bytes(status.disk_budget_bytes),
             number(status.descriptors),
             number(status.descriptors_limit),
             status.tls.as_ref().map_or_else(|| "none: plain text".to_owned(), TlsView::text),

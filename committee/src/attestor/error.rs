@@ -1,7 +1,7 @@
 use holdfast_certificate::{Address, Namespace, PublicKey, StatementDigest};
 use holdfast_erasure::BlobId;
 
-use crate::{quota::OverQuota, store, workers::Unfinished};
+use crate::{disk::OverBudget, quota::OverQuota, store, workers::Unfinished};
 
 /// Why a member does not sign. The variants stand in the order of the checks.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +120,9 @@ pub(crate) enum Error {
     /// The namespace has used up what it may.
     #[error(transparent)]
     OverQuota(#[from] OverQuota),
+    /// The member keeps as much as it may.
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
     /// The shard, or what commits to it, is not what the statement says.
     #[error(transparent)]
     NotAccepted(#[from] holdfast_erasure::Error),

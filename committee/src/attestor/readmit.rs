@@ -66,13 +66,14 @@ impl Attestor {
         let id = statement.blob.id();
         let index = parameters.shard_of_slot(slot, &statement.blob.shards_root);
         let (charges, held) = self.charges(id, statement, index).await?;
-        let reservation = if signed {
-            self.quota.charge(statement.namespace, &charges)
+        let bytes = if held { 0 } else { quota::bytes(&charges) };
+        let (place, reservation) = if signed {
+            (self.disk.charge(bytes), self.quota.charge(statement.namespace, &charges))
         } else {
-            self.quota.reserve(statement.namespace, now, &charges)?
+            (self.disk.admit(bytes)?, self.quota.reserve(statement.namespace, now, &charges)?)
         };
         let promise = Promise { statement, disperser_signature, slot };
-        let admitted = Admitted { promise, digest, id, parameters, index, disperser, held, reservation };
+        let admitted = Admitted { promise, digest, id, parameters, index, disperser, held, reservation, _place: place };
         Ok(Readmitted { admitted, certificate, signed })
     }
 
@@ -84,8 +85,8 @@ impl Attestor {
         let parameters = statement.blob.parameters()?;
         let index = parameters.shard_of_slot(promise.slot, &statement.blob.shards_root);
         let none: [quota::Charge; 0] = [];
-        let reservation = self.quota.charge(statement.namespace, &none);
+        let (place, reservation) = (self.disk.charge(0), self.quota.charge(statement.namespace, &none));
         let id = statement.blob.id();
-        Ok(Admitted { promise, digest, id, parameters, index, disperser, held: true, reservation })
+        Ok(Admitted { promise, digest, id, parameters, index, disperser, held: true, reservation, _place: place })
     }
 }

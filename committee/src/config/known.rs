@@ -1,6 +1,6 @@
 //! Every setting there is.
 
-pub(super) const KEYS: [&str; 37] = [
+pub(super) const KEYS: [&str; 38] = [
     "listen",
     "tls.certificate",
     "tls.key",
@@ -17,6 +17,7 @@ pub(super) const KEYS: [&str; 37] = [
     "policy.max_whole",
     "policy.namespace_quota_gib_days",
     "policy.namespaces",
+    "policy.disk_budget_gib",
     "policy.scrub_period",
     "policy.repair_delay",
     "policy.repair_mib_per_second",

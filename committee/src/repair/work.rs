@@ -284,6 +284,7 @@ impl Work {
             | Error::TooManyStrangers { .. }
             | Error::TooManyCheckpoints { .. }
             | Error::OverQuota(_)
+            | Error::OverBudget(_)
             | Error::Store(_)
             | Error::Registry(_)
             | Error::Unfinished(_) => Ending::Hindered(text),

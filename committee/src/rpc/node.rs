@@ -69,6 +69,7 @@ impl NodeService {
             repair: Some(self.0.repair.progress().into()),
             run_id: Bytes::copy_from_slice(self.0.repair.run_id()),
             twin: self.0.repair.twin().unwrap_or_default(),
+            disk_budget: attestor.disk.budget(),
             free_bytes: process::free_bytes(&self.0.host.data_dir),
             descriptors,
             descriptors_limit,

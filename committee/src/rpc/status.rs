@@ -214,7 +214,7 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
             (Code::ResourceExhausted, Tell::RetryAfter(RETRY_MS))
         }
         E::Clock { .. } => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
-        E::OverQuota(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
+        E::OverQuota(_) | E::OverBudget(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Store(error) => store_verdict(error),
         E::Registry(_) => (Code::Unavailable, Tell::NoRegistry(RETRY_MS)),
         E::Unfinished(unfinished) => unfinished_verdict(unfinished),

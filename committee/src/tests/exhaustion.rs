@@ -160,6 +160,37 @@ impl Hanging {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_keeps_as_much_as_it_may_refuses_what_is_new_and_no_longer_than_that() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let member = world.start(folder.path(), &clock).await;
+    let peer = Peer::connect(&member).await;
+    let held = coded(50_000, 1, Dispersal::ByShard);
+    peer.store(&world, &held, &world.statement(&held)).await;
+    let disk = &member.shared().attestor.disk;
+    let all_but_a_little = disk.charge(disk.budget() - member.store().usage().bytes - 1000);
+    let new = coded(50_000, 2, Dispersal::ByShard);
+    let statement = world.statement(&new);
+    let refused =
+        peer.store_shard(world.shard_header(&statement, &new), shard(&new)).await.expect_err("over the budget");
+    assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+    assert!(refused.message().contains("keeps as much as it may"), "{}", refused.message());
+    assert!(refused.metadata().contains_key("grpc-retry-pushback-ms"));
+    // What is there is read, signed again, and promised for longer; and what is small enough is taken.
+    assert_eq!(peer.get_shard(held.id(), index(&held)).await.expect("read"), shard(&held));
+    let longer = Statement { retain_until: RETAIN + HOUR, ..world.statement(&held) };
+    peer.store(&world, &held, &longer).await;
+    let small = coded(500, 3, Dispersal::ByShard);
+    peer.store(&world, &small, &world.statement(&small)).await;
+    drop(all_but_a_little);
+    peer.store(&world, &new, &statement).await;
+    member.stop().await.expect("stops");
+    let mut config = World::config(folder.path());
+    config.policy.disk_budget_gib = Some(1 << 40);
+    let error = world.member(config, clock).launch().await.expect_err("no disk is so large").to_string();
+    assert!(error.contains("policy.disk_budget_gib"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_hangs_keeps_no_member_from_stopping_in_time() {
     let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let mut config = World::config(folder.path());

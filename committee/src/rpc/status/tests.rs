@@ -3,7 +3,7 @@ use holdfast_erasure::BlobId;
 use holdfast_registry::Error as L1;
 
 use super::*;
-use crate::quota::OverQuota;
+use crate::{disk::OverBudget, quota::OverQuota};
 
 async fn unfinished() -> Unfinished {
     let task = tokio::spawn(std::future::pending::<()>());
@@ -26,6 +26,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
     let certificate = || holdfast_certificate::Error::WrongEpoch { expected: 1, got: 2 };
     let text = || "why".to_owned();
     let over = OverQuota { namespace, limit: 1, used: 1, wanted: 1 };
+    let full = OverBudget { budget: 1, used: 1, wanted: 1 };
     let digest = holdfast_certificate::StatementDigest::from_bytes(&[1; 32]).expect("32 bytes");
     let wire = holdfast_proto::Error::Missing { field: "statement" };
     let cut = |code| Error::Stream(Status::new(code, "cut"));
@@ -73,6 +74,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (A::NotAllowed { digest, got: Address::from([1; 20]), namespace }.into(), Code::PermissionDenied, All),
         (A::Clock { now: 1, l1: 100 }.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (A::OverQuota(over).into(), Code::ResourceExhausted, RetryAfter(RETRY_LATER_MS)),
+        (A::OverBudget(full).into(), Code::ResourceExhausted, RetryAfter(RETRY_LATER_MS)),
         (A::Store(S::Closed).into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (A::Registry(L1::NoActiveEpoch { at: 1 }).into(), Code::Unavailable, NoRegistry(RETRY_MS)),
         (A::Unfinished(unfinished().await).into(), Code::Internal, Id),

@@ -1,0 +1,148 @@
+//! How much a member keeps on its disk: a budget that is checked at the start, and beyond which nothing new is promised.
+//!
+//! # Refused in time
+//!
+//! What is refused here costs the disperser one answer. A disk that is full to its end costs everybody: the store keeps room
+//! for itself beside this (`store/room.rs`), but others may fill the same disk.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    config::{self, Policy},
+    process,
+    store::Store,
+};
+
+/// Of what the disk has for the store, by default so much is for data: the rest is for logs, indices and what RocksDB has yet to
+/// delete.
+const SHARE: u64 = 90;
+
+/// The budget, and what is on its way into the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk {
+    budget: u64,
+    store: Arc<Store>,
+    coming: Arc<AtomicU64>,
+}
+
+/// The budget is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this member keeps as much as it may: {wanted} more bytes wanted, {used} of {budget} used")]
+pub(crate) struct OverBudget {
+    /// Bytes that it keeps at most.
+    pub(crate) budget: u64,
+    /// Bytes that it keeps, and that are on their way.
+    pub(crate) used: u64,
+    /// Bytes of the statement.
+    pub(crate) wanted: u64,
+}
+
+/// A place for data that is on its way.
+#[derive(Debug)]
+pub(crate) struct Place {
+    coming: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Disk {
+    /// The budget of the settings, or most of what the disk has for the store in `dir`.
+    pub(crate) fn open(policy: &Policy, dir: &Path, store: Arc<Store>) -> Result<Self, config::Error> {
+        let stored = store.usage().bytes;
+        let budget = budget(policy, process::free_bytes(dir).map(|free| free.saturating_add(stored)))?;
+        if let Some(most) = promised_at_most(policy).filter(|most| *most > budget) {
+            tracing::warn!(
+                budget,
+                most,
+                "disk.budget: the namespaces served may have more kept for policy.max_retention than there is room for"
+            );
+        }
+        Ok(Self { budget, store, coming: Arc::default() })
+    }
+
+    /// Bytes that are kept at most.
+    pub(crate) fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    /// Takes a place for so many bytes, or says how much there is. What adds none is always taken.
+    pub(crate) fn admit(&self, bytes: u64) -> Result<Place, OverBudget> {
+        let place = self.charge(bytes);
+        let used = self.store.usage().bytes.saturating_add(self.coming.load(Ordering::SeqCst)).saturating_sub(bytes);
+        if bytes > 0 && used.saturating_add(bytes) > self.budget {
+            return Err(OverBudget { budget: self.budget, used, wanted: bytes });
+        }
+        Ok(place)
+    }
+
+    /// Takes it whatever there is: for what was promised before.
+    pub(crate) fn charge(&self, bytes: u64) -> Place {
+        self.coming.fetch_add(bytes, Ordering::SeqCst);
+        Place { coming: Arc::clone(&self.coming), bytes }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.coming.fetch_sub(self.bytes, Ordering::SeqCst);
+    }
+}
+
+/// `there` is what the disk has for the store, in bytes, where the system says so.
+fn budget(policy: &Policy, there: Option<u64>) -> Result<u64, config::Error> {
+    let asked = policy.disk_budget_gib.map(|gib| gib.saturating_mul(1 << 30));
+    match (asked, there) {
+        (Some(asked), Some(there)) if asked > there => Err(config::Error::Invalid {
+            key: "policy.disk_budget_gib",
+            reason: format!(
+                "is {} GiB, and the disk of `data_dir` has {} GiB for this member in all",
+                asked >> 30,
+                there >> 30
+            ),
+        }),
+        (Some(asked), _) => Ok(asked),
+        (None, Some(there)) => Ok(there / 100 * SHARE),
+        (None, None) => Ok(u64::MAX),
+    }
+}
+
+/// What the namespaces that are named can have kept for the longest retention, in bytes.
+fn promised_at_most(policy: &Policy) -> Option<u64> {
+    let each = policy.namespace_quota() / u128::from(policy.max_retention.as_secs().max(1));
+    let all = each.saturating_mul(policy.namespaces.len() as u128);
+    (!policy.namespaces.is_empty()).then(|| u64::try_from(all).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_that_the_disk_does_not_have_is_refused_by_its_name() {
+        let with = |gib| Policy { disk_budget_gib: gib, ..Policy::default() };
+        assert_eq!(budget(&with(None), Some(1000)).expect("most of it"), 900);
+        assert_eq!(budget(&with(Some(3)), Some(3 << 30)).expect("all of it"), 3 << 30);
+        assert_eq!(budget(&with(Some(3)), None).expect("nobody knows better"), 3 << 30);
+        assert_eq!(budget(&with(None), None).expect("nobody knows"), u64::MAX);
+        let error = budget(&with(Some(4)), Some(3 << 30)).expect_err("more than there is").to_string();
+        assert!(
+            error.contains("policy.disk_budget_gib") && error.contains("4 GiB") && error.contains("3 GiB"),
+            "{error}"
+        );
+        assert!(budget(&with(Some(u64::MAX)), Some(u64::MAX - 1)).is_err());
+    }
+
+    #[test]
+    fn what_quotas_allow_is_compared_with_the_budget_only_where_it_is_known_who_is_served() {
+        let mut policy = Policy::default();
+        assert_eq!(promised_at_most(&policy), None);
+        policy.namespaces = vec![[1; 32].into(), [2; 32].into()];
+        // 30720 GiB-days over 90 days, twice.
+        assert_eq!(promised_at_most(&policy).map(|bytes| bytes >> 30), Some(682));
+    }
+}
