@@ -9,8 +9,9 @@ use crate::{
     parameters::ShardIndex,
 };
 
-/// Payload bytes that are worth a thread of their own: a millisecond of work.
-const BYTES_FOR_A_THREAD: usize = 512 << 10;
+/// Payload bytes that are worth a thread of their own: some ten milliseconds of work, so that where the machine is busy and the
+/// thread has to wait for its turn, little is lost.
+const BYTES_FOR_A_THREAD: usize = 4 << 20;
 
 /// A payload with its shards and its commitment. Cheap to clone: everything is shared.
 #[derive(Clone, Debug)]
