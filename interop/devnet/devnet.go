@@ -23,7 +23,10 @@ type Devnet struct {
 type state struct {
 	Namespace string
 	L1        *L1
-	Gateway   struct {
+	Members   []struct {
+		Process *struct{ Pid int }
+	}
+	Gateway struct {
 		Listens []struct {
 			Protocol string
 			Address  string
@@ -96,6 +99,33 @@ func (net *Devnet) Kill(members ...string) error {
 		}
 	}
 	return nil
+}
+
+// Slow lets a member run for a tenth of the time, until the returned function is called.
+func (net *Devnet) Slow(slot int) (end func(), err error) {
+	read, err := net.state()
+	if err != nil {
+		return nil, err
+	}
+	if slot >= len(read.Members) || read.Members[slot].Process == nil {
+		return nil, fmt.Errorf("m%d does not run", slot)
+	}
+	pid, stop, ended := read.Members[slot].Process.Pid, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			syscall.Kill(pid, syscall.SIGSTOP)
+			select {
+			case <-stop:
+				syscall.Kill(pid, syscall.SIGCONT)
+				return
+			case <-time.After(450 * time.Millisecond):
+			}
+			syscall.Kill(pid, syscall.SIGCONT)
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	return func() { close(stop); <-ended }, nil
 }
 
 // Heal starts every member that is down.

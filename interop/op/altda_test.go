@@ -164,16 +164,32 @@ func TestWhatWasNeverStoredIsPendingAndThenCriticalAndWhatIsThereIsDerived(t *te
 	}
 }
 
+func TestTwelvePutsAtOnceWithASlowMember(t *testing.T) {
+	end, err := net.Slow(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	twelvePutsAtOnce(t, 2000)
+}
+
 func TestTwelvePutsAtOnceWithAMemberDown(t *testing.T) {
 	if err := net.Kill("m3"); err != nil {
 		t.Fatal(err)
 	}
+	twelvePutsAtOnce(t, 1000)
+	if err := net.Heal(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func twelvePutsAtOnce(t *testing.T, seed int) {
 	var group sync.WaitGroup
 	for number := range 12 {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			input := noise(120_000, int64(1000+number))
+			input := noise(120_000, int64(seed+number))
 			commitment, err := client(true).SetInput(context.Background(), input)
 			if err != nil {
 				t.Errorf("put %d: %v", number, err)
@@ -186,9 +202,6 @@ func TestTwelvePutsAtOnceWithAMemberDown(t *testing.T) {
 		}()
 	}
 	group.Wait()
-	if err := net.Heal(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestBelowTheQuorumAPutIs503AndAGetOfWhatMayExistIsNeverNotFound(t *testing.T) {
