@@ -67,6 +67,10 @@ test-rust: node first-build ## Rust tests and doctests of every crate, the contr
 test-reader: build ## the independent Python reader against a real committee with a lying member
 	@scripts/test-reader.sh $(HOLDFAST)
 
+soak: first-build ## what takes hours: 10,000 power cuts; and the start of a member with a million blobs
+	HOLDFAST_POWER_CUTS=10000 $(CARGO) test --release --workspace --test power_cut -- --nocapture
+	HOLDFAST_RESTART_BLOBS=1000000 $(CARGO) test --release --workspace --lib -- --ignored --nocapture a_member_with_many_blobs
+
 lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is installed
 	cargo fmt --all -- --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings

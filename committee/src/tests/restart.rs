@@ -18,7 +18,7 @@ fn numbered(number: u32) -> EncodedBlob {
     encode(Parameters::new(ORIGINAL, MEMBERS).expect("good"), bytes.into(), Dispersal::ByShard).expect("encodes")
 }
 
-/// HOLDFAST_RESTART_BLOBS=1000000 cargo test --release -p holdfast-committee --lib -- --ignored --nocapture restart
+/// `make soak` does so with a million.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
 async fn a_member_with_many_blobs_serves_soon_after_its_start() {
