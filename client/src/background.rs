@@ -10,6 +10,9 @@ use tokio_util::{
 /// encoded blob in memory.
 const MAX_TASKS: usize = 32;
 
+/// The most dispersals whose certificate alone is still being given to members.
+const MAX_NOTES: usize = 1024;
+
 /// Owner of the work that goes on after a dispersal has returned its certificate.
 ///
 /// Dropping it cancels what still runs; [`Background::drained`] awaits it.
@@ -19,6 +22,7 @@ pub(crate) struct Background {
     cancel: CancellationToken,
     _cancel_on_drop: DropGuard,
     room: Arc<Semaphore>,
+    notes: Arc<Semaphore>,
 }
 
 impl Background {
@@ -32,12 +36,22 @@ impl Background {
             _cancel_on_drop: cancel.clone().drop_guard(),
             cancel,
             room: Arc::new(Semaphore::new(MAX_TASKS)),
+            notes: Arc::new(Semaphore::new(MAX_NOTES)),
         }
     }
 
     /// Runs `task` to its end, or until the owner is dropped. Returns false, without running it, when there is no room.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else { return false };
+        self.spawn_in(&self.room, task)
+    }
+
+    /// The same for a task that keeps no more than a certificate.
+    pub(crate) fn spawn_note(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
+        self.spawn_in(&self.notes, task)
+    }
+
+    fn spawn_in(&self, room: &Arc<Semaphore>, task: impl Future<Output = ()> + Send + 'static) -> bool {
+        let Ok(permit) = Arc::clone(room).try_acquire_owned() else { return false };
         let cancel = self.cancel.clone();
         self.tracker.spawn(async move {
             cancel.run_until_cancelled(task).await;

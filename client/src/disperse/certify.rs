@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use super::{
-    feeding::{Feeding, feeding, settle},
+    feeding::{Feeding, feeding, give_all, settle},
     round::{Ended, Round},
 };
 use crate::{
@@ -105,10 +105,14 @@ fn ask<'a, D: Deliver>(
 fn stands(context: &Context, certificate: VerifiedCertificate, round: Round<'_>) -> Dispersed {
     let (asking, attested, failures) = round.into_rest();
     let (tell, feeding) = feeding(failures.clone());
-    let encoded = Bytes::from(certificate.encode());
-    let rest = settle(asking, attested, encoded, context.config.background_limit, tell).in_current_span();
+    let (encoded, members) = (Bytes::from(certificate.encode()), asking.members().to_vec());
+    let rest = settle(asking, attested, encoded.clone(), context.config.background_limit, tell).in_current_span();
     if !context.background.spawn(rest) {
+        // One member that hangs is enough for that. The others get the certificate all the same.
         tracing::debug!("too many dispersals are fed in the background: slow members are left to repair");
+        if !context.background.spawn_note(give_all(members, encoded).in_current_span()) {
+            tracing::warn!("too many certificates are on their way to members: this one is given to none");
+        }
     }
     Dispersed { attested: certificate.signer_slots(), certificate, failures, feeding }
 }

@@ -98,6 +98,12 @@ pub(crate) async fn settle(
     giving.join_all().await;
 }
 
+/// Gives the certificate to all of them, who has its part and who has not: that one then knows what it lacks.
+pub(crate) async fn give_all(members: Vec<Member>, certificate: Bytes) {
+    let giving: JoinSet<()> = members.into_iter().map(|member| give(member, certificate.clone())).collect();
+    giving.join_all().await;
+}
+
 /// Keeps what a member came to, unless its failure is known from before the quorum.
 fn note(tell: &watch::Sender<Fed>, member: &Member, failure: Option<FailureReason>) {
     if let Some(reason) = &failure {

@@ -7,7 +7,9 @@ use std::{
 
 use crate::support::{self, Lie, TestCommittee, eventually, payload};
 use holdfast_certificate::HOUR;
-use holdfast_client::{Blame, Dispersal, DisperseOptions, Error, FailureReason, Fault, MemberFailure, RetrieveOptions};
+use holdfast_client::{
+    Blame, Config, Dispersal, DisperseOptions, Error, FailureReason, Fault, MemberFailure, RetrieveOptions,
+};
 
 /// A whole hour in the year 2084.
 const FAR: u64 = HOUR * 1_000_000;
@@ -50,6 +52,23 @@ async fn every_member_stores_and_gets_the_certificate() {
         }
     }
     assert_eq!(client.background_tasks(), 0);
+}
+
+#[tokio::test]
+async fn a_hung_member_keeps_no_certificate_from_the_others_however_much_is_dispersed() {
+    let committee = TestCommittee::start(5, 4, 2);
+    committee.lie(0, Lie::Silent);
+    let patient = Config::default().background_limit(Duration::from_secs(60));
+    let client = committee.client_with(|builder| builder.config(patient));
+    let mut ids = Vec::new();
+    // More than are fed at once.
+    for number in 0..48 {
+        let dispersed = client.disperse(payload(1000 + number), options(Dispersal::ByShard)).await.unwrap();
+        ids.push(dispersed.certificate.statement.blob.id());
+    }
+    for member in &committee.members[1..] {
+        eventually("every certificate is there", || ids.iter().all(|id| member.certificate_of(id).is_some())).await;
+    }
 }
 
 #[tokio::test]
