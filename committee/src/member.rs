@@ -182,32 +182,14 @@ impl Member {
             .await
             .map_err(|e| Error::Server(e.to_string()))??;
         let store = Arc::new(store);
-        if let Some(at) = distrusted.filter(|_| store.lost_at().is_none())
-            && let Err(error) = store.set_lost(Some(at))
-        {
-            store.close().await?;
-            return Err(error.into());
+        if let Some(at) = distrusted.filter(|_| store.lost_at().is_none()) {
+            store.set_lost(Some(at))?;
         }
         let (counted, quota_limit) = (Arc::clone(&store), config.policy.namespace_quota());
         let quota = tokio::task::spawn_blocking(move || Quota::load(&counted, quota_limit))
             .await
-            .map_err(|e| Error::Server(e.to_string()))?;
-        let quota = match quota {
-            Ok(quota) => quota,
-            Err(e) => {
-                // Not just dropped: a process that ends while RocksDB closes in a thread of its own is aborted.
-                store.close().await?;
-                return Err(e.into());
-            }
-        };
-
-        let disk = match Disk::open(&config.policy, &config.data_dir, Arc::clone(&store)) {
-            Ok(disk) => disk,
-            Err(e) => {
-                store.close().await?;
-                return Err(e.into());
-            }
-        };
+            .map_err(|e| Error::Server(e.to_string()))??;
+        let disk = Disk::open(&config.policy, &config.data_dir, Arc::clone(&store))?;
         let attestor = Arc::new(Attestor {
             key: Arc::new(key),
             public_key,
@@ -228,13 +210,7 @@ impl Member {
             waits.clone(),
             Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
         );
-        let (health, routes) = match serving::routes(&shared) {
-            Ok(serving) => serving,
-            Err(e) => {
-                store.close().await?;
-                return Err(e);
-            }
-        };
+        let (health, routes) = serving::routes(&shared)?;
         health::set_all(&health, ServingStatus::Serving).await;
         let limits = &config.limits;
         let caps = Caps {
