@@ -12,12 +12,7 @@ const PAYLOAD_BYTES: u32 = 8 << 20;
 const SHAPES: [(u16, u16); 3] = [(2, 5), (3, 10), (34, 100)];
 
 fn payload() -> Bytes {
-    let mut state = 1_u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state.to_be_bytes()[0]
-    };
-    (0..PAYLOAD_BYTES).map(|_| next()).collect()
+    holdfast_benches::payload(PAYLOAD_BYTES as usize, &mut 0)
 }
 
 fn parameters((k, n): (u16, u16)) -> Parameters {

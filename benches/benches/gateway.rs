@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use holdfast_benches::payload;
 use holdfast_client::{Client, DisperseOptions};
 use holdfast_erasure::keccak256;
 use holdfast_gateway::{Config, Gateway, Running, config::Listen};
@@ -91,20 +92,6 @@ impl World {
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.gateway.address("op").expect("it listens"))
     }
-}
-
-/// Another payload each time: storing the same one again would be answered from what is held.
-fn payload(length: usize, number: &mut u64) -> Bytes {
-    *number += 1;
-    let mut state = *number;
-    (0..length.div_ceil(8))
-        .flat_map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            state.to_le_bytes()
-        })
-        .take(length)
-        .collect::<Vec<u8>>()
-        .into()
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

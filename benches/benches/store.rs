@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use holdfast_benches::payload;
 use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
 use holdfast_testing::{Committee, Setup};
 use tokio::runtime::Runtime;
@@ -29,20 +29,6 @@ impl World {
         self.client.close().await;
         self.committee.close().await.expect("the members stop");
     }
-}
-
-/// Another payload each time: storing the same one again would be answered from what is held.
-fn payload(length: usize, number: &mut u64) -> Bytes {
-    *number += 1;
-    let mut state = *number;
-    (0..length.div_ceil(8))
-        .flat_map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            state.to_le_bytes()
-        })
-        .take(length)
-        .collect::<Vec<u8>>()
-        .into()
 }
 
 async fn disperse(world: &World, rounds: u64, length: usize, options: DisperseOptions, number: &mut u64) -> Duration {

@@ -134,11 +134,12 @@ impl Bundle {
     /// The bundle in this folder, which is made if it is not there.
     pub(crate) fn make(folder: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self::at(folder))
     }
 
-    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
-        Ok(Self { folder: folder.to_owned() })
+    /// What is in this folder, if anything.
+    pub(crate) fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
     }
 
     /// None where there is no bundle yet.

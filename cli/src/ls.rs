@@ -86,8 +86,7 @@ pub(crate) async fn run(args: &LsArgs, config: Option<&Path>, output: Output) ->
         if args.namespace.is_empty() { vec![None] } else { args.namespace.iter().copied().map(Some).collect() };
     let asked = (0..).zip(&record.endpoints).filter(|(slot, _)| args.from.is_empty() || args.from.contains(slot));
     let answers = join_all(asked.map(|(slot, endpoint)| {
-        let (namespaces, committee) = (&namespaces, &record.committee);
-        let member = committee.key(slot).map(|key| MemberKey { key: *key, domain: *committee.domain() });
+        let (namespaces, member) = (&namespaces, MemberKey::of(&record.committee, slot));
         async move { (slot, of_member((endpoint, member), namespaces, args.limit).await) }
     }));
     let mut listing = Listing { epoch: record.committee.epoch(), answered: Vec::new(), blobs: Vec::new(), more: false };

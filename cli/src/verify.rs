@@ -73,7 +73,7 @@ struct Bad {
 type Committees = BTreeMap<u64, Arc<Committee>>;
 
 pub(crate) async fn run(args: &VerifyArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
-    let bundle = Bundle::open(&args.bundle)?;
+    let bundle = Bundle::at(&args.bundle);
     let Some(head) = bundle.head()? else {
         return fail(Exit::Usage, format!("there is no bundle.json in {}", args.bundle.display()));
     };

@@ -27,8 +27,7 @@ pub(crate) fn members_of(record: &EpochRecord, peers: &Peers) -> Vec<Member> {
         .map(|slot| {
             let endpoint = record.endpoints.get(usize::from(slot));
             let (url, pin) = endpoint.map_or(("", None), |endpoint| (endpoint.url.as_str(), endpoint.tls_pin));
-            let member =
-                record.committee.key(slot).map(|key| MemberKey { key: *key, domain: *record.committee.domain() });
+            let member = MemberKey::of(&record.committee, slot);
             Member { epoch, slot, peer: peers.at(url, Trust { pin, member }) }
         })
         .collect()

@@ -148,7 +148,7 @@ impl Attestor {
             true => (quota::charges(&statement, 0, 0), false),
             false => self.charges(id, statement, index).await?,
         };
-        let place = self.disk.admit(if held { 0 } else { quota::bytes(&charges) })?;
+        let place = self.disk.admit(quota::added(&charges, held))?;
         let reservation = self.quota.reserve(statement.namespace, now, &charges)?;
         let promise = Promise { statement, disperser_signature, slot };
         Ok(Admitted { promise, digest, id, parameters, index, disperser, held, reservation, _place: place })

@@ -15,8 +15,7 @@ use std::{
 
 use crate::{
     config::{self, Policy},
-    process,
-    store::Store,
+    store::{self, Store},
 };
 
 /// Of what the disk has for the store, by default so much is for data: the rest is for logs, indices and what RocksDB has yet to
@@ -54,7 +53,7 @@ impl Disk {
     /// The budget of the settings, or most of what the disk has for the store in `dir`.
     pub(crate) fn open(policy: &Policy, dir: &Path, store: Arc<Store>) -> Result<Self, config::Error> {
         let stored = store.usage().bytes;
-        let budget = budget(policy, process::free_bytes(dir).map(|free| free.saturating_add(stored)))?;
+        let budget = budget(policy, store::free(dir).ok().map(|free| free.saturating_add(stored)))?;
         if let Some(most) = promised_at_most(policy).filter(|most| *most > budget) {
             tracing::warn!(
                 budget,
@@ -135,6 +134,11 @@ mod tests {
             "{error}"
         );
         assert!(budget(&with(Some(u64::MAX)), Some(u64::MAX - 1)).is_err());
+    }
+
+    #[test]
+    fn what_is_free_is_known_of_a_folder_that_is_there() {
+        assert!(store::free(Path::new("/")).is_ok() && store::free(Path::new("/nowhere/at/all")).is_err());
     }
 
     #[test]

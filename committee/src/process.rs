@@ -1,7 +1,5 @@
 //! What the process has of the system: file descriptors, enough for the store whatever strangers do, and memory.
 
-use std::path::Path;
-
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 
@@ -47,12 +45,6 @@ pub(crate) fn tell(state: &[NotifyState<'_>]) {
     }
 }
 
-/// Bytes free on the disk of a folder; `None` where the system does not say.
-pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
-    let found = rustix::fs::statvfs(folder).ok()?;
-    Some(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,7 +56,6 @@ mod tests {
             let error = budget(usize::try_from(u32::MAX).expect("64 bits")).expect_err("more than any system has");
             assert!(error.to_string().contains("4294968063"), "{error}");
         }
-        assert!(free_bytes(Path::new("/")).is_some() && free_bytes(Path::new("/nowhere/at/all")).is_none());
         let (open, limit) = usage();
         assert!(resident().is_none_or(|resident| resident > 1 << 20));
         assert!(open.is_none_or(|open| open > 0) && limit.is_none_or(|limit| limit > 0));

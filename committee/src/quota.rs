@@ -129,9 +129,9 @@ pub(crate) fn charges(statement: &holdfast_certificate::Statement, retained: u64
     [charge(shard, retained, statement.retain_until), charge(blob.payload_length.into(), whole, statement.whole_until)]
 }
 
-/// The bytes that a statement has written, where nothing of it is there.
-pub(crate) fn bytes(charges: &[Charge; 2]) -> u64 {
-    charges.iter().filter(|charge| charge.until > 0).map(|charge| charge.bytes).sum()
+/// The bytes that a statement adds to the disk: none where what it speaks of is `held` already.
+pub(crate) fn added(charges: &[Charge; 2], held: bool) -> u64 {
+    charges.iter().filter(|_| !held).filter(|charge| charge.until > 0).map(|charge| charge.bytes).sum()
 }
 
 fn charge(bytes: u64, from: u64, until: u64) -> Charge {

@@ -9,7 +9,7 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 
-use crate::{health::SERVICES, listener::Admission, metrics::Now, process, rpc::Shared};
+use crate::{health::SERVICES, listener::Admission, metrics::Now, process, rpc::Shared, store};
 
 /// The metrics page of this moment.
 pub(crate) async fn page(
@@ -39,7 +39,7 @@ pub(crate) async fn page(
         blobs: usage.items,
         stored: usage.bytes,
         resident: process::resident(),
-        disk_free: process::free_bytes(&shared.host.data_dir),
+        disk_free: store::free(&shared.host.data_dir).ok(),
         disk_budget: shared.attestor.disk.budget(),
         descriptors,
         descriptors_limit,

@@ -71,6 +71,7 @@ pub use marker::StoreId;
 pub use read::Listed;
 pub use records::{Identity, Promise};
 pub(crate) use records::{ListRead, Unfillable};
+pub(crate) use room::free;
 pub(crate) use scrub::Step;
 
 /// A member's store. Reads are blocking and belong off the async threads; writes go through one thread.

@@ -1,6 +1,6 @@
 //! Whom a client takes for the member that it means.
 
-use holdfast_certificate::{Domain, PublicKey};
+use holdfast_certificate::{Committee, Domain, PublicKey};
 
 /// SHA-256 of the DER SubjectPublicKeyInfo of a TLS certificate (the pin of RFC 7469).
 pub type Pin = [u8; 32];
@@ -22,6 +22,14 @@ pub struct MemberKey {
     pub key: PublicKey,
     /// Chain and registry.
     pub domain: Domain,
+}
+
+impl MemberKey {
+    /// Of a slot of a committee, where there is such a slot.
+    #[must_use]
+    pub fn of(committee: &Committee, slot: u16) -> Option<Self> {
+        committee.key(slot).map(|key| Self { key: *key, domain: *committee.domain() })
+    }
 }
 
 impl Trust {

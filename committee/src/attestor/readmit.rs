@@ -66,7 +66,7 @@ impl Attestor {
         let id = statement.blob.id();
         let index = parameters.shard_of_slot(slot, &statement.blob.shards_root);
         let (charges, held) = self.charges(id, statement, index).await?;
-        let bytes = if held { 0 } else { quota::bytes(&charges) };
+        let bytes = quota::added(&charges, held);
         let (place, reservation) = if signed {
             (self.disk.charge(bytes), self.quota.charge(statement.namespace, &charges))
         } else {

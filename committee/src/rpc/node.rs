@@ -8,7 +8,7 @@ use holdfast_registry::Finality;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{shared::Shared, status::without_paths};
-use crate::{config::Policy, process};
+use crate::{config::Policy, process, store};
 
 /// The version of docs/protocol.md.
 const PROTOCOL: u32 = 1;
@@ -70,7 +70,7 @@ impl NodeService {
             run_id: Bytes::copy_from_slice(self.0.repair.run_id()),
             twin: self.0.repair.twin().unwrap_or_default(),
             disk_budget: attestor.disk.budget(),
-            free_bytes: process::free_bytes(&self.0.host.data_dir),
+            free_bytes: store::free(&self.0.host.data_dir).ok(),
             descriptors,
             descriptors_limit,
             tls: self

@@ -98,7 +98,7 @@ impl Room {
 }
 
 /// Bytes that this user can still write.
-fn free(dir: &Path) -> io::Result<u64> {
+pub(crate) fn free(dir: &Path) -> io::Result<u64> {
     match statvfs(dir) {
         Ok(stat) => Ok(stat.f_bavail.saturating_mul(stat.f_frsize)),
         Err(Errno::NOSYS | Errno::OPNOTSUPP) => Err(ErrorKind::Unsupported.into()),
