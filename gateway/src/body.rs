@@ -1,26 +1,16 @@
 //! A request's body, counted while it comes.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use hyper::{
-    HeaderMap,
-    header::{CONTENT_LENGTH, EXPECT},
-};
-use tokio::time::{Instant, timeout, timeout_at};
+use hyper::{HeaderMap, header::CONTENT_LENGTH};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     budget::{Budget, Held},
     config::Limits,
     failure::Failure,
 };
-
-/// How long, and how much past the limit, a body that is refused is still taken and thrown away: a client that is cut off
-/// while it sends may never see the answer.
-const DISCARD_LIMIT: Duration = Duration::from_secs(2);
-const DISCARD_BYTES: usize = 64 << 20;
 
 /// Reads a body of at most `limit` bytes. A length that is told and too large is refused before anything is read, one that
 /// is not told while it is counted.
@@ -35,10 +25,6 @@ pub(crate) async fn read(
     let told = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let too_large = Failure::TooLarge { limit: limit as u64 };
     if told.is_some_and(|told| told > limit) {
-        // Who asks first whether to send does not send.
-        if !headers.contains_key(EXPECT) {
-            discard(body).await;
-        }
         return Err(too_large);
     }
     let deadline = Instant::now() + limits.body_deadline;
@@ -56,7 +42,6 @@ pub(crate) async fn read(
         let Ok(chunk) = frame.into_data() else { continue };
         let had = only.len() + joined.len();
         if chunk.len() > limit - had {
-            discard(body).await;
             return Err(too_large);
         }
         budget.cover(held, had + chunk.len()).await?;
@@ -72,19 +57,4 @@ pub(crate) async fn read(
         }
     }
     Ok(if joined.is_empty() { only } else { joined.freeze() })
-}
-
-/// Takes what still comes, within limits, and keeps nothing.
-async fn discard(mut body: Body) {
-    let rest = async {
-        let mut taken = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            taken += frame.data_ref().map_or(0, Bytes::len);
-            if taken > DISCARD_BYTES {
-                break;
-            }
-        }
-    };
-    // Whoever is still sending then has had its chance.
-    let _ = timeout(DISCARD_LIMIT, rest).await;
 }

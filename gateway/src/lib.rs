@@ -51,6 +51,7 @@ mod payload;
 mod publish;
 mod puts;
 mod reads;
+mod unread;
 
 mod backend;
 

@@ -27,6 +27,7 @@ use crate::{
     config::{Config, Limits},
     error::Error,
     metrics::Metrics,
+    unread,
 };
 
 /// The largest head of a request: a certificate in the path takes 900 bytes.
@@ -161,7 +162,13 @@ where
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         let mut router = router.clone();
-        async move { Ok::<Response, Infallible>(router.call(request.map(Body::new)).await.unwrap_or_else(|e| match e {})) }
+        async move {
+            let (head, body) = request.into_parts();
+            let (lent, rest) = unread::lend(&head.headers, body);
+            let response = router.call(Request::from_parts(head, Body::new(lent))).await;
+            rest.discard().await;
+            Ok::<Response, Infallible>(response.unwrap_or_else(|never| match never {}))
+        }
     });
     let mut connection = std::pin::pin!(
         http1::Builder::new()

@@ -170,6 +170,37 @@ async fn the_read_listener_cannot_write_and_a_gateway_without_a_key_cannot_eithe
     reader.running.stop().await;
 }
 
+/// Whoever is refused while it still sends learns why, whatever the reason and wherever it is found: a connection that is
+/// closed on a body loses the answer every so often.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_reaches_a_client_that_is_still_sending_its_body() {
+    let committee = Committee::start().await;
+    let file = committee.folder().join("writers");
+    std::fs::write(&file, "bearer t0ken\n").unwrap();
+    let open = committee.gateway().await;
+    let closed = committee.gateway_with(|config| config.auth.write_file = Some(file)).await;
+    let payload = payload(6 << 20, 9);
+    for _ in 0..10 {
+        for (gateway, listener, path, status) in [
+            (&open, "op", "/put/0x02", 400),
+            (&open, "http", "/v1/blobs?retain=never", 400),
+            (&open, "http", "/v1/blobs/zz", 405),
+            (&open, "op", "/no/such/path", 400),
+            (&open, "read", "/put", 403),
+            (&open, "http", "/healthz", 405),
+            (&closed, "op", "/put", 401),
+            (&closed, "http", "/v1/blobs", 401),
+        ] {
+            let sent = open.client.put(gateway.url(listener, path)).body(payload.clone()).send().await;
+            let answer = sent.unwrap_or_else(|error| panic!("{listener}{path}: {error:?}"));
+            assert_eq!(answer.status(), status, "{listener}{path}");
+        }
+    }
+    for gateway in [open, closed] {
+        gateway.running.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn writing_needs_credentials_where_they_are_set_and_reading_never() {
     let committee = Committee::start().await;
