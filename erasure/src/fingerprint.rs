@@ -4,17 +4,14 @@
 //! belongs to the one codeword which the original shards' fingerprints fix. From Hendricks, Ganger and Reiter, "Verifying
 //! distributed erasure-coded data", PODC 2007; the polynomial evaluated is POLYVAL of RFC 8452.
 
-use polyval::universal_hash::UniversalHash as _;
-use polyval::{Block, Polyval};
+use polyval::Block;
 
+use crate::evaluate::{Evaluation, POINTS};
 use crate::transpose::{self, PLANES};
 use crate::{
     digest::Digest, digest::sha256, parameters::FINGERPRINT_BYTES, parameters::GROUP_BYTES, parameters::LEAF_BYTES,
     parameters::Parameters,
 };
-
-/// How many points a shard is evaluated at.
-pub(crate) const POINTS: usize = 2;
 
 /// Bytes of fingerprints that a shard has: one fingerprint at each point.
 pub(crate) const ROW_BYTES: usize = POINTS * FINGERPRINT_BYTES;
@@ -31,7 +28,7 @@ pub(crate) struct Points([[u8; 16]; POINTS]);
 /// Fingerprints one shard, fed in pieces.
 #[derive(Clone)]
 pub(crate) struct Fingerprinter {
-    hashers: [[Polyval; PLANES]; POINTS],
+    evaluation: Evaluation,
 }
 
 impl Points {
@@ -57,12 +54,7 @@ impl Points {
 impl Fingerprinter {
     /// Starts at the first byte of a shard.
     pub(crate) fn new(points: &Points) -> Self {
-        Self {
-            hashers: points.0.map(|point| {
-                let hasher = Polyval::new(&point.into());
-                std::array::from_fn(|_| hasher.clone())
-            }),
-        }
+        Self { evaluation: Evaluation::new(&points.0) }
     }
 
     /// Takes the next bytes, a whole number of groups.
@@ -72,19 +64,15 @@ impl Fingerprinter {
         let mut planes = [[Block::default(); BATCH]; PLANES];
         for batch in groups.chunks(BATCH) {
             transpose::groups_to_planes(batch, &mut planes);
-            for hashers in &mut self.hashers {
-                for (hasher, plane) in hashers.iter_mut().zip(&planes) {
-                    hasher.update(&plane[..batch.len()]);
-                }
-            }
+            self.evaluation.update(&planes, batch.len());
         }
     }
 
     /// The shard's fingerprints at both points, in order.
     pub(crate) fn finish(self) -> [u8; ROW_BYTES] {
         let mut row = [0; ROW_BYTES];
-        for (hashers, fingerprint) in self.hashers.into_iter().zip(row.as_chunks_mut::<FINGERPRINT_BYTES>().0) {
-            *fingerprint = transpose::planes_to_group(&hashers.map(|hasher| hasher.finalize().into()));
+        for (planes, fingerprint) in self.evaluation.finish().iter().zip(row.as_chunks_mut::<FINGERPRINT_BYTES>().0) {
+            *fingerprint = transpose::planes_to_group(planes);
         }
         row
     }
