@@ -18,7 +18,7 @@ type Element = [u8; 16];
 /// The values so far: of each point, those of all planes.
 #[derive(Clone)]
 pub(crate) enum Evaluation {
-    Plain([[Polyval; PLANES]; POINTS]),
+    Plain(Box<[[Polyval; PLANES]; POINTS]>),
     #[cfg(target_arch = "x86_64")]
     Wide(Box<wide::Evaluation>),
 }
@@ -34,17 +34,17 @@ impl Evaluation {
     }
 
     fn plain(points: &[Element; POINTS]) -> Self {
-        Self::Plain(points.map(|point| {
+        Self::Plain(Box::new(points.map(|point| {
             let hasher = Polyval::new(&point.into());
             std::array::from_fn(|_| hasher.clone())
-        }))
+        })))
     }
 
     /// Takes the first `count` blocks of every plane.
     pub(crate) fn update<const BATCH: usize>(&mut self, planes: &[[Block; BATCH]; PLANES], count: usize) {
         match self {
             Self::Plain(hashers) => {
-                for hashers in hashers {
+                for hashers in hashers.iter_mut() {
                     for (hasher, plane) in hashers.iter_mut().zip(planes) {
                         hasher.update(&plane[..count]);
                     }
