@@ -156,9 +156,7 @@ impl Attestor {
 
     /// Whether a statement of the active epoch would be signed now, as far as it does not depend on the statement.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
-        if let Some(reason) = &*self.store.writes_disabled().borrow() {
-            return Err(store::Error::WritesDisabled { reason: reason.to_string() }.into());
-        }
+        self.store.writable()?;
         let now = self.clock.now();
         rules::clock(self.registry.finality().as_ref(), now)?;
         let active = self.registry.active_epoch(now).await.map_err(Error::Registry)?;

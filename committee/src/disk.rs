@@ -52,8 +52,8 @@ pub(crate) struct Place {
 impl Disk {
     /// The budget of the settings, or most of what the disk has for the store in `dir`.
     pub(crate) fn open(policy: &Policy, dir: &Path, store: Arc<Store>) -> Result<Self, config::Error> {
-        let stored = store.usage().bytes;
-        let budget = budget(policy, store::free(dir).ok().map(|free| free.saturating_add(stored)))?;
+        let taken = store::occupied(dir).unwrap_or_default();
+        let budget = budget(policy, store::free(dir).ok().map(|free| free.saturating_add(taken)))?;
         if let Some(most) = promised_at_most(policy).filter(|most| *most > budget) {
             tracing::warn!(
                 budget,

@@ -4,7 +4,7 @@
 pub(crate) use inert::{Faults, is_armed, reach};
 
 #[cfg(test)]
-pub(crate) use armed::{Faults, arm, is_armed, reach};
+pub(crate) use armed::{Faults, Meanwhile, arm, is_armed, reach};
 
 #[cfg(not(test))]
 mod inert {
@@ -14,6 +14,14 @@ mod inert {
     impl Faults {
         #[expect(clippy::unused_self, reason = "the armed form has state")]
         pub(crate) fn write(&self, _synced: bool) -> Result<(), String> {
+            Ok(())
+        }
+
+        #[expect(clippy::unused_self, reason = "the armed form has state")]
+        pub(crate) fn count(&self) {}
+
+        #[expect(clippy::unused_self, reason = "the armed form has state")]
+        pub(crate) fn open(&self) -> Result<(), String> {
             Ok(())
         }
     }
@@ -47,6 +55,21 @@ mod armed {
         pub(crate) disk_hangs: AtomicBool,
         /// Synced writes that have begun.
         pub(crate) synced: AtomicUsize,
+        /// Openings to be written, in the place of a database that was closed, that are still to fail.
+        pub(crate) no_open: AtomicUsize,
+        /// While set, what is held is being counted.
+        pub(crate) counts: AtomicBool,
+        /// What is done once, right before the next write.
+        pub(crate) meanwhile: Mutex<Option<Meanwhile>>,
+    }
+
+    /// Something that a test does at a place in the member's own thread.
+    pub(crate) struct Meanwhile(pub(crate) Box<dyn FnOnce() + Send>);
+
+    impl std::fmt::Debug for Meanwhile {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Meanwhile")
+        }
     }
 
     impl Faults {
@@ -55,10 +78,27 @@ mod armed {
             while synced && self.disk_hangs.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(1));
             }
+            if let Some(Meanwhile(act)) = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                act();
+            }
             if self.disk_full.load(Ordering::SeqCst) {
                 return Err("IO error: no space left on device (injected)".into());
             }
             Ok(())
+        }
+
+        pub(crate) fn count(&self) {
+            while self.counts.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+
+        pub(crate) fn open(&self) -> Result<(), String> {
+            let fails = |left: usize| left.checked_sub(1);
+            match self.no_open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails) {
+                Ok(_) => Err("IO error: cannot be opened (injected)".into()),
+                Err(_) => Ok(()),
+            }
         }
     }
 

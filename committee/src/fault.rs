@@ -16,6 +16,17 @@ use crate::store::{self, Store};
 /// Bytes read at a time when a file is searched.
 const WINDOW: usize = 8 << 20;
 
+/// A byte in which one bit was flipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flip {
+    /// The file.
+    pub file: PathBuf,
+    /// The place of the byte in it.
+    pub at: u64,
+    /// What the byte was before.
+    pub was: u8,
+}
+
 /// Why the data could not be damaged.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -80,12 +91,12 @@ pub async fn replace_shard(data_dir: &Path, id: &BlobId) -> Result<Vec<u16>, Err
 /// Flips one bit of a blob's shard inside the database's files, as a bad disk would. The member finds it when it next
 /// reads the shard, and answers `DATA_LOSS`.
 ///
-/// Returns the files that were changed.
+/// Returns what was changed, which [`flip_back`] undoes.
 ///
 /// # Errors
 ///
 /// See [`Error`].
-pub async fn flip_bit(data_dir: &Path, id: &BlobId) -> Result<Vec<PathBuf>, Error> {
+pub async fn flip_bit(data_dir: &Path, id: &BlobId) -> Result<Vec<Flip>, Error> {
     let store = Store::open_any(data_dir)?;
     let found = first_shard(&store, id);
     let folder = store.folder();
@@ -102,11 +113,51 @@ pub async fn flip_bit(data_dir: &Path, id: &BlobId) -> Result<Vec<PathBuf>, Erro
             continue;
         }
         for offset in find(&file, &record).map_err(|e| failed(&file, &e))? {
-            flip(&file, offset + (record.len() - length / 2) as u64).map_err(|e| failed(&file, &e))?;
-            changed.push(file.clone());
+            let at = offset + (record.len() - length / 2) as u64;
+            let was = flip(&file, at).map_err(|e| failed(&file, &e))?;
+            changed.push(Flip { file: file.clone(), at, was });
         }
     }
     if changed.is_empty() { Err(Error::NotOnDisk { id: *id, index, folder }) } else { Ok(changed) }
+}
+
+/// Undoes [`replace_shard`] where the other bytes are still there; what was stored anew since is left alone.
+///
+/// Returns the indices of the shards that are again what they were.
+///
+/// # Errors
+///
+/// See [`Error`].
+pub async fn restore_shard(data_dir: &Path, id: &BlobId) -> Result<Vec<u16>, Error> {
+    let store = Store::open_any(data_dir)?;
+    let restored = store.restore_shards(id);
+    store.close().await?;
+    Ok(restored?)
+}
+
+/// Undoes [`flip_bit`] where the flipped byte is still there; files that are gone are passed over.
+///
+/// Returns how many bytes are again what they were.
+///
+/// # Errors
+///
+/// See [`Error`].
+pub async fn flip_back(data_dir: &Path, flips: &[Flip]) -> Result<usize, Error> {
+    // Whoever has the folder must not be surprised.
+    Store::open_any(data_dir)?.close().await?;
+    let mut back = 0;
+    for Flip { file, at, was } in flips {
+        match byte(file, *at) {
+            Ok(byte) if byte == was ^ 1 => {
+                flip(file, *at).map_err(|e| failed(file, &e))?;
+                back += 1;
+            }
+            Ok(_) => {}
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof) => {}
+            Err(e) => return Err(failed(file, &e)),
+        }
+    }
+    Ok(back)
 }
 
 fn first_shard(store: &Store, id: &BlobId) -> Result<(u16, Vec<u8>), Error> {
@@ -153,15 +204,22 @@ fn position(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     None
 }
 
-fn flip(file: &Path, at: u64) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().read(true).write(true).open(file)?;
+/// Flips the lowest bit of a byte; gives what it was.
+fn flip(file: &Path, at: u64) -> std::io::Result<u8> {
+    let was = byte(file, at)?;
+    let mut file = OpenOptions::new().write(true).open(file)?;
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(&[was ^ 1])?;
+    file.sync_all()?;
+    Ok(was)
+}
+
+fn byte(file: &Path, at: u64) -> std::io::Result<u8> {
+    let mut file = File::open(file)?;
     let mut byte = [0];
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(&mut byte)?;
-    byte[0] ^= 1;
-    file.seek(SeekFrom::Start(at))?;
-    file.write_all(&byte)?;
-    file.sync_all()
+    Ok(byte[0])
 }
 
 fn failed(file: &Path, error: &std::io::Error) -> Error {
@@ -184,7 +242,7 @@ mod tests {
         fs::write(&file, &bytes).expect("written");
         let found = find(&file, &needle).expect("read");
         assert_eq!(found, [0, WINDOW as u64 - 3, 2 * WINDOW as u64 + 94]);
-        flip(&file, 1).expect("flipped");
+        assert_eq!(flip(&file, 1).expect("flipped"), 1);
         assert_eq!(find(&file, &needle).expect("read"), found[1..]);
     }
 }

@@ -34,6 +34,7 @@ mod member;
 mod recover;
 mod registry;
 mod repair;
+mod resume;
 mod scrub;
 
 mod health;

@@ -33,15 +33,18 @@ use crate::{
     metrics::page,
     process,
     quota::Quota,
-    repair, report,
+    repair, report, resume,
     rpc::{Host, Shared},
     scrub, serving,
-    store::{DROP_INTERVAL, Identity, IfMissing, SteadyClock, Store},
+    store::{DROP_INTERVAL, Disabled, Identity, IfMissing, SteadyClock, Store, Why},
     workers::Workers,
 };
 
 /// How long the store may take to close when calls have used up the drain limit.
 const CLOSING: Duration = Duration::from_secs(1);
+
+/// How long a start waits, serving reads, for what is held to be counted.
+const COUNTING: Duration = Duration::from_secs(1);
 
 /// What goes on when calls are cut off may take so long to notice.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -56,6 +59,8 @@ pub struct Member {
     missing: IfMissing,
     awaited: Option<Arc<Awaited>>,
     distrusted: Option<u64>,
+    #[cfg(test)]
+    counts: bool,
 }
 
 /// A member at work. [`Running::stop`] ends it in order; dropping it cuts calls off and leaves the rest to the process's
@@ -118,7 +123,16 @@ impl Member {
             missing: IfMissing::Refuse,
             awaited: None,
             distrusted: None,
+            #[cfg(test)]
+            counts: false,
         }
+    }
+
+    /// What it holds is being counted until a test says that it is done.
+    #[cfg(test)]
+    pub(crate) fn counting(mut self) -> Self {
+        self.counts = true;
+        self
     }
 
     /// What is done where there is no store yet; without this it is refused.
@@ -166,7 +180,7 @@ impl Member {
     ///
     /// [`Error::Config`], [`Error::Store`] (the folder is another member's or in use), [`Error::InUse`].
     pub async fn launch(self) -> Result<Running, Error> {
-        let Self { config, key, registry, clock, missing, awaited, distrusted } = self;
+        let Self { config, key, registry, clock, missing, awaited, distrusted, .. } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
@@ -178,17 +192,16 @@ impl Member {
         let metrics_listener = config.metrics_listen.map(listen).transpose()?;
         let metrics_addr = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let data_dir = config.data_dir.clone();
-        let store = tokio::task::spawn_blocking(move || Store::open(&data_dir, &identity, missing))
+        let store = tokio::task::spawn_blocking(move || Store::open_uncounted(&data_dir, &identity, missing))
             .await
             .map_err(|e| Error::Server(e.to_string()))??;
+        #[cfg(test)]
+        store.faults().counts.store(self.counts, std::sync::atomic::Ordering::SeqCst);
         let store = Arc::new(store);
         if let Some(at) = distrusted.filter(|_| store.lost_at().is_none()) {
             store.set_lost(Some(at))?;
         }
-        let (counted, quota_limit) = (Arc::clone(&store), config.policy.namespace_quota());
-        let quota = tokio::task::spawn_blocking(move || Quota::load(&counted, quota_limit))
-            .await
-            .map_err(|e| Error::Server(e.to_string()))??;
+        let quota = Quota::new(config.policy.namespace_quota());
         let disk = Disk::open(&config.policy, &config.data_dir, Arc::clone(&store))?;
         let attestor = Arc::new(Attestor {
             key: Arc::new(key),
@@ -241,6 +254,7 @@ impl Member {
             };
             background.spawn(page::serve(listener, page, stop.clone()));
         }
+        background.spawn(resume::run(Arc::clone(&shared.attestor), stop.clone()));
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
         background.spawn(repair::run(Arc::clone(&shared.attestor), Arc::clone(&shared.repair), stop.clone()));
         background.spawn(scrub::run(Arc::clone(&store), clock, config.policy.scrub_period, stop.clone()));
@@ -249,6 +263,10 @@ impl Member {
             background.spawn(async move { awaited.connect(&config, stop).await });
         }
         background.close();
+        // A small store is counted before anybody can ask; a large one is read meanwhile.
+        let counted =
+            async { store.writes_disabled().wait_for(|disabled| !is_counting(disabled.as_ref())).await.map(drop) };
+        let _counting = tokio::time::timeout(COUNTING, counted).await;
         tracing::info!(%addr, key = %public_key, data_dir = %config.data_dir.display(), "member.start");
         Ok(Running {
             addr,
@@ -315,6 +333,11 @@ impl Running {
     #[cfg(test)]
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn metrics_page(&self) -> String {
+        report::page(Arc::clone(&self.shared), self.admission.clone(), self.health.clone(), None).await
     }
 
     /// Drops what has expired by the member's clock and by L1's and is not held on L1, as it does every hour unless the
@@ -397,6 +420,10 @@ async fn drop_expired(retention: Arc<Retention>, stop: CancellationToken) {
         () = stop.cancelled() => {}
         () = hourly => {}
     }
+}
+
+fn is_counting(disabled: Option<&Disabled>) -> bool {
+    disabled.is_some_and(|disabled| disabled.why == Why::Counting)
 }
 
 fn open_key(keystore: &Path, password_file: &Path) -> Result<SecretKey, Error> {

@@ -20,7 +20,7 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-use crate::repair::Progress;
+use crate::{repair::Progress, store::Why};
 
 type Label = [(&'static str, &'static str); 1];
 
@@ -38,6 +38,8 @@ pub(crate) struct Metrics {
     serving: Family<Label, Gauge>,
     blobs: Gauge,
     stored: Gauge,
+    writes_disabled: Family<Label, Gauge>,
+    reopened: Gauge,
     resident: Gauge,
     disk_free: Gauge,
     disk_budget: Gauge,
@@ -76,6 +78,10 @@ pub(crate) struct Now {
     pub(crate) serving: Vec<(&'static str, bool)>,
     pub(crate) blobs: u64,
     pub(crate) stored: u64,
+    /// The kind of reason for which nothing is written, if nothing is.
+    pub(crate) writes_disabled: Option<Why>,
+    /// How often the store was opened anew after a failed write.
+    pub(crate) reopened: u64,
     pub(crate) resident: Option<u64>,
     pub(crate) disk_free: Option<u64>,
     pub(crate) disk_budget: u64,
@@ -113,6 +119,7 @@ impl Metrics {
         let connections = gauge("connections", "Connections open");
         let blobs = gauge("blobs", "Shards held");
         let stored = gauge("stored_bytes", "Bytes of shards and whole payloads held");
+        let reopened = gauge("store_reopened", "Times that the store was opened anew after a failed write");
         let resident = gauge("resident_bytes", "Memory of the process");
         let disk_free = gauge("disk_free_bytes", "Bytes free on the disk of the store");
         let disk_budget = gauge("disk_budget_bytes", "Bytes of shards and whole payloads that are held at most");
@@ -142,6 +149,7 @@ impl Metrics {
         };
         let memory = family("memory_bytes", "Bytes taken of each budget");
         let memory_limit = family("memory_limit_bytes", "Bytes of each budget");
+        let writes_disabled = family("writes_disabled", "1 for the reason why nothing is written, while nothing is");
         let serving = family("serving", "1 while the service is SERVING, by name");
         Self {
             registry,
@@ -155,6 +163,8 @@ impl Metrics {
             serving,
             blobs,
             stored,
+            writes_disabled,
+            reopened,
             resident,
             disk_free,
             disk_budget,
@@ -198,6 +208,11 @@ impl Metrics {
         }
         self.blobs.set(whole(now.blobs));
         self.stored.set(whole(now.stored));
+        for why in Why::ALL {
+            let disabled = now.writes_disabled == Some(why);
+            self.writes_disabled.get_or_create(&[("reason", why.label())]).set(i64::from(disabled));
+        }
+        self.reopened.set(whole(now.reopened));
         self.resident.set(whole(now.resident.unwrap_or(0)));
         self.disk_free.set(whole(now.disk_free.unwrap_or(0)));
         self.disk_budget.set(whole(now.disk_budget));

@@ -41,24 +41,37 @@ pub(crate) struct OverQuota {
 
 /// The accounts of all namespaces. An account has at most one entry for each hour of the longest retention.
 ///
-/// At a start only the latest promise of each blob is counted: copies of it that are still to be dropped are not.
-/// Two dispersals of one blob at the same moment are both charged until the next start: too much, never too little.
+/// When they are counted only the latest promise of each blob is: copies of it that are still to be dropped are not.
+/// Two dispersals of one blob at the same moment are both charged until the next count: too much, never too little.
 #[derive(Clone, Debug)]
 pub(crate) struct Quota {
     limit: u128,
-    accounts: Arc<Mutex<HashMap<Namespace, Account>>>,
+    books: Arc<Mutex<Books>>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    accounts: HashMap<Namespace, Account>,
+    /// How often they were counted anew: what was reserved before is not in these.
+    edition: u64,
 }
 
 impl Quota {
-    /// Counts anew what `store` has promised.
-    pub(crate) fn load(store: &Store, limit: u128) -> Result<Self, store::Error> {
-        let quota = Self { limit, accounts: Arc::default() };
+    /// Empty accounts, until they are counted.
+    pub(crate) fn new(limit: u128) -> Self {
+        Self { limit, books: Arc::default() }
+    }
+
+    /// Counts anew what `store` has promised, and goes by that. The store must not be written meanwhile: what is written later,
+    /// though it was reserved before, is charged when it is kept.
+    pub(crate) fn count(&self, store: &Store) -> Result<(), store::Error> {
+        let mut accounts: HashMap<Namespace, Account> = HashMap::new();
         // Promises come in the order of blob ids, so those of one blob are together.
         let mut blob: Option<BlobId> = None;
         let mut latest: HashMap<Namespace, [Charge; 2]> = HashMap::new();
-        let flush = |latest: &mut HashMap<Namespace, [Charge; 2]>| {
+        let mut flush = |latest: &mut HashMap<Namespace, [Charge; 2]>| {
             for (namespace, charges) in latest.drain() {
-                apply(quota.accounts().entry(namespace).or_default(), &charges);
+                apply(accounts.entry(namespace).or_default(), &charges);
             }
         };
         let mut heartbeat = Heartbeat::of("promises counted");
@@ -77,13 +90,16 @@ impl Quota {
             }
         })?;
         flush(&mut latest);
-        Ok(quota)
+        let mut books = self.books();
+        *books = Books { accounts, edition: books.edition + 1 };
+        Ok(())
     }
 
     /// Takes what `charges` add, or says what is left. Dropping the reservation gives it back, unless it was kept.
     pub(crate) fn reserve(&self, namespace: Namespace, now: u64, charges: &[Charge]) -> Result<Reservation, OverQuota> {
-        let mut accounts = self.accounts();
-        let account = accounts.entry(namespace).or_default();
+        let mut books = self.books();
+        let edition = books.edition;
+        let account = books.accounts.entry(namespace).or_default();
         *account = account.split_off(&now.saturating_add(1));
         let used = account.iter().map(|(until, bytes)| u128::from(*bytes) * u128::from(until - now)).sum();
         let wanted = charges.iter().map(|charge| charge.cost(now)).sum();
@@ -91,22 +107,31 @@ impl Quota {
             return Err(OverQuota { namespace, limit: self.limit, used, wanted });
         }
         apply(account, charges);
-        Ok(Reservation { quota: self.clone(), namespace, charges: charges.to_vec() })
+        Ok(Reservation { quota: self.clone(), edition, namespace, charges: charges.to_vec() })
     }
 
     /// Takes what `charges` add, whatever is left: for what was promised before.
     pub(crate) fn charge(&self, namespace: Namespace, charges: &[Charge]) -> Reservation {
-        apply(self.accounts().entry(namespace).or_default(), charges);
-        Reservation { quota: self.clone(), namespace, charges: charges.to_vec() }
+        let mut books = self.books();
+        apply(books.accounts.entry(namespace).or_default(), charges);
+        Reservation { quota: self.clone(), edition: books.edition, namespace, charges: charges.to_vec() }
     }
 
     /// Whether a namespace has, or had, something here.
     pub(crate) fn knows(&self, namespace: &Namespace) -> bool {
-        self.accounts().contains_key(namespace)
+        self.books().accounts.contains_key(namespace)
     }
 
-    fn accounts(&self) -> MutexGuard<'_, HashMap<Namespace, Account>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Byte-seconds that a namespace has outstanding at `now`.
+    #[cfg(test)]
+    pub(crate) fn used(&self, namespace: Namespace, now: u64) -> u128 {
+        let books = self.books();
+        let account = books.accounts.get(&namespace).into_iter().flatten();
+        account.map(|(until, bytes)| u128::from(*bytes) * u128::from(until.saturating_sub(now))).sum()
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -159,21 +184,29 @@ fn take(account: &mut Account, at: u64, bytes: u64) {
 #[derive(Debug)]
 pub(crate) struct Reservation {
     quota: Quota,
+    edition: u64,
     namespace: Namespace,
     charges: Vec<Charge>,
 }
 
 impl Reservation {
-    /// The promise is made: the charge stays until its time is over.
+    /// The promise is made: the charge stays until its time is over. Where all was counted anew meanwhile it is charged again,
+    /// whether or not it was there to be counted: too much, never too little.
     pub(crate) fn keep(mut self) {
-        self.charges.clear();
+        let charges = std::mem::take(&mut self.charges);
+        let mut books = self.quota.books();
+        if books.edition != self.edition {
+            apply(books.accounts.entry(self.namespace).or_default(), &charges);
+        }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut accounts = self.quota.accounts();
-        let Some(account) = accounts.get_mut(&self.namespace) else { return };
+        let mut books = self.quota.books();
+        // What it was taken from is counted anew.
+        let counted = books.edition != self.edition;
+        let Some(account) = books.accounts.get_mut(&self.namespace).filter(|_| !counted) else { return };
         for charge in self.charges.iter().filter(|charge| charge.until > charge.from) {
             take(account, charge.until, charge.bytes);
             if charge.from > 0 {
@@ -189,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_reservation_that_is_not_kept_is_given_back_and_time_frees_the_rest() {
-        let quota = Quota { limit: 1000, accounts: Arc::default() };
+        let quota = Quota::new(1000);
         let namespace = Namespace::from([1; 32]);
         let charge = [Charge { bytes: 10, from: 0, until: 150 }];
         drop(quota.reserve(namespace, 100, &charge).expect("500 of 1000"));
@@ -202,8 +235,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_reserved_before_a_count_takes_nothing_out_of_it_and_is_in_it_once_it_is_kept() {
+        let quota = Quota::new(1000);
+        let namespace = Namespace::from([1; 32]);
+        let charge = [Charge { bytes: 10, from: 0, until: 150 }];
+        let reserve = || quota.reserve(namespace, 100, &charge);
+        let (given_back, kept) = (reserve().expect("500 of 1000"), reserve().expect("1000 of 1000"));
+        // A count that finds 500, of whatever was there.
+        let mut counted = Account::new();
+        apply(&mut counted, &charge);
+        *quota.books() = Books { accounts: HashMap::from([(namespace, counted)]), edition: 1 };
+        drop(given_back);
+        drop(reserve().expect("500 are free, as counted"));
+        kept.keep();
+        assert_eq!(reserve().expect_err("all is charged").used, 1000);
+    }
+
+    #[test]
     fn an_extension_costs_only_the_added_time() {
-        let quota = Quota { limit: 1000, accounts: Arc::default() };
+        let quota = Quota::new(1000);
         let namespace = Namespace::from([1; 32]);
         quota.reserve(namespace, 100, &[Charge { bytes: 10, from: 0, until: 150 }]).expect("500").keep();
         drop(quota.reserve(namespace, 100, &[Charge { bytes: 10, from: 150, until: 200 }]).expect("500 more"));
@@ -216,7 +266,7 @@ mod tests {
     fn eighty_extensions_by_a_day_are_charged_for_the_copies_that_they_make() {
         const DAY: u64 = 86_400;
         // One byte for eighty days, and room for three times as much.
-        let quota = Quota { limit: u128::from(3 * 80 * DAY), accounts: Arc::default() };
+        let quota = Quota::new(u128::from(3 * 80 * DAY));
         let namespace = Namespace::from([1; 32]);
         let (mut promised, mut copies) = (0, 0);
         for day in 1..=80 {
@@ -228,7 +278,7 @@ mod tests {
         // 1 + 2 + ... + 21 = 231 days.
         assert_eq!(copies, 21);
         // Hour by hour within one day nothing is copied.
-        let quota = Quota { limit: u128::from(DAY), accounts: Arc::default() };
+        let quota = Quota::new(DAY.into());
         let mut promised = 0;
         for hour in 1..24 {
             let hourly = charge(1, promised, hour * 3600);

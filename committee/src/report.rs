@@ -38,6 +38,8 @@ pub(crate) async fn page(
         serving,
         blobs: usage.items,
         stored: usage.bytes,
+        writes_disabled: attestor.store.writes_disabled().borrow().as_ref().map(|disabled| disabled.why),
+        reopened: attestor.store.reopened(),
         resident: process::resident(),
         disk_free: store::free(&shared.host.data_dir).ok(),
         disk_budget: shared.attestor.disk.budget(),

@@ -19,6 +19,8 @@ const LEAST_RATE: u64 = 1 << 20;
 const PLANNED: u64 = 9;
 /// How often it is recorded how far it has come.
 const RECORDED: Duration = Duration::from_secs(60);
+/// How long it waits while the store is opened anew.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long it waits after the disk could not be read.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -29,6 +31,7 @@ pub(crate) async fn run(store: Arc<Store>, clock: Arc<dyn Clock>, period: Durati
             match pass(&store, &*clock, period).await {
                 Ok(()) => {}
                 Err(Error::Closed) => return,
+                Err(Error::Reopening) => tokio::time::sleep(MOMENT).await,
                 Err(error) => {
                     tracing::error!(%error, "store.scrub");
                     tokio::time::sleep(PAUSE).await;

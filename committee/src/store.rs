@@ -15,20 +15,25 @@
 //! A read is checked against the recorded root before it is returned; damage is [`Error::Damaged`], never other bytes.
 
 mod covered;
+mod current;
 mod damage;
 mod database;
+mod disabled;
 mod dropped;
 mod error;
 mod expiry;
 mod folder;
 mod holds;
+mod keeper;
 mod keys;
 mod lack;
 mod mark;
 mod marker;
 mod options;
+mod probe;
 mod read;
 mod records;
+mod resume;
 mod room;
 mod scrub;
 mod statements;
@@ -44,7 +49,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
@@ -56,12 +61,12 @@ use holdfast_certificate::{Domain, PublicKey, StatementDigest};
 use holdfast_erasure::{AcceptedShard, Blob, BlobId, Commitment, EncodedBlob, ShardIndex, keccak256};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use database::{Database, Opened};
-use mark::Seal;
+use database::{Database, Legacy};
+use keeper::Keeper;
 use marker::Marker;
-use room::Room;
-use writer::{Copy, Hold, Job, QUEUE, Shared, Writer};
+use writer::{Copy, Hold, Job, QUEUE, Shared};
 
+pub use disabled::{Disabled, Why};
 pub use error::Error;
 pub use expiry::GRACE;
 pub(crate) use expiry::{DROP_INTERVAL, SteadyClock};
@@ -71,7 +76,8 @@ pub use marker::StoreId;
 pub use read::Listed;
 pub use records::{Identity, Promise};
 pub(crate) use records::{ListRead, Unfillable};
-pub(crate) use room::free;
+pub use resume::Resume;
+pub(crate) use room::{free, occupied};
 pub(crate) use scrub::Step;
 
 /// A member's store. Reads are blocking and belong off the async threads; writes go through one thread.
@@ -79,10 +85,8 @@ pub(crate) use scrub::Step;
 pub struct Store {
     dir: PathBuf,
     marker: Mutex<Marker>,
-    database: RwLock<Option<Arc<Database>>>,
     id: StoreId,
     lost: Lost,
-    closed: Mutex<Option<oneshot::Receiver<()>>>,
     jobs: mpsc::Sender<Job>,
     writer: Mutex<Option<JoinHandle<()>>>,
     shared: Arc<Shared>,
@@ -204,12 +208,18 @@ impl Store {
     /// or [`Error::Corrupt`] where something that was signed is not there any more; [`Error::NotPermitted`], [`Error::File`]
     /// or [`Error::Open`]. Nothing has been stored or changed then.
     pub fn open(dir: &Path, identity: &Identity, missing: IfMissing) -> Result<Self, Error> {
+        Self::open_as(dir, Some(identity), missing)?.and_counted()
+    }
+
+    /// The same without counting what is held: it is read at once, and nothing is written until that is done
+    /// ([`Self::count`], [`Self::enable`]).
+    pub(crate) fn open_uncounted(dir: &Path, identity: &Identity, missing: IfMissing) -> Result<Self, Error> {
         Self::open_as(dir, Some(identity), missing)
     }
 
     /// Opens the store that is in `dir`, whosever it is: for tools that work on a stopped member's folder.
     pub(crate) fn open_any(dir: &Path) -> Result<Self, Error> {
-        Self::open_as(dir, None, IfMissing::Refuse)
+        Self::open_as(dir, None, IfMissing::Refuse)?.and_counted()
     }
 
     /// Makes a store in `dir` for a key that has never signed anything, where there is none yet. Its database is made when
@@ -234,52 +244,31 @@ impl Store {
 
     fn open_as(dir: &Path, identity: Option<&Identity>, missing: IfMissing) -> Result<Self, Error> {
         let cache = options::cache();
-        let Opened { database, closed, marker, mark, read_only } = database::open(dir, identity, missing, &cache)?;
-        let lost = Arc::clone(&database.lost);
-        let database = Arc::new(database);
-        let dropped = database.dropped()?;
-        if identity.is_some() && read_only.is_none() {
-            // A crash can have come between the record of a drop and the drop.
-            for bucket in database.buckets().into_iter().filter(|bucket| dropped.has(*bucket)) {
-                database.drop_bucket(bucket).map_err(|e| Error::opening(dir, &e))?;
-            }
-        }
-        let database_dir = dir.join(folder::DATABASE);
-        let seal = match &read_only {
-            None => Some(Seal::start(mark, &database_dir).map_err(|e| Error::file(dir, &e))?),
-            Some(_) => None,
-        };
-        let shared = Arc::new(Shared {
-            disabled: watch::Sender::new(read_only.map(Arc::from)),
-            usage: Mutex::new(read::usage(&database, &dropped)?),
-            signatures: Mutex::default(),
-            faults: Default::default(),
-        });
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = Writer {
-            next_sequence: read::last_sequence(&database)? + 1,
-            database: Arc::clone(&database),
+        let opened = database::open(dir, identity, missing, &cache)?;
+        let marker = opened.marker.clone();
+        let lost = Arc::clone(&opened.database.lost);
+        let shared = Arc::new(Shared::new());
+        let keeper = Keeper {
+            dir: dir.into(),
+            identity: identity.cloned(),
             cache,
+            legacy: Legacy::of(&opened.database, marker.id),
             shared: Arc::clone(&shared),
-            seal,
-            room: Room::open(dir),
-            dropped,
         };
+        let writer = keeper.begin(opened)?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || writer.run(queue))
+            .spawn(move || keeper.run(writer, queue))
             .map_err(|e| Error::Open { dir: dir.into(), reason: e.to_string() })?;
-        Ok(Self {
-            dir: dir.into(),
-            id: marker.id,
-            lost,
-            marker: Mutex::new(marker),
-            database: RwLock::new(Some(database)),
-            closed: Mutex::new(Some(closed)),
-            jobs,
-            writer: Mutex::new(Some(thread)),
-            shared,
-        })
+        let (id, marker) = (marker.id, Mutex::new(marker));
+        Ok(Self { dir: dir.into(), id, lost, marker, jobs, writer: Mutex::new(Some(thread)), shared })
+    }
+
+    fn and_counted(self) -> Result<Self, Error> {
+        self.count()?;
+        self.enable();
+        Ok(self)
     }
 
     /// What tells this store from another of the same member.
@@ -358,16 +347,25 @@ impl Store {
         self.submit(|reply| Job::Copy(Box::new(copy), reply)).await
     }
 
-    /// Why nothing is written any more; `None` while all is well.
+    /// Why nothing is written; `None` while all is well.
     #[must_use]
-    pub fn writes_disabled(&self) -> watch::Receiver<Option<Arc<str>>> {
+    pub fn writes_disabled(&self) -> watch::Receiver<Option<Disabled>> {
         self.shared.disabled.subscribe()
     }
 
-    /// Shards held, and the bytes of shards and whole payloads together.
+    /// Whether something can be written now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WritesDisabled`] or [`Error::Counting`] if not.
+    pub fn writable(&self) -> Result<(), Error> {
+        self.shared.writable()
+    }
+
+    /// Shards held, and the bytes of shards and whole payloads together; as it was before while they are counted anew.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let usage = self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        let usage = self.shared.usage();
         let items =
             usage.iter().filter(|(bucket, _)| bucket.kind == keys::Kind::Shards).map(|(_, usage)| usage.items).sum();
         Usage { items, bytes: usage.values().map(|usage| usage.bytes).sum() }
@@ -379,13 +377,17 @@ impl Store {
     ///
     /// [`Error::WritesDisabled`] if the final flush fails: what was synced before is still in the log.
     pub async fn close(&self) -> Result<(), Error> {
+        self.shared.closing.store(true, Ordering::SeqCst);
         let (reply, stopped) = oneshot::channel();
         if self.jobs.send(Job::Stop(reply)).await.is_ok() {
             let _stopped = stopped.await;
         }
         let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
-        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let database = self.shared.current.close();
+        if let Some(database) = &database {
+            database.halt(true);
+        }
+        let closed = self.shared.closed.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Where nothing may be written there is nothing to flush.
         let flushes = self.shared.disabled.borrow().is_none();
         let flushed = tokio::task::spawn_blocking(move || {
@@ -411,7 +413,7 @@ impl Store {
     }
 
     fn database(&self) -> Result<Arc<Database>, Error> {
-        self.database.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Closed)
+        self.shared.current.get()
     }
 
     #[cfg(test)]
@@ -427,6 +429,12 @@ const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// aborted. A disk that hangs is not waited for.
 impl Drop for Store {
     fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        let database = self.shared.current.close();
+        if let Some(database) = &database {
+            database.halt(true);
+        }
+        drop(database);
         let (nobody, _) = mpsc::channel(1);
         self.jobs = nobody;
         if let Some(thread) = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take() {

@@ -1,7 +1,8 @@
 //! The power goes, at any moment: whatever is left on the disk, the store opens and has all that was signed.
 //!
 //! A store is written to, closed, killed and opened again while `disk.rs` takes the power at random instants. What is left
-//! is opened, and every promise that had been given out is looked for. Controls show that the method finds a sync that is
+//! is opened, and every promise that had been given out is looked for. Some syncs fail, after which nothing of their files comes
+//! to the disk any more though the system says so; the store is opened anew and written on. Controls show that the method finds a sync that is
 //! missing: with the syncs of one kind of file not honoured something signed is missed.
 //!
 //! `HOLDFAST_POWER_CUTS` sets how many cuts there are (`make soak`: 10,000).
@@ -19,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     time::{Duration, Instant},
@@ -69,8 +70,8 @@ fn open(dir: &Path) -> Result<Store, Error> {
     }
 }
 
-/// Stores one blob and notes it once it may be signed.
-async fn hold(store: &Store, seed: u64, signed: &Mutex<Vec<Signed>>) {
+/// Stores one blob and notes it once it may be signed; gives it where it may not.
+async fn hold(store: &Store, seed: u64, signed: &Mutex<Vec<Signed>>) -> Option<Signed> {
     let mut random = Random(seed);
     let most = [200, 5000, 60_000, 400_000][random.below(4)];
     let length = 1 + random.below(most);
@@ -90,9 +91,43 @@ async fn hold(store: &Store, seed: u64, signed: &Mutex<Vec<Signed>>) {
         Holding::by_shard(encoded.commitment().clone(), encoded.accepted(index))
     };
     let promise = Promise { statement, disperser_signature, slot: 1 };
-    if let Ok(durable) = store.hold(promise, digest, holding).await {
-        signed.lock().expect("no panic").push(Signed { id: encoded.id(), digest, whole: blob.is_by_payload() });
-        store.remember(&durable, [5; 48]);
+    let item = Signed { id: encoded.id(), digest, whole: blob.is_by_payload() };
+    match store.hold(promise, digest, holding).await {
+        Ok(durable) => {
+            signed.lock().expect("no panic").push(item);
+            store.remember(&durable, [5; 48]);
+            None
+        }
+        Err(_) => Some(item),
+    }
+}
+
+/// After a failed sync: opens the store anew, which may fail once in its turn. What counts as promised from then on is signed
+/// when it is asked for again, so it has to last, whatever came of its first write.
+async fn write_again(store: &Store, failed: &[Signed], signed: &Mutex<Vec<Signed>>, random: &mut Random) {
+    let kinds = [None, Some(Lie::Table), Some(Lie::Blob), Some(Lie::Manifest), Some(Lie::Log)];
+    disk::fail(kinds[random.below(kinds.len())].map(|kind| (kind, random.below(3))));
+    for tries in 0.. {
+        match store.resume().await {
+            Ok(()) => break,
+            Err(error) => assert!(tries < 3, "not opened: {error}"),
+        }
+        disk::fail(None);
+    }
+    disk::fail(None);
+    store.count().expect("counted");
+    store.enable();
+    for item in failed {
+        let whole = !item.whole || store.whole(&item.id).is_ok();
+        if store.promised(&item.id, &item.digest).expect("read").is_some()
+            && store.shard(&item.id, INDEX).is_ok()
+            && whole
+        {
+            signed.lock().expect("no panic").push(*item);
+        }
+    }
+    for _ in 0..1 + random.below(3) {
+        assert!(hold(store, random.next(), signed).await.is_none(), "it is written again");
     }
 }
 
@@ -102,6 +137,8 @@ struct Orders {
     stop: AtomicBool,
     /// Nothing new is begun while what was left by a cut waits to be looked at: the store would only grow.
     wait: AtomicBool,
+    /// How often a store was opened anew after a sync that failed.
+    resumed: AtomicUsize,
 }
 
 /// Stores, stops in order, is killed, starts again, until it is told to stop.
@@ -113,16 +150,27 @@ fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) {
         let store = open(dir).expect("opens, with the power there");
         let count = 1 + random.below(40);
         let seeds: Vec<u64> = (0..count).map(|_| random.next()).collect();
+        let failed = Mutex::new(Vec::new());
+        if random.below(3) == 0 {
+            disk::fail(Some((Lie::Log, random.below(20))));
+        }
         runtime.block_on(async {
             let stored = stream::iter(seeds).for_each_concurrent(AT_ONCE, async |seed| {
                 while orders.wait.load(Ordering::SeqCst) {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
-                hold(&store, seed, signed).await;
+                let refused = hold(&store, seed, signed).await;
+                failed.lock().expect("no panic").extend(refused);
             });
             // A kill does not wait for what is under way.
             let limit = Duration::from_millis(if random.coin() { 10_000 } else { 1 + random.next() % 60 });
             let _cut_short = tokio::time::timeout(limit, stored).await;
+            disk::fail(None);
+            if store.writable().is_err() {
+                let failed = failed.lock().expect("no panic").clone();
+                write_again(&store, &failed, signed, &mut random).await;
+                orders.resumed.fetch_add(1, Ordering::SeqCst);
+            }
             if random.coin() {
                 store.close().await.expect("closes");
             }
@@ -152,7 +200,7 @@ fn missing(image: &Path, signed: &[Signed]) -> Option<String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let more = Mutex::new(Vec::new());
         runtime.block_on(async {
-            hold(&store, u64::MAX, &more).await;
+            let _refused = hold(&store, u64::MAX, &more).await;
             store.close().await.expect("closes");
         });
         assert_eq!(more.into_inner().expect("no panic").len(), 1, "it takes what is new");
@@ -160,11 +208,21 @@ fn missing(image: &Path, signed: &[Signed]) -> Option<String> {
     found
 }
 
-/// Cuts the power `cuts` times, or until something signed is missed; says what, and after how many.
-fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> (usize, Option<String>) {
+/// What came of some cuts.
+#[derive(Debug, Default)]
+struct Outcome {
+    cuts: usize,
+    /// Stores that were opened anew after a sync that failed.
+    resumed: usize,
+    /// What was missed.
+    found: Option<String>,
+}
+
+/// Cuts the power `cuts` times, or until something signed is missed.
+fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> Outcome {
     let mut random = Random(seed);
-    let mut done = 0;
-    while done < cuts {
+    let mut outcome = Outcome::default();
+    while outcome.cuts < cuts {
         // In memory where there is such a place: nothing here is really synced.
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -176,7 +234,8 @@ fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> (usize, Option<String>) {
         disk::watch(&dir, &graves, lie);
         let (signed, orders) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Orders::default()));
         let worker = {
-            let (dir, signed, orders, seed) = (dir.clone(), Arc::clone(&signed), Arc::clone(&orders), random.next());
+            let (dir, signed, orders) = (dir.clone(), Arc::clone(&signed), Arc::clone(&orders));
+            let seed = random.next();
             std::thread::spawn(move || work(&dir, seed, &signed, &orders))
         };
         let (send, images) = mpsc::sync_channel::<(PathBuf, Vec<Signed>)>(0);
@@ -191,7 +250,7 @@ fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> (usize, Option<String>) {
             }
             (checked, None)
         });
-        for number in 0..CUTS_OF_ONE.min(cuts - done) {
+        for number in 0..CUTS_OF_ONE.min(cuts - outcome.cuts) {
             std::thread::sleep(Duration::from_micros(random.next() % 60_000));
             let image = folder.path().join(format!("image{number}"));
             // First what was signed, then what is durable: all of the one must be in the other.
@@ -209,12 +268,13 @@ fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> (usize, Option<String>) {
         worker.join().expect("the store works while the power is there");
         disk::forget();
         let (checked, found) = checker.join().expect("no panic");
-        done += checked;
+        outcome.cuts += checked;
+        outcome.resumed += orders.resumed.load(Ordering::SeqCst);
         if found.is_some() {
-            return (done, found);
+            return Outcome { found, ..outcome };
         }
     }
-    (done, None)
+    outcome
 }
 
 /// One after the other: the functions of the C library are there once in a process.
@@ -222,12 +282,13 @@ fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> (usize, Option<String>) {
 fn whenever_the_power_goes_all_that_was_signed_is_there_and_a_missing_sync_is_found() {
     let cuts = std::env::var("HOLDFAST_POWER_CUTS").map_or(CUTS, |text| text.parse().expect("a number of cuts"));
     let started = Instant::now();
-    let (done, found) = cut(cuts, 1, None);
-    assert_eq!((done, found), (cuts, None));
-    println!("{done} cuts in {:?}", started.elapsed());
+    let outcome = cut(cuts, 1, None);
+    assert_eq!((outcome.cuts, &outcome.found), (cuts, &None));
+    assert!(outcome.resumed > cuts / 50, "{outcome:?}: syncs fail, and it is written on");
+    println!("{cuts} cuts in {:?}, and {} syncs that failed", started.elapsed(), outcome.resumed);
     for (seed, lie) in [(2, Lie::Log), (3, Lie::Table), (4, Lie::Blob), (5, Lie::Manifest)] {
-        let (done, found) = cut(CONTROL_CUTS, seed, Some(lie));
-        let found = found.unwrap_or_else(|| panic!("{lie:?}: not found in {done} cuts"));
-        println!("{lie:?}: found after {done} cuts: {found}");
+        let Outcome { cuts, found, .. } = cut(CONTROL_CUTS, seed, Some(lie));
+        let found = found.unwrap_or_else(|| panic!("{lie:?}: not found in {cuts} cuts"));
+        println!("{lie:?}: found after {cuts} cuts: {found}");
     }
 }

@@ -44,9 +44,14 @@ impl NodeService {
         let (descriptors, descriptors_limit) = process::usage();
         let domain = attestor.domain();
         let store = &attestor.store;
-        let disabled = store.writes_disabled().borrow().clone().or_else(|| self.0.waits.borrow().clone());
         let finality = attestor.registry.finality();
-        let disabled = disabled.or_else(|| attestor.registry_too_old().map(Arc::from));
+        // All of it is in this member's log: it may name paths of the host, or L1's nodes.
+        let disabled = store.writes_disabled().borrow().as_ref().map(|disabled| {
+            let reason = without_paths(&disabled.reason);
+            if disabled.outlook.is_empty() { reason } else { format!("{reason}; {}", disabled.outlook) }
+        });
+        let disabled = disabled.or_else(|| self.0.waits.borrow().as_deref().map(without_paths));
+        let disabled = disabled.or_else(|| attestor.registry_too_old().map(without_paths));
         v1::GetInfoResponse {
             version: env!("CARGO_PKG_VERSION").into(),
             protocol: PROTOCOL,
@@ -58,8 +63,7 @@ impl NodeService {
             time,
             blobs: usage.items,
             stored_bytes: usage.bytes,
-            // All of it is in this member's log: it may name paths of the host, or L1's nodes.
-            writes_disabled: disabled.map_or_else(String::new, |reason| without_paths(&reason)),
+            writes_disabled: disabled.unwrap_or_default(),
             store_id: Bytes::copy_from_slice(store.id().as_bytes()),
             store_lost_at: store.lost_at().unwrap_or_default(),
             damaged: store.damaged(),

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::{budget::Budget, certificates::Certificates, rates::Rates, shed::Shed, shelf::Shelf, status::Error};
-use crate::{attestor::Attestor, config::Limits, known::Known, metrics::Metrics, pace::Pace, repair::Desk, store};
+use crate::{attestor::Attestor, config::Limits, known::Known, metrics::Metrics, pace::Pace, repair::Desk};
 
 /// What the services share.
 #[derive(Debug)]
@@ -66,9 +66,6 @@ impl Shared {
         if self.draining.load(Ordering::SeqCst) {
             return Err(Error::Draining);
         }
-        match &*self.attestor.store.writes_disabled().borrow() {
-            None => Ok(()),
-            Some(reason) => Err(store::Error::WritesDisabled { reason: reason.to_string() }.into()),
-        }
+        Ok(self.attestor.store.writable()?)
     }
 }

@@ -20,6 +20,8 @@ struct Known {
     items: BTreeSet<[u8; 34]>,
     /// Places in a column family of records behind which some cannot be read.
     gaps: BTreeMap<&'static str, BTreeSet<Vec<u8>>>,
+    /// Column families that are no longer compacted.
+    spared: BTreeSet<String>,
 }
 
 impl Damages {
@@ -49,6 +51,16 @@ impl Damages {
         let mut known = self.known();
         let gaps = known.gaps.entry(family).or_default();
         gaps.len() < MOST && gaps.insert(behind.to_vec())
+    }
+
+    /// Remembers a column family that is no longer compacted.
+    pub(super) fn spare(&self, family: &str) {
+        self.known().spared.insert(family.to_owned());
+    }
+
+    /// Column families that are no longer compacted.
+    pub(super) fn spared(&self) -> BTreeSet<String> {
+        self.known().spared.clone()
     }
 
     /// How much there is of both.

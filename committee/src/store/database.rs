@@ -4,18 +4,21 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rocksdb::{BoundColumnFamily, Cache, ColumnFamilyDescriptor, DB, ErrorKind, Options};
 use tokio::sync::oneshot;
 
 use super::{
-    Error, Identity, IfMissing, Lost,
+    Error, Identity, IfMissing, Lost, StoreId,
     damage::{Damages, is_damage},
     folder::{self, DATABASE},
     keys::{self, Bucket},
-    mark::MarkFile,
+    mark::{Mark, MarkFile},
     marker::Marker,
     options::{self, Purpose},
     records, room,
@@ -28,10 +31,43 @@ pub(super) struct Database {
     // Fields are dropped in order: the database first, then the lock on its folder, then the sender that says so.
     pub(super) db: DB,
     buckets: Mutex<BTreeSet<Bucket>>,
-    pub(super) damages: Damages,
+    pub(super) damages: Arc<Damages>,
     pub(super) lost: Lost,
-    _lock: File,
+    /// Whoever reads for long stops.
+    halted: AtomicBool,
+    lock: Arc<File>,
     _closed: oneshot::Sender<()>,
+}
+
+/// What goes over from a database to the one that is opened in its place, in the same process.
+#[derive(Clone, Debug)]
+pub(super) struct Legacy {
+    id: StoreId,
+    damages: Arc<Damages>,
+    lost: Lost,
+    /// Nobody else gets the folder in between.
+    lock: Arc<File>,
+}
+
+impl Legacy {
+    pub(super) fn of(database: &Database, id: StoreId) -> Self {
+        let Database { damages, lost, lock, .. } = database;
+        Self { id, damages: Arc::clone(damages), lost: Arc::clone(lost), lock: Arc::clone(lock) }
+    }
+
+    /// Of which store it is.
+    pub(super) fn id(&self) -> StoreId {
+        self.id
+    }
+}
+
+/// How it is to be opened.
+#[derive(Clone, Debug)]
+pub(super) enum Access {
+    /// To be written, where that can be.
+    Write,
+    /// To be read only, for this reason.
+    Read(String),
 }
 
 /// What [`open`] has found.
@@ -42,6 +78,8 @@ pub(super) struct Opened {
     pub(super) marker: Marker,
     /// Where to say how far was signed.
     pub(super) mark: MarkFile,
+    /// What it says.
+    pub(super) marked: Mark,
     /// Why nothing can be written, if so.
     pub(super) read_only: Option<String>,
 }
@@ -53,8 +91,54 @@ pub(super) fn open(
     missing: IfMissing,
     cache: &Cache,
 ) -> Result<Opened, Error> {
-    let lock = folder::lock(dir, missing)?;
+    let lock = Arc::new(folder::lock(dir, missing)?);
+    open_locked(dir, identity, missing, cache, Access::Write, lock, None)
+}
+
+/// Opens anew what was open in this process. As at any start, nothing is believed but what is found; beside that, what was
+/// known of damage stays known.
+///
+/// # Errors
+///
+/// As [`open`]; [`Error::Corrupt`] where the folder is that of another store by now.
+pub(super) fn open_anew(
+    dir: &Path,
+    identity: Option<&Identity>,
+    cache: &Cache,
+    access: Access,
+    before: &Legacy,
+) -> Result<Opened, Error> {
+    let missing = IfMissing::Refuse;
+    // A disk that was mounted anew is another folder, of which nobody has the lock yet.
+    let lock =
+        if folder::is_of(&before.lock, dir) { Arc::clone(&before.lock) } else { Arc::new(folder::lock(dir, missing)?) };
+    open_locked(dir, identity, missing, cache, access, lock, Some(before))
+}
+
+/// What a start would find, without changing anything: bytes of the logs that it would replay.
+///
+/// # Errors
+///
+/// As [`open`], also where files come and go because the database is open.
+pub(super) fn look(dir: &Path, id: StoreId) -> Result<u64, Error> {
+    let (_, mark) = MarkFile::open(dir, id, true)?;
+    Ok(survey(&dir.join(DATABASE), &mark)?.log_bytes)
+}
+
+fn open_locked(
+    dir: &Path,
+    identity: Option<&Identity>,
+    missing: IfMissing,
+    cache: &Cache,
+    access: Access,
+    lock: Arc<File>,
+    before: Option<&Legacy>,
+) -> Result<Opened, Error> {
     let mut marker = folder::marker(dir, missing, identity.map(|identity| &identity.public_key))?;
+    if let Some(before) = before.filter(|before| before.id != marker.id) {
+        let reason = format!("it is that of store {} now, and was that of {}", marker.id, before.id);
+        return Err(Error::Corrupt { dir: dir.into(), reason });
+    }
     if let Some(identity) = identity {
         check(dir, identity, &marker)?;
     }
@@ -64,13 +148,17 @@ pub(super) fn open(
         let Some(identity) = identity else { return Err(Error::NoStore { dir: dir.into() }) };
         folder::make_database(dir, &marker, identity, cache)?;
     }
-    let (mark_file, mark, mut read_only) = match MarkFile::open(dir, marker.id, false) {
-        Ok((file, mark)) => (file, mark, None),
-        Err(Error::ReadOnly { path }) => {
+    let (mark_file, mark, mut read_only) = match (access, MarkFile::open(dir, marker.id, false)) {
+        (Access::Read(reason), _) => {
+            let (file, mark) = MarkFile::open(dir, marker.id, true)?;
+            (file, mark, Some(reason))
+        }
+        (Access::Write, Ok((file, mark))) => (file, mark, None),
+        (Access::Write, Err(Error::ReadOnly { path })) => {
             let (file, mark) = MarkFile::open(dir, marker.id, true)?;
             (file, mark, Some(Error::ReadOnly { path }.to_string()))
         }
-        Err(error) => return Err(error),
+        (Access::Write, Err(error)) => return Err(error),
     };
     let survey = survey(&path, &mark)?;
     for lost in &survey.lost {
@@ -82,9 +170,16 @@ pub(super) fn open(
     let db = open_database(dir, &survey, if read_only.is_none() { Purpose::Write } else { Purpose::Read }, cache)?;
     let (sender, closed) = oneshot::channel();
     let buckets = survey.families.iter().filter_map(|name| Bucket::parse(name)).collect();
-    let (buckets, damages) = (Mutex::new(buckets), Damages::default());
-    let lost = Lost::new(marker.lost.unwrap_or_default().into());
-    let database = Database { db, buckets, damages, lost, _lock: lock, _closed: sender };
+    let buckets = Mutex::new(buckets);
+    let (damages, lost) = match before {
+        Some(before) => (Arc::clone(&before.damages), Arc::clone(&before.lost)),
+        None => (Arc::default(), Lost::new(marker.lost.unwrap_or_default().into())),
+    };
+    let halted = AtomicBool::new(false);
+    let database = Database { db, buckets, damages, lost, halted, lock, _closed: sender };
+    for family in database.damages.spared() {
+        database.spare(&family);
+    }
     let recorded = database.identity(dir, &marker, read_only.is_none())?;
     if let Some(identity) = identity {
         check_identity(dir, identity, &recorded)?;
@@ -96,7 +191,7 @@ pub(super) fn open(
     if let Some(reason) = &mut read_only {
         tracing::error!(reason, "store.read_only");
     }
-    Ok(Opened { database, closed, marker, mark: mark_file, read_only })
+    Ok(Opened { database, closed, marker, mark: mark_file, marked: mark, read_only })
 }
 
 /// Cuts off what was never synced, and makes room; or says why there is none.
@@ -140,6 +235,16 @@ fn open_database(dir: &Path, survey: &Survey, purpose: Purpose, cache: &Cache) -
 }
 
 impl Database {
+    /// Those who read for long are to stop, or need not any more.
+    pub(super) fn halt(&self, halted: bool) {
+        self.halted.store(halted, Ordering::SeqCst);
+    }
+
+    /// Whether who reads for long must stop.
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
+    }
+
     pub(super) fn family(&self, name: &str) -> Option<Arc<BoundColumnFamily<'_>>> {
         self.db.cf_handle(name)
     }

@@ -189,12 +189,18 @@ pub enum Error {
         /// How many one blob may have for one namespace.
         most: usize,
     },
-    /// A write or sync has failed before, so nothing is written until the member is restarted.
+    /// A write or sync has failed before, so nothing is written until the store has been opened anew and checked.
     #[error("writes are disabled: {reason}")]
     WritesDisabled {
         /// The first failure.
         reason: String,
     },
+    /// What is held has not been counted since the store was opened, so nothing new is taken yet.
+    #[error("what is held is being counted, and nothing new is taken until that is done")]
+    Counting,
+    /// After a failed write the store is being opened anew, which takes a moment.
+    #[error("the store is being opened anew")]
+    Reopening,
     /// The store is closing.
     #[error("the store is closed")]
     Closed,

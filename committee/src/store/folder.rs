@@ -4,6 +4,7 @@
 //! store.json   that there is a store, and whose (marker.rs)
 //! mark         how far was signed (mark.rs)
 //! reserve      room for the next start (room.rs)
+//! probe        for a moment, whether the disk can be written again (probe.rs)
 //! db/          RocksDB
 //! db.new/      a database in the making, of which nothing has been signed
 //! ```
@@ -16,6 +17,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::ErrorKind,
+    os::unix::fs::MetadataExt as _,
     path::Path,
 };
 
@@ -59,6 +61,15 @@ pub(super) fn lock(dir: &Path, missing: IfMissing) -> Result<File, Error> {
         Ok(()) => Ok(folder),
         Err(TryLockError::WouldBlock) => Err(Error::Locked { dir: dir.into() }),
         Err(TryLockError::Error(e)) => Err(Error::file(dir, &e)),
+    }
+}
+
+/// Whether a lock is that of the folder that is at `dir` now.
+pub(super) fn is_of(lock: &File, dir: &Path) -> bool {
+    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (lock.metadata(), fs::metadata(dir)) {
+        (Ok(locked), Ok(there)) => place(locked) == place(there),
+        _ => false,
     }
 }
 

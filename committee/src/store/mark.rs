@@ -193,10 +193,12 @@ struct State {
 }
 
 impl Seal {
-    /// Of the database in `folder`. What the file says is synced first.
-    pub(super) fn start(file: MarkFile, folder: &Path) -> std::io::Result<Self> {
+    /// Of the database in `folder`. What the file says is written once more and synced first: after a sync that failed, what
+    /// is read back may never have come to the disk, and a second sync alone would not bring it there.
+    pub(super) fn start(file: MarkFile, mark: Mark, folder: &Path) -> std::io::Result<Self> {
+        let (ordinal, synced) = (file.ordinal + 1, (file.newest + 1) % SLOTS);
+        file.file.write_all_at(&slot(file.id, ordinal, mark), (synced * SLOT) as u64)?;
         file.file.sync_data()?;
-        let (ordinal, synced) = (file.ordinal, file.newest);
         let open = (synced + 1) % SLOTS;
         let state = State { ordinal, open, synced, written: false, idle: false, closing: false, failed: None };
         let shared = Arc::new(Shared { file, state: Mutex::new(state), changed: Condvar::new() });
@@ -318,7 +320,7 @@ mod tests {
         for _ in 0..20 {
             let (file, before) = MarkFile::open(dir, id(), false).expect("opens");
             assert_eq!(before, Mark { log: 1, end: 10 * sequence, sequence });
-            let mut seal = Seal::start(file, dir).expect("starts");
+            let mut seal = Seal::start(file, before, dir).expect("starts");
             for _ in 0..5 {
                 sequence += 1;
                 std::io::Write::write_all(&mut log, &[0; 10]).expect("written");

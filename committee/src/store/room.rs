@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::Error;
+use super::{Error, folder::DATABASE};
 
 /// The file that keeps room.
 const FILE: &str = "reserve";
@@ -34,7 +34,7 @@ pub(super) fn prepare(dir: &Path, log_bytes: u64, unreferenced: &[PathBuf]) -> R
         return Ok(Ok(()));
     }
     let reserve = dir.join(FILE);
-    let kept = fs::metadata(&reserve).map_or(0, |metadata| metadata.blocks() * 512);
+    let kept = reserved(dir);
     if free(dir).map_err(failed)? + kept < needed {
         let free = free(dir).map_err(failed)? + kept;
         return Ok(Err(format!("the disk is full: a start needs {needed} bytes, {free} are free")));
@@ -42,6 +42,17 @@ pub(super) fn prepare(dir: &Path, log_bytes: u64, unreferenced: &[PathBuf]) -> R
     tracing::warn!(bytes = kept, "store.reserve: given up, since the disk is full");
     fs::remove_file(&reserve).map_err(|e| Error::file(&reserve, &e))?;
     Ok(Ok(()))
+}
+
+/// Whether a start that has to write `log_bytes` into tables would find room, with what is reserved for it.
+pub(super) fn enough(dir: &Path, log_bytes: u64) -> Result<(), Error> {
+    let needed = log_bytes + SPARE;
+    let free = free(dir).map_err(|e| Error::file(dir, &e))?.saturating_add(reserved(dir));
+    if free < needed { Err(Error::NoRoom { dir: dir.into(), needed, free }) } else { Ok(()) }
+}
+
+fn reserved(dir: &Path) -> u64 {
+    fs::metadata(dir.join(FILE)).map_or(0, |metadata| metadata.blocks() * 512)
 }
 
 /// What keeps room while the store is open.
@@ -95,6 +106,23 @@ impl Room {
         }
         Ok(())
     }
+}
+
+/// Bytes of the disk that the store in `dir` has taken.
+pub(crate) fn occupied(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for folder in [dir.to_owned(), dir.join(DATABASE)] {
+        for entry in fs::read_dir(folder)? {
+            match entry?.metadata() {
+                Ok(metadata) if metadata.is_file() => bytes += metadata.blocks() * 512,
+                Ok(_) => {}
+                // RocksDB removes files whenever it likes.
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Bytes that this user can still write.

@@ -21,13 +21,36 @@ impl Store {
     /// Replaces every held shard of a blob by other bytes that agree with the record of them.
     pub(crate) fn replace_shards(&self, id: &BlobId) -> Result<Vec<u16>, Error> {
         let (indices, _) = self.indices(id)?;
+        self.swap(id, &indices)?;
+        Ok(indices)
+    }
+
+    /// Puts back what [`Self::replace_shards`] has replaced, where that is still there.
+    pub(crate) fn restore_shards(&self, id: &BlobId) -> Result<Vec<u16>, Error> {
+        let Some(commitment) = self.commitment(id)? else { return Ok(Vec::new()) };
+        let mut replaced = Vec::new();
+        for index in self.indices(id)?.0 {
+            let Ok(at) = commitment.parameters().index(index) else { continue };
+            let bytes = match self.shard(id, index) {
+                Ok(bytes) => bytes,
+                // Damaged in another way: it is not what was put there.
+                Err(Error::Damaged { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let back: Vec<u8> = bytes.iter().map(other).collect();
+            if commitment.accept(at, bytes).is_err() && commitment.accept(at, back.into()).is_ok() {
+                replaced.push(index);
+            }
+        }
+        self.swap(id, &replaced)?;
+        Ok(replaced)
+    }
+
+    fn swap(&self, id: &BlobId, indices: &[u16]) -> Result<(), Error> {
         let database = self.database()?;
         let mut batch = rocksdb::WriteBatch::default();
-        for index in &indices {
-            let mut bytes = self.shard(id, *index)?.to_vec();
-            for byte in &mut bytes {
-                *byte ^= 0x5a;
-            }
+        for index in indices {
+            let bytes: Vec<u8> = self.shard(id, *index)?.iter().map(other).collect();
             let key = keys::held(id, *index);
             let Some(record) = database.get(keys::HELD, &key)? else { continue };
             let held = Held { root: merkle::shard_root(&bytes), ..Held::decode(&record)? };
@@ -36,7 +59,11 @@ impl Store {
             batch.put_cf(&database.fixed(keys::HELD), key, held.encode());
         }
         let written = database.db.write_opt(batch, &options::synced());
-        written.map_err(|e| Error::WritesDisabled { reason: e.to_string() })?;
-        Ok(indices)
+        written.map_err(|e| Error::WritesDisabled { reason: e.to_string() })
     }
+}
+
+/// Another byte, and of that the first again.
+fn other(byte: &u8) -> u8 {
+    byte ^ 0x5a
 }

@@ -5,6 +5,7 @@ mod fixture;
 mod folder;
 mod full_disk;
 mod logs;
+mod resume;
 
 use std::{
     collections::BTreeMap,

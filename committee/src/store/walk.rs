@@ -24,6 +24,10 @@ impl Store {
 impl Database {
     /// Visits records of `family` whose key begins with `prefix`, from `start` on, in key order, and passes over what cannot
     /// be read; tells whether there was such a thing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Reopening`] when the database is to be closed; otherwise what is no damage, and what `visit` says.
     pub(super) fn walk(
         &self,
         family: &'static str,
@@ -36,6 +40,9 @@ impl Database {
         let (mut last, mut gaps) = (start.to_vec(), false);
         loop {
             while let Some((key, value)) = records.item() {
+                if self.is_halted() {
+                    return Err(Error::Reopening);
+                }
                 if !key.starts_with(prefix) {
                     return Ok(gaps);
                 }
@@ -80,6 +87,7 @@ impl Database {
     /// Compacts a damaged column family no more, and lets it have as many tables as it gets.
     pub(super) fn spare(&self, family: &str) {
         let Some(handle) = self.family(family) else { return };
+        self.damages.spare(family);
         let many = i32::MAX.to_string();
         let settings = [
             ("disable_auto_compactions", "true"),

@@ -6,7 +6,10 @@ mod copy;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use bytes::Bytes;
@@ -17,7 +20,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Error, Usage,
+    current::Current,
     database::Database,
+    disabled::Disabled,
     dropped::Dropped,
     holds::Decision,
     keys::{self, Bucket, Kind},
@@ -72,7 +77,18 @@ pub(super) enum Job {
     /// Written without a sync of its own: it can be read again.
     ListRead(Vec<u8>, ListRead),
     DropBefore(u32, Decision, Reply<Vec<String>>),
+    /// The database is to be opened anew.
+    Reopen(Reply<()>),
     Stop(oneshot::Sender<()>),
+}
+
+/// Why a writer stops.
+#[derive(Debug)]
+pub(super) enum End {
+    Reopen(Reply<()>),
+    Stop(oneshot::Sender<()>),
+    /// Nobody can send any more.
+    Abandoned,
 }
 
 impl Job {
@@ -86,14 +102,38 @@ impl Job {
 
     /// Whether a batch must end before it.
     fn is_barrier(&self) -> bool {
-        matches!(self, Self::DropBefore(..) | Self::Stop(..))
+        matches!(self, Self::DropBefore(..) | Self::Reopen(..) | Self::Stop(..))
+    }
+
+    /// Tells whoever waits for it that it is not done.
+    pub(super) fn refuse(self, error: Error) {
+        match self {
+            Self::Hold(_, reply) | Self::Copy(_, reply) | Self::Certificates(_, reply) => {
+                let _gone = reply.send(Err(error));
+            }
+            Self::DropBefore(_, _, reply) => {
+                let _gone = reply.send(Err(error));
+            }
+            Self::Scrub(_) | Self::ListRead(..) => {}
+            Self::Reopen(_) | Self::Stop(_) => unreachable!("these are never refused"),
+        }
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Why nothing is written any more, since the first failed write.
-    pub(super) disabled: watch::Sender<Option<Arc<str>>>,
+    /// Why nothing is written: since the first failed write, and until what is held is counted.
+    pub(super) disabled: watch::Sender<Option<Disabled>>,
+    /// What is read.
+    pub(super) current: Current,
+    /// Resolves when the database that is open is closed.
+    pub(super) closed: Mutex<Option<oneshot::Receiver<()>>>,
+    /// What is held was counted since the database was opened.
+    pub(super) counted: AtomicBool,
+    /// How often the database was closed to be opened anew.
+    pub(super) openings: AtomicU64,
+    /// The store is closing: nothing is opened any more.
+    pub(super) closing: AtomicBool,
     pub(super) usage: Mutex<BTreeMap<Bucket, Usage>>,
     /// Signatures that are written with the next write.
     pub(super) signatures: Mutex<HashMap<StatementDigest, [u8; 48]>>,
@@ -101,6 +141,29 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Of a store that is yet to be opened.
+    pub(super) fn new() -> Self {
+        Self {
+            disabled: watch::Sender::new(Some(Disabled::counting())),
+            current: Current::default(),
+            closed: Mutex::default(),
+            counted: AtomicBool::new(false),
+            openings: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+            usage: Mutex::default(),
+            signatures: Mutex::default(),
+            faults: Default::default(),
+        }
+    }
+
+    pub(super) fn writable(&self) -> Result<(), Error> {
+        self.disabled.borrow().as_ref().map_or(Ok(()), |disabled| Err(disabled.error()))
+    }
+
+    pub(super) fn usage(&self) -> MutexGuard<'_, BTreeMap<Bucket, Usage>> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn signatures(&self) -> MutexGuard<'_, HashMap<StatementDigest, [u8; 48]>> {
         self.signatures.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,19 +191,18 @@ struct Group {
 }
 
 impl Writer {
-    /// Runs until told to stop or until nobody can send.
-    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    /// Runs until told to stop, until the database is to be opened anew, or until nobody can send.
+    pub(super) fn run(&mut self, jobs: &mut mpsc::Receiver<Job>) -> End {
         let mut next = jobs.blocking_recv();
         while let Some(job) = next.take() {
             match job {
                 Job::DropBefore(day, decision, reply) => {
                     let _gone = reply.send(self.drop_before(day, &decision));
                 }
+                Job::Reopen(reply) => return End::Reopen(reply),
                 Job::Stop(reply) => {
                     self.write(Vec::new());
-                    drop(self);
-                    let _gone = reply.send(());
-                    return;
+                    return End::Stop(reply);
                 }
                 first => {
                     let mut bytes = first.bytes();
@@ -165,6 +227,7 @@ impl Writer {
                 next = jobs.blocking_recv();
             }
         }
+        End::Abandoned
     }
 
     /// Writes and syncs one group, then answers its jobs.
@@ -190,7 +253,7 @@ impl Writer {
                     group.batch.put(key, read.encode());
                     (Ok(()), None)
                 }
-                Job::DropBefore(..) | Job::Stop(..) => unreachable!("barriers are never grouped"),
+                Job::DropBefore(..) | Job::Reopen(..) | Job::Stop(..) => unreachable!("barriers are never grouped"),
             };
             answers.push((staged, reply));
         }
@@ -213,7 +276,7 @@ impl Writer {
             failpoint::reach("before-write");
         }
         self.put(group.batch, group.sync).map_err(|reason| self.disable(reason))?;
-        let mut usage = self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut usage = self.shared.usage();
         for (key, before, after, kind) in group.moved {
             self.database.damages.forget(&key);
             if let Some(before) = before {
@@ -396,17 +459,14 @@ impl Writer {
         let mut names = Vec::new();
         for bucket in there.into_iter().filter(|bucket| self.dropped.has(*bucket)) {
             self.database.drop_bucket(bucket).map_err(|e| self.disable(e.to_string()))?;
-            self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner).remove(&bucket);
+            self.shared.usage().remove(&bucket);
             names.push(bucket.to_string());
         }
         Ok(names)
     }
 
     fn writable(&self) -> Result<(), Error> {
-        match &*self.shared.disabled.borrow() {
-            None => Ok(()),
-            Some(reason) => Err(Error::WritesDisabled { reason: reason.to_string() }),
-        }
+        self.shared.writable()
     }
 
     /// After a failed write or sync nobody knows what is on the disk, so this handle never writes again.
@@ -415,7 +475,7 @@ impl Writer {
             let first = disabled.is_none();
             if first {
                 tracing::error!(reason, "store.disable_writes");
-                *disabled = Some(reason.as_str().into());
+                *disabled = Some(Disabled::by(&reason));
             }
             first
         });

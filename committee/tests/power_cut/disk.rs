@@ -46,6 +46,11 @@ struct Disk {
     /// Where files live on that were deleted and may come back.
     graves: PathBuf,
     lie: Option<Lie>,
+    /// The sync that fails: of this kind of file, after so many.
+    fails: Option<(Lie, usize)>,
+    /// Files of which a sync has failed. The system calls their pages clean from then on, and says that all is well; nothing of
+    /// them that was not on the disk before ever comes there.
+    poisoned: BTreeSet<u64>,
     /// Contents by inode.
     durable: BTreeMap<u64, Durable>,
     /// Names, relative to the root, by what is durable of their folders.
@@ -61,13 +66,21 @@ enum Durable {
 /// From now on `root` is watched; all that is in it is durable.
 pub(crate) fn watch(root: &Path, graves: &Path, lie: Option<Lie>) {
     let (root, graves) = (root.canonicalize().expect("there"), graves.canonicalize().expect("there"));
-    let mut disk = Disk { names: names(&root), root, graves, lie, durable: BTreeMap::new() };
+    let (fails, poisoned, durable) = (None, BTreeSet::new(), BTreeMap::new());
+    let mut disk = Disk { names: names(&root), root, graves, lie, fails, poisoned, durable };
     for name in disk.names.keys() {
         let path = disk.root.join(name);
         let metadata = path.metadata().expect("there");
         disk.durable.insert(metadata.ino(), content(&path, metadata.len()));
     }
     *lock() = Some(disk);
+}
+
+/// The sync of a file of this kind that comes after `others` of that kind fails; with `None`, none does.
+pub(crate) fn fail(next: Option<(Lie, usize)>) {
+    if let Some(disk) = lock().as_mut() {
+        disk.fails = next;
+    }
 }
 
 /// Nothing is watched any more.
@@ -169,16 +182,25 @@ fn content(path: &Path, length: u64) -> Durable {
 
 impl Disk {
     /// Whether a sync of this file is to be believed.
-    fn honours(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let kind = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("log") => Some(Lie::Log),
-            Some("sst") => Some(Lie::Table),
-            Some("blob") => Some(Lie::Blob),
-            _ if name.starts_with("MANIFEST-") => Some(Lie::Manifest),
-            _ => None,
-        };
-        kind.is_none() || kind != self.lie
+    fn honours(&self, path: &Path, inode: u64) -> bool {
+        let kind = kind(path);
+        (kind.is_none() || kind != self.lie) && !self.poisoned.contains(&inode)
+    }
+
+    /// Whether the sync of this file is the one that fails.
+    fn fails(&mut self, path: &Path, inode: u64) -> bool {
+        match &mut self.fails {
+            Some((of, left)) if kind(path) == Some(*of) => {
+                if *left > 0 {
+                    *left -= 1;
+                    return false;
+                }
+                self.fails = None;
+                self.poisoned.insert(inode);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A file that is about to lose its name may come back with it.
@@ -194,6 +216,17 @@ impl Disk {
         let inside = |name: &PathBuf| name.parent() == Some(within);
         self.names.retain(|name, _| !inside(name));
         self.names.extend(names(&self.root).into_iter().filter(|(name, _)| inside(name)));
+    }
+}
+
+fn kind(path: &Path) -> Option<Lie> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("log") => Some(Lie::Log),
+        Some("sst") => Some(Lie::Table),
+        Some("blob") => Some(Lie::Blob),
+        _ if name.starts_with("MANIFEST-") => Some(Lie::Manifest),
+        _ => None,
     }
 }
 
@@ -223,7 +256,8 @@ fn sync(fd: c_int) -> c_int {
         std::thread::sleep(TAKES);
         if let Some(disk) = lock().as_mut() {
             match before {
-                Some((inode, durable)) if disk.honours(&path) => {
+                Some((inode, _)) if disk.fails(&path, inode) => return answer(Err(rustix::io::Errno::IO)),
+                Some((inode, durable)) if disk.honours(&path, inode) => {
                     disk.durable.insert(inode, durable);
                     // As ext4 and xfs do, and RocksDB relies on: with the file its name is durable.
                     if let Ok(name) = path.strip_prefix(&disk.root) {

@@ -85,6 +85,8 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (S::Damaged { id, what: text(), reason: text() }.into(), Code::DataLoss, Tell::Data),
         (S::TooManyStatements { id, namespace, most: 1 }.into(), Code::ResourceExhausted, All),
         (S::WritesDisabled { reason: text() }.into(), Code::Unavailable, Tell::NoWrites(RETRY_LATER_MS)),
+        (S::Counting.into(), Code::Unavailable, RetryAfter(RETRY_MS)),
+        (S::Reopening.into(), Code::Unavailable, RetryAfter(RETRY_MS)),
         (S::Closed.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (S::Locked { dir: dir.clone() }.into(), Code::Internal, Id),
         (

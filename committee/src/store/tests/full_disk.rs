@@ -103,7 +103,7 @@ async fn fill_up() {
     fill(&folder, "filler2");
     let store = open(&dir);
     assert!(!half.exists(), "what nothing refers to is swept before");
-    let reason = store.writes_disabled().borrow().clone().expect("nothing can be written");
+    let reason = store.writes_disabled().borrow().clone().expect("nothing can be written").reason;
     assert!(reason.contains("a start needs") && reason.contains("are free"), "{reason}");
     has_all(&store);
     assert!(matches!(hold(&store, &large(201), 1, RETAIN).await, Err(Error::WritesDisabled { .. })));
@@ -132,6 +132,66 @@ fn a_full_disk_is_refused_in_time_and_a_member_on_it_starts_and_serves() {
     on_a_small_disk("store::tests::full_disk::fill_up");
 }
 
+/// The disk fills up under the very write, is freed in part, fills up again, and is freed.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a child process of the test below"]
+async fn fill_and_resume() {
+    let folder = folder();
+    let dir = folder.join("data");
+    let store = open(&dir);
+    let mut signed = Vec::new();
+    for round in 0..3 {
+        // The log has some room that was taken for it before.
+        let (late, error) = loop {
+            let seed = u8::try_from(signed.len()).expect("few");
+            let (encoded, full) = (large(seed), folder.clone());
+            resume::meanwhile(&store, move || fill(&full, "filler"));
+            match hold(&store, &encoded, 1, RETAIN).await {
+                Ok(_) => signed.push(encoded),
+                Err(error) => break (encoded, error),
+            }
+            fs::remove_file(folder.join("filler")).expect("removed");
+            assert!(signed.len() < 40, "round {round}: the disk never fills up");
+        };
+        assert!(matches!(&error, Error::WritesDisabled { reason } if reason.contains("No space left")), "{error}");
+        assert_eq!(store.writes_disabled().borrow().as_ref().expect("disabled").why, Why::Full);
+        let has_all = |store: &Store| signed.iter().for_each(|it| assert!(store.shard(&it.id(), 1).is_ok()));
+        has_all(&store);
+        // Still full, with room for less than a look, and with room for a look and no more.
+        let filler = folder.join("filler");
+        let shorten = |bytes: u64| {
+            let length = fs::metadata(&filler).expect("there").len();
+            fs::File::options().write(true).open(&filler).expect("opens").set_len(length - bytes).expect("cut");
+        };
+        for freed in [0, 400 << 10] {
+            shorten(freed);
+            let error = store.resume().await.expect_err("full");
+            assert!(matches!(&error, Resume::NotYet(Error::File { .. })), "{error}");
+            has_all(&store);
+            assert!(!dir.join("probe").exists(), "a look leaves nothing that takes room");
+        }
+        shorten(2 << 20);
+        // There is a reserve for a start, so it is opened anew; and then takes nothing for which there is no room.
+        resume::written_again(&store).await;
+        has_all(&store);
+        let error = hold(&store, &late, 1, RETAIN).await.expect_err("too little room");
+        assert!(matches!(error, Error::NoRoom { .. }), "{error}");
+        assert!(store.writable().is_ok(), "it goes on when there is room");
+        fs::remove_file(&filler).expect("removed");
+        hold(&store, &late, 1, RETAIN).await.expect("held");
+        signed.push(late);
+    }
+    store.close().await.expect("closes");
+    let store = open(&dir);
+    assert_eq!(store.usage().items, signed.len() as u64);
+    signed.iter().for_each(|it| assert!(store.shard(&it.id(), 1).is_ok()));
+}
+
+#[test]
+fn a_disk_that_fills_up_under_a_write_is_written_again_when_there_is_room_as_often_as_that_happens() {
+    on_a_small_disk("store::tests::full_disk::fill_and_resume");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a child process of the test below"]
 async fn read_only() {
@@ -149,10 +209,18 @@ async fn read_only() {
     }
     let store = open(&dir);
     assert!(store.shard(&large(1).id(), 1).is_ok());
-    let reason = store.writes_disabled().borrow().clone().expect("nothing can be written");
+    let reason = store.writes_disabled().borrow().clone().expect("nothing can be written").reason;
     assert!(reason.contains("read-only"), "{reason}");
     assert!(matches!(hold(&store, &large(2), 1, RETAIN).await, Err(Error::WritesDisabled { .. })));
+    assert_eq!(store.writes_disabled().borrow().as_ref().expect("disabled").why, Why::ReadOnly);
+    let error = store.resume().await.expect_err("still read-only");
+    assert!(matches!(error, Resume::NotYet(Error::ReadOnly { .. })), "{error}");
+    assert!(Command::new("mount").args(["-o", "remount,rw"]).arg(&folder).status().expect("runs").success());
+    resume::written_again(&store).await;
+    hold(&store, &large(2), 1, RETAIN).await.expect("held");
+    assert!(store.shard(&large(1).id(), 1).is_ok());
     store.close().await.expect("closes");
+    assert!(remount());
     let error = Store::open(&folder.join("new"), &identity(), IfMissing::Create).expect_err("read-only");
     assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
 }
