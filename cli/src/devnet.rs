@@ -1,18 +1,25 @@
 //! `holdfast devnet`: a whole committee with its L1 on this machine, and faults to try it with.
 
+mod clock;
 mod fault;
+mod full;
 mod gateway;
 mod l1;
+mod line;
 pub(crate) mod process;
 pub(crate) mod state;
 mod status;
 pub(crate) mod up;
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use fault::Order;
 pub(crate) use fault::{Fault, break_member};
 pub(crate) use state::{Layout, State};
 
@@ -20,6 +27,7 @@ use crate::{
     exit::{Exit, fail},
     output::{Output, progress},
     shutdown::Shutdown,
+    times,
 };
 
 /// Run a committee on this machine.
@@ -37,17 +45,27 @@ pub(crate) enum Devnet {
     ///
     /// Example: holdfast devnet down
     Down(DownArgs),
-    /// Break one member.
+    /// Break one member, and undo it.
     ///
-    /// Example: holdfast devnet fault m3 wrong-shard
+    /// crash: SIGKILL. silent: SIGSTOP. slow=2s: all that it sends comes so much later. wrong-shard: it serves other bytes and
+    /// believes in them. bitflip: a bit of each stored shard is flipped on its disk. disk-full: its disk has no room (needs a
+    /// system that lets users mount in a name space of their own). clock=+30d, clock=-1h: its clock is wrong. none: undo all.
+    ///
+    /// Example: holdfast devnet fault m3 slow=2s --for 60s
     Fault(FaultArgs),
-    /// Start members that crashed. (Damaged data is repaired by storing the same payload again.)
+    /// Start members that crashed, and undo the faults of all that are named.
     ///
     /// Example: holdfast devnet heal m0 m3
     Heal(HealArgs),
     /// The embedded L1, in the foreground; `up` runs this.
     #[command(hide = true)]
     L1(l1::L1Args),
+    /// A slow line to a member, in the foreground; `fault` runs this.
+    #[command(hide = true)]
+    Line(line::LineArgs),
+    /// A member whose clock is wrong, in the foreground; `fault` runs this.
+    #[command(hide = true)]
+    Clock(clock::ClockArgs),
 }
 
 /// Where the devnet is.
@@ -154,17 +172,19 @@ pub(crate) struct DownArgs {
 pub(crate) struct FaultArgs {
     /// The member: m0, m1, ...
     member: String,
-    /// What happens to it.
-    #[arg(value_enum)]
-    fault: Fault,
+    /// What happens to it: crash, silent, slow=2s, wrong-shard, bitflip, disk-full, clock=+30d; or none, to undo all.
+    fault: Order,
     /// Only this blob's shard (wrong-shard, bitflip); every blob it holds if absent.
     #[arg(long)]
     blob: Option<String>,
+    /// Undo it after so long, or when this command is interrupted; it stays until then, and the command with it.
+    #[arg(long = "for", value_name = "SPAN", value_parser = times::parse_span)]
+    span: Option<Duration>,
     #[command(flatten)]
     dir: DirArgs,
 }
 
-/// Which members to start again.
+/// Which members to mend.
 #[derive(Debug, Args)]
 pub(crate) struct HealArgs {
     /// Members: m0 m1 ...; all that are down if none is named.
@@ -178,6 +198,9 @@ pub(crate) struct HealArgs {
 struct Broken {
     member: String,
     done: String,
+    /// What was undone, with `--for`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undone: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -193,7 +216,7 @@ struct Stopped {
     removed: bool,
 }
 
-pub(crate) async fn run(command: Devnet, output: Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Devnet, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     match command {
         Devnet::Up(args) => up_command(&args, output).await,
         Devnet::Status(args) => {
@@ -201,24 +224,21 @@ pub(crate) async fn run(command: Devnet, output: Output) -> anyhow::Result<()> {
             status::print(&layout, &State::load(&layout)?, output).await
         }
         Devnet::Down(args) => down_command(&args, output).await,
-        Devnet::Fault(args) => {
-            let layout = Layout::new(&args.dir.dir);
-            let mut state = State::load(&layout)?;
-            let said = break_member(&layout, &mut state, &args.member, args.fault, args.blob.as_deref()).await?;
-            output.print(&Broken { member: args.member, done: said }, |broken| broken.done.clone())
-        }
+        Devnet::Fault(args) => fault_command(args, output).await,
         Devnet::Heal(args) => {
             let layout = Layout::new(&args.dir.dir);
             let mut state = State::load(&layout)?;
             let mut started = Vec::new();
+            let named = !args.members.is_empty();
             let names = if args.members.is_empty() {
                 state.members.iter().map(state::Member::name).collect()
             } else {
                 args.members
             };
             for name in &names {
-                if !state.member_mut(name)?.is_running() {
-                    up::start_member(&layout, &mut state, name, false).await?;
+                let member = state.member_mut(name)?;
+                if !member.is_running() || named && !member.faults.is_empty() {
+                    fault::mend(&layout, &mut state, name).await?;
                     started.push(name.clone());
                 }
             }
@@ -228,6 +248,8 @@ pub(crate) async fn run(command: Devnet, output: Output) -> anyhow::Result<()> {
             })
         }
         Devnet::L1(args) => l1::run(args).await,
+        Devnet::Line(args) => line::run(args).await,
+        Devnet::Clock(args) => clock::run(config, args).await,
     }
 }
 
@@ -269,10 +291,55 @@ async fn up_command(args: &UpArgs, output: Output) -> anyhow::Result<()> {
     })
 }
 
+/// Breaks a member or mends it; with `--for`, stays until it is mended.
+async fn fault_command(args: FaultArgs, output: Output) -> anyhow::Result<()> {
+    let layout = Layout::new(&args.dir.dir);
+    let mut state = State::load(&layout)?;
+    let fault = match args.fault {
+        Order::Make(fault) => fault,
+        Order::None if args.span.is_some() || args.blob.is_some() => {
+            return fail(Exit::Usage, "none undoes all faults of a member, at once");
+        }
+        Order::None => {
+            let done = fault::mend(&layout, &mut state, &args.member).await?;
+            let mended = Broken { member: args.member, done, undone: None };
+            return output.print(&mended, |mended| mended.done.clone());
+        }
+    };
+    // Listened for before anything is broken: an interrupt undoes it.
+    let shutdown = args.span.map(|_| Shutdown::listen(false)).transpose()?;
+    let done = break_member(&layout, &mut state, &args.member, fault, args.blob.as_deref()).await?;
+    let (Some(span), Some(shutdown)) = (args.span, shutdown) else {
+        let broken = Broken { member: args.member, done, undone: None };
+        return output.print(&broken, |broken| broken.done.clone());
+    };
+    if let Some(active) = state.member_mut(&args.member)?.faults.last_mut() {
+        active.until = Some(times::now().saturating_add(span.as_secs()));
+    }
+    state.save(&layout)?;
+    progress(format!("{done}; for {}", humantime::format_duration(span)));
+    tokio::select! {
+        () = tokio::time::sleep(span) => {}
+        () = shutdown.requested() => {}
+    }
+    // Others may have changed the devnet meanwhile.
+    let mut state = State::load(&layout)?;
+    let undone = match state.is_running() {
+        true => fault::mend(&layout, &mut state, &args.member).await?,
+        false => "the devnet is down".to_owned(),
+    };
+    let mended = Broken { member: args.member, done, undone: Some(undone) };
+    output.print(&mended, |mended| mended.undone.clone().unwrap_or_default())
+}
+
 async fn down_command(args: &DownArgs, output: Output) -> anyhow::Result<()> {
     let layout = Layout::new(&args.dir.dir);
     let mut state = State::load(&layout)?;
     up::stop(&layout, &mut state).await?;
+    let broken = state.members.iter().filter(|member| !member.faults.is_empty()).map(state::Member::name);
+    for name in broken.collect::<Vec<_>>() {
+        fault::undo(&layout, &mut state, &name).await?;
+    }
     if args.remove {
         std::fs::remove_dir_all(layout.dir())?;
     }

@@ -157,7 +157,8 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let output = Output::new(cli.json);
-    let is_daemon = matches!(cli.command, Command::Member(_) | Command::Gateway(_));
+    let is_daemon =
+        matches!(cli.command, Command::Member(_) | Command::Gateway(_) | Command::Devnet(devnet::Devnet::Clock(_)));
     let _log = log::start(if is_daemon { "info" } else { "warn" });
     let is_doctor = matches!(cli.command, Command::Doctor);
     for remark in config::remarks().into_iter().filter(|_| !is_doctor) {
@@ -186,7 +187,7 @@ async fn run(cli: Cli, output: Output) -> anyhow::Result<()> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Demo(args) => demo::run(&args, output).await,
-        Command::Devnet(command) => devnet::run(command, output).await,
+        Command::Devnet(command) => devnet::run(command, config, output).await,
         Command::Keys(command) => keys::run(command, output),
         Command::Committee(command) => committee::run(command, config, output).await,
         Command::Namespace(command) => namespace::run(command, config, output).await,

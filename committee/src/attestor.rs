@@ -264,6 +264,10 @@ impl Attestor {
                         return Ok(Attestation { slot, signature });
                     }
                 }
+                if !store.vouches() {
+                    let reason = "what was written last is not known to be on the disk".into();
+                    return Err(store::Error::WritesDisabled { reason }.into());
+                }
                 Ok(Attestation::sign(slot, &key, &digest))
             })
             .await?

@@ -28,6 +28,12 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How long one look may take.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
+/// Says that all serve, but for signing: whether it does that is told once somebody has looked.
+pub(crate) async fn begin(health: &HealthReporter) {
+    set_all(health, ServingStatus::Serving).await;
+    health.set_service_status(DISPERSAL, ServingStatus::NotServing).await;
+}
+
 /// Says of all services that they serve, or that none does.
 pub(crate) async fn set_all(health: &HealthReporter, status: ServingStatus) {
     for service in SERVICES {

@@ -224,7 +224,7 @@ impl Member {
             Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
         );
         let (health, routes) = serving::routes(&shared)?;
-        health::set_all(&health, ServingStatus::Serving).await;
+        health::begin(&health).await;
         let limits = &config.limits;
         let caps = Caps {
             all: limits.connections,
@@ -233,7 +233,6 @@ impl Member {
         };
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let admission = Admission::new(caps, shared.known.clone());
-        let watch = health::Watch::begin(Arc::clone(&shared.attestor), health.clone(), waits).await;
         let door =
             Listener::new(Arc::clone(&shared), routes, admission.clone(), tls.clone(), stop.clone(), kill.clone());
         let server = tokio::spawn(door.run(listener));
@@ -241,7 +240,6 @@ impl Member {
         let retention =
             Arc::new(Retention::new(Arc::clone(&store), registry, Arc::clone(&clock), config.policy.deletion_grace));
         let background = TaskTracker::new();
-        background.spawn(watch.keep(stop.clone()));
         let (verifying, until) = (Arc::clone(&shared), stop.clone());
         background.spawn(async move { verifying.certificates.run(&verifying.attestor, until).await });
         background.spawn(serving::every_minute(Arc::clone(&shared), tls.clone(), stop.clone()));
@@ -262,11 +260,13 @@ impl Member {
             let (config, stop) = (config.clone(), stop.clone());
             background.spawn(async move { awaited.connect(&config, stop).await });
         }
-        background.close();
         // A small store is counted before anybody can ask; a large one is read meanwhile.
         let counted =
             async { store.writes_disabled().wait_for(|disabled| !is_counting(disabled.as_ref())).await.map(drop) };
         let _counting = tokio::time::timeout(COUNTING, counted).await;
+        let watch = health::Watch::begin(Arc::clone(&shared.attestor), health.clone(), waits).await;
+        background.spawn(watch.keep(stop.clone()));
+        background.close();
         tracing::info!(%addr, key = %public_key, data_dir = %config.data_dir.display(), "member.start");
         Ok(Running {
             addr,

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    process,
+    process::{self, Launch},
     state::{Layout, State},
 };
 use crate::{
@@ -51,7 +51,7 @@ pub(crate) async fn start(layout: &Layout, state: &mut State, tied: bool) -> any
     let config = layout.gateway_config();
     let config = config.to_str().context("the devnet's path is not UTF-8")?;
     let log = layout.log("gateway");
-    let process = process::start(&["--config", config, "gateway", "run"], &log, tied)?;
+    let process = process::start(&Launch { tied, ..Launch::new(&["--config", config, "gateway", "run"], &log) })?;
     // Noted at once, so that it is stopped even when the wait is cut short.
     gateway.process = Some(process.clone());
     let deadline = Instant::now() + START_LIMIT;

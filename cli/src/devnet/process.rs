@@ -22,17 +22,45 @@ pub(crate) struct ProcessId {
     start: u64,
 }
 
-/// Starts this same binary with `arguments`, detached, with its output appended to `log`. With `tied`, the process also
-/// stops when this one ends, however it ends: it watches a pipe that only this process holds open.
-pub(crate) fn start(arguments: &[&str], log: &Path, tied: bool) -> anyhow::Result<ProcessId> {
+/// How this same binary is started as a process of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) arguments: &'a [&'a str],
+    /// Its output is appended there.
+    pub(crate) log: &'a Path,
+    /// It also stops when this process ends, however it ends: it watches a pipe that only this process holds open.
+    pub(crate) tied: bool,
+    /// Variables of its environment.
+    pub(crate) environment: &'a [(&'a str, &'a str)],
+    /// A program with arguments that runs it in the end, as itself; none if empty.
+    pub(crate) through: &'a [String],
+}
+
+impl<'a> Launch<'a> {
+    pub(crate) fn new(arguments: &'a [&'a str], log: &'a Path) -> Self {
+        Self { arguments, log, tied: false, environment: &[], through: &[] }
+    }
+}
+
+/// Starts this same binary, detached.
+pub(crate) fn start(launch: &Launch<'_>) -> anyhow::Result<ProcessId> {
+    let Launch { arguments, log, tied, environment, through } = *launch;
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
     let log = File::options()
         .create(true)
         .append(true)
         .open(log)
         .with_context(|| format!("cannot open {}", log.display()))?;
-    let mut command = Command::new(binary);
-    command.args(arguments).stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
+    let mut command = match through.split_first() {
+        None => Command::new(binary),
+        Some((program, before)) => {
+            let mut command = Command::new(program);
+            command.args(before).arg(binary);
+            command
+        }
+    };
+    command.args(arguments).envs(environment.iter().copied());
+    command.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     if tied {
         command.arg("--until-stdin-closes").stdin(Stdio::piped());
@@ -63,6 +91,7 @@ impl ProcessId {
     /// Asks the process to stop and waits; kills it when it does not stop in time.
     pub(crate) async fn stop(&self) {
         self.signal(Signal::TERM);
+        self.go_on();
         if !self.wait_gone(STOP_LIMIT).await {
             self.kill().await;
         }
@@ -72,6 +101,16 @@ impl ProcessId {
     pub(crate) async fn kill(&self) {
         self.signal(Signal::KILL);
         self.wait_gone(STOP_LIMIT).await;
+    }
+
+    /// SIGSTOP: it does nothing, and keeps all that it has.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Goes on after a pause; what does not pause is not disturbed.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
     }
 
     fn signal(&self, signal: Signal) {

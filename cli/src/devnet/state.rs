@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::process::ProcessId;
+use super::{fault::Active, process::ProcessId};
 use crate::{
     committee::card::Pin,
     exit::{Exit, fail},
@@ -112,9 +112,9 @@ pub(crate) struct Member {
     /// Whether the process ends with the one that started it.
     #[serde(default)]
     pub(crate) tied: bool,
-    /// Faults made to this member's data, in words.
-    #[serde(default)]
-    pub(crate) faults: Vec<String>,
+    /// What is broken of it, in the order in which it was.
+    #[serde(default, rename = "broken")]
+    pub(crate) faults: Vec<Active>,
     /// The pin of its TLS key; absent where it speaks plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls_pin: Option<Pin>,
@@ -126,8 +126,13 @@ impl Member {
     }
 
     pub(crate) fn endpoint(&self) -> String {
+        self.endpoint_at(&self.listen)
+    }
+
+    /// The endpoint if it listened there.
+    pub(crate) fn endpoint_at(&self, address: &str) -> String {
         let scheme = if self.tls_pin.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.listen)
+        format!("{scheme}://{address}")
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::state::{Layout, State};
+use super::{
+    fault::Active,
+    state::{Layout, State},
+};
 use crate::{
     config::Config,
     output::{Output, line, table},
@@ -40,7 +43,7 @@ pub(super) async fn print(layout: &Layout, state: &State, output: Output) -> any
         pid: member.process.as_ref().filter(|process| process.is_running()).map(super::process::ProcessId::pid),
         running: member.is_running(),
         listen: member.listen.clone(),
-        faults: member.faults.clone(),
+        faults: member.faults.iter().map(Active::in_words).collect(),
     });
     let gateway = state.gateway.iter().map(|gateway| Process {
         name: "gateway".to_owned(),
@@ -51,7 +54,7 @@ pub(super) async fn print(layout: &Layout, state: &State, output: Output) -> any
     });
     let shown = Shown { processes: l1.chain(members).chain(gateway).collect() };
     output.print(&shown, |shown| {
-        let mut rows = vec![["process", "pid", "listens on", "faults made"].map(str::to_owned).to_vec()];
+        let mut rows = vec![["process", "pid", "listens on", "faults"].map(str::to_owned).to_vec()];
         for process in &shown.processes {
             let pid = process.pid.map_or_else(|| "down".to_owned(), |pid| pid.to_string());
             rows.push(vec![process.name.clone(), pid, process.listen.clone(), process.faults.join("; ")]);

@@ -23,7 +23,7 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use super::{
     L1Kind, UpArgs, gateway,
     l1::CHAIN_ID,
-    process,
+    process::{self, Launch},
     state::{Gateway, L1, Layout, Member, State},
 };
 use crate::{
@@ -209,16 +209,45 @@ pub(crate) async fn stop(layout: &Layout, state: &mut State) -> anyhow::Result<(
     state.save(layout)
 }
 
+/// In which circumstances a member is started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Start {
+    /// Behind a line: it listens there, and not where it is reached.
+    pub(crate) behind: Option<String>,
+    /// The program that runs it on a disk that is full.
+    pub(crate) full: Option<Vec<String>>,
+    /// By how many seconds its clock is wrong.
+    pub(crate) clock: Option<i64>,
+}
+
+impl Start {
+    /// Whether it is to sign as soon as it is up; otherwise it is enough that it can be read.
+    fn signs(&self) -> bool {
+        self.full.is_none() && self.clock.is_none()
+    }
+}
+
 /// Starts one member that is down, and waits until it serves.
 pub(crate) async fn start_member(layout: &Layout, state: &mut State, name: &str, tied: bool) -> anyhow::Result<()> {
+    start_member_as(layout, state, name, tied, &Start::default()).await
+}
+
+/// The same in other circumstances.
+pub(crate) async fn start_member_as(
+    layout: &Layout,
+    state: &mut State,
+    name: &str,
+    tied: bool,
+    start: &Start,
+) -> anyhow::Result<()> {
     let member = state.member_mut(name)?;
     if member.is_running() {
         return fail(Exit::Usage, format!("{name} is running"));
     }
-    spawn_member(layout, member, tied)?;
+    spawn_member(layout, member, tied, start)?;
     let member = member.clone();
     state.save(layout)?;
-    wait_serving(layout, &member).await
+    wait_serving(layout, &member, start).await
 }
 
 async fn stop_processes(state: &mut State) {
@@ -236,26 +265,41 @@ async fn stop_processes(state: &mut State) {
 async fn start_members(layout: &Layout, state: &mut State, tied: bool) -> anyhow::Result<()> {
     progress(format!("starting {} members", state.members.len()));
     for member in &mut state.members {
-        spawn_member(layout, member, tied)?;
+        spawn_member(layout, member, tied, &Start::default())?;
     }
     for member in &state.members {
-        wait_serving(layout, member).await?;
+        wait_serving(layout, member, &Start::default()).await?;
     }
     Ok(())
 }
 
-fn spawn_member(layout: &Layout, member: &mut Member, tied: bool) -> anyhow::Result<()> {
+fn spawn_member(layout: &Layout, member: &mut Member, tied: bool, start: &Start) -> anyhow::Result<()> {
     let config = layout.member_config(member.slot);
     let config = config.to_str().context("the devnet's path is not UTF-8")?;
+    let seconds = start.clock.unwrap_or_default().to_string();
+    let arguments = match start.clock {
+        Some(_) => vec!["--config", config, "devnet", "clock", "--seconds", &seconds],
+        None => vec!["--config", config, "member", "run"],
+    };
+    let environment: Vec<_> = start.behind.iter().map(|address| ("HOLDFAST_MEMBER_LISTEN", address.as_str())).collect();
+    let log = layout.log(&member.name());
+    let launch = Launch {
+        tied,
+        environment: &environment,
+        through: start.full.as_deref().unwrap_or_default(),
+        ..Launch::new(&arguments, &log)
+    };
     member.tied = tied;
-    member.process = Some(process::start(&["--config", config, "member", "run"], &layout.log(&member.name()), tied)?);
+    member.process = Some(process::start(&launch)?);
     Ok(())
 }
 
-async fn wait_serving(layout: &Layout, member: &Member) -> anyhow::Result<()> {
+async fn wait_serving(layout: &Layout, member: &Member, start: &Start) -> anyhow::Result<()> {
     let deadline = Instant::now() + START_LIMIT;
+    let address = start.behind.as_deref().unwrap_or(&member.listen);
+    let service = if start.signs() { "holdfast.v1.Dispersal" } else { "holdfast.v1.Retrieval" };
     loop {
-        if serves(member).await {
+        if serves(&member.endpoint_at(address), member, service).await {
             return Ok(());
         }
         if !member.is_running() || Instant::now() > deadline {
@@ -269,10 +313,10 @@ async fn wait_serving(layout: &Layout, member: &Member) -> anyhow::Result<()> {
     }
 }
 
-async fn serves(member: &Member) -> bool {
-    let endpoint = Endpoint { url: member.endpoint(), tls_pin: member.tls_pin.map(|pin| pin.0) };
+async fn serves(url: &str, member: &Member, service: &str) -> bool {
+    let endpoint = Endpoint { url: url.to_owned(), tls_pin: member.tls_pin.map(|pin| pin.0) };
     let Ok(channel) = peers::connect(&endpoint, None).await else { return false };
-    let request = HealthCheckRequest { service: "holdfast.v1.Dispersal".to_owned() };
+    let request = HealthCheckRequest { service: service.to_owned() };
     let mut client = HealthClient::new(channel);
     let answer = tokio::time::timeout(Duration::from_secs(1), client.check(request)).await;
     answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving))
@@ -283,7 +327,10 @@ async fn start_l1(layout: &Layout, l1: &mut L1, tied: bool) -> anyhow::Result<()
     let chain_log = layout.chain_log();
     let chain_log = chain_log.to_str().context("the devnet's path is not UTF-8")?;
     let log = layout.log("l1");
-    let process = process::start(&["devnet", "l1", "--listen", &l1.listen, "--state", chain_log], &log, tied)?;
+    let process = process::start(&Launch {
+        tied,
+        ..Launch::new(&["devnet", "l1", "--listen", &l1.listen, "--state", chain_log], &log)
+    })?;
     // Noted at once, so that it is stopped even when the wait is cut short.
     l1.process = Some(process.clone());
     let deadline = Instant::now() + START_LIMIT;
@@ -420,6 +467,11 @@ fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
         source(""),
     );
     target::write(&layout.client_config(), text.as_bytes())
+}
+
+/// A loopback address that nothing listens on.
+pub(crate) fn free_address() -> anyhow::Result<String> {
+    free_addresses(1)?.pop().context("no free address")
 }
 
 /// Loopback addresses that nothing listens on. All are held at once, so that they differ.

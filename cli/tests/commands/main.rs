@@ -12,6 +12,7 @@ mod demo;
 mod devnet;
 mod endpoints;
 mod environment;
+mod faults;
 mod files;
 mod gateway;
 mod keys;

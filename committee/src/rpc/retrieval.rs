@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
-use holdfast_certificate::{Attestation, Namespace, Signature};
+use holdfast_certificate::{Attestation, Namespace, Signature, StatementDigest};
 use holdfast_erasure::{BlobId, Commitment, Digest, LEAF_BYTES, merkle};
 use holdfast_proto::v1::{self, retrieval_server};
 use tonic::{Request, Response, Status, async_trait};
@@ -76,7 +76,7 @@ impl RetrievalService {
     async fn blob(&self, request: &v1::GetBlobRequest) -> Result<v1::GetBlobResponse, Error> {
         let id = holdfast_proto::blob_id(&request.blob_id)?;
         let namespace = optional_namespace(&request.namespace)?;
-        self.0.certificates.settle(&self.0.attestor, &[id]).await?;
+        self.settle(&[id]).await?;
         let (commitment, (indices, whole), signed) = self
             .read(move |store| {
                 let commitment = commitment(store, &id)?;
@@ -98,11 +98,11 @@ impl RetrievalService {
             let blob = &promise.statement.blob;
             let index = commitment.parameters().shard_of_slot(promise.slot, &blob.shards_root).get();
             let kept = sound.contains(&index) && (whole_sound || !blob.is_by_payload());
-            let attestation = if kept { Some((&self.attestation(&durable, remembered).await?).into()) } else { None };
+            let attestation = if kept { self.attestation(&durable, remembered).await? } else { None };
             statements.push(v1::SignedStatement {
                 statement: Some((&promise.statement).into()),
                 disperser_signature: Bytes::copy_from_slice(&promise.disperser_signature.to_bytes()),
-                attestation,
+                attestation: attestation.as_ref().map(Into::into),
                 certificate: certificate.unwrap_or_default(),
             });
         }
@@ -114,11 +114,19 @@ impl RetrievalService {
         })
     }
 
-    /// The signature remembered, or the same made again. A damaged record is no reason to fail.
-    async fn attestation(&self, durable: &Durable, remembered: Option<Bytes>) -> Result<Attestation, Error> {
+    /// Verifies what waits of these blobs. Where nothing can be stored, what waits stays unsaid, and the rest is read.
+    async fn settle(&self, ids: &[BlobId]) -> Result<Vec<StatementDigest>, Error> {
+        let settled = self.0.certificates.settle(&self.0.attestor, ids).await;
+        if self.0.attestor.store.writable().is_ok() { settled } else { Ok(settled.unwrap_or_default()) }
+    }
+
+    /// The signature remembered, or the same made again. A damaged record is no reason to fail. None where only a disk that can
+    /// be written would show that the promise is on it.
+    async fn attestation(&self, durable: &Durable, remembered: Option<Bytes>) -> Result<Option<Attestation>, Error> {
         match remembered.and_then(|bytes| Signature::from_bytes(&bytes).ok()) {
-            Some(signature) => Ok(Attestation { slot: durable.slot(), signature }),
-            None => Ok(self.0.attestor.sign(durable).await?),
+            Some(signature) => Ok(Some(Attestation { slot: durable.slot(), signature })),
+            None if !self.0.attestor.store.vouches() => Ok(None),
+            None => Ok(Some(self.0.attestor.sign(durable).await?)),
         }
     }
 
@@ -223,7 +231,7 @@ impl RetrievalService {
         let (mut listed, next) = self.read(move |store| store.list(namespace.as_ref(), after, size as usize)).await?;
         let uncertified = listed.iter().filter(|entry| !entry.certified);
         let ids: Vec<BlobId> = uncertified.map(|entry| entry.id).collect();
-        let certified: HashSet<_> = self.0.certificates.settle(&self.0.attestor, &ids).await?.into_iter().collect();
+        let certified: HashSet<_> = self.settle(&ids).await?.into_iter().collect();
         listed.iter_mut().for_each(|entry| entry.certified |= certified.contains(&entry.digest));
         Ok(v1::ListBlobsResponse {
             blobs: listed

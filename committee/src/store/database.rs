@@ -33,6 +33,8 @@ pub(super) struct Database {
     buckets: Mutex<BTreeSet<Bucket>>,
     pub(super) damages: Arc<Damages>,
     pub(super) lost: Lost,
+    /// All that is in it is known to be on the disk.
+    pub(super) vouches: bool,
     /// Whoever reads for long stops.
     halted: AtomicBool,
     lock: Arc<File>,
@@ -175,8 +177,9 @@ fn open_locked(
         Some(before) => (Arc::clone(&before.damages), Arc::clone(&before.lost)),
         None => (Arc::default(), Lost::new(marker.lost.unwrap_or_default().into())),
     };
-    let halted = AtomicBool::new(false);
-    let database = Database { db, buckets, damages, lost, halted, lock, _closed: sender };
+    // What was replayed to be written was written anew and synced.
+    let (vouches, halted) = (read_only.is_none() || !survey.unsynced, AtomicBool::new(false));
+    let database = Database { db, buckets, damages, lost, vouches, halted, lock, _closed: sender };
     for family in database.damages.spared() {
         database.spare(&family);
     }

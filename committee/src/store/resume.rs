@@ -74,6 +74,13 @@ impl Store {
         reopened.map_err(|error| if touched { Resume::Failed(error) } else { Resume::NotYet(error) })
     }
 
+    /// Whether all that is read is surely on the disk. Not so where the database could only be opened to be read, and its logs
+    /// go on behind the last sync that is known of: opening it to be written would have written all that anew.
+    #[must_use]
+    pub fn vouches(&self) -> bool {
+        self.database().is_ok_and(|database| database.vouches)
+    }
+
     /// Says, for whoever asks, whether and when it will be tried to write again.
     pub(crate) fn set_outlook(&self, outlook: &str) {
         self.shared.disabled.send_if_modified(|disabled| {

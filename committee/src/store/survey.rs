@@ -38,6 +38,8 @@ pub(super) struct Survey {
     pub(super) unreferenced: Vec<PathBuf>,
     /// Bytes of logs that will be replayed.
     pub(super) log_bytes: u64,
+    /// The logs have entries behind the mark: nobody knows whether these were ever synced.
+    pub(super) unsynced: bool,
 }
 
 /// The end of a file that was being written when the power went.
@@ -194,6 +196,7 @@ fn logs(folder: &Path, manifest: &Manifest, files: &Files, mark: &Mark, survey: 
             }
             if batch.count > 0 {
                 next = Some(batch.sequence + u64::from(batch.count));
+                survey.unsynced |= batch.last().is_some_and(|last| last > mark.sequence);
             }
             if *number == mark.log && log.end() == mark.end {
                 if batch.last() != Some(mark.sequence) {

@@ -137,6 +137,32 @@ async fn what_cannot_be_opened_to_be_written_is_read_until_it_can() {
     store.close().await.expect("closes");
 }
 
+/// What a failed sync left in a log is read where it can only be read, and nothing is signed on that account.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_on_the_disk_is_not_vouched_for_until_it_was_written_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let signed = blob(1, Dispersal::ByShard);
+    let durable = hold(&store, &signed, 4, RETAIN).await.expect("held");
+    assert!(store.vouches());
+    failed(&store, 2).await;
+    fails(&store, false);
+    store.faults().no_open.store(1, Ordering::SeqCst);
+    store.resume().await.expect_err("cannot be opened to be written");
+    assert!(store.vouches(), "nothing stands behind the last sync");
+    resumed(&store).await;
+    // Written, and not synced.
+    store.put_certificates(vec![(*durable.digest(), vec![7; 200].into())]).await.expect("written");
+    failed(&store, 3).await;
+    fails(&store, false);
+    store.faults().no_open.store(1, Ordering::SeqCst);
+    store.resume().await.expect_err("cannot be opened to be written");
+    assert!(store.certificate(durable.digest()).expect("read").is_some() && !store.vouches());
+    resumed(&store).await;
+    assert!(store.certificate(durable.digest()).expect("read").is_some() && store.vouches());
+    store.close().await.expect("closes");
+}
+
 /// Something that was signed is gone from under the open database: it is not closed, for it could not be opened.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_which_a_start_would_miss_something_is_read_on_as_it_is() {
