@@ -59,6 +59,8 @@ mod armed {
         pub(crate) no_open: AtomicUsize,
         /// While set, what is held is being counted.
         pub(crate) counts: AtomicBool,
+        /// Counts that have begun.
+        pub(crate) counted: AtomicUsize,
         /// What is done once, right before the next write.
         pub(crate) meanwhile: Mutex<Option<Meanwhile>>,
     }
@@ -88,6 +90,7 @@ mod armed {
         }
 
         pub(crate) fn count(&self) {
+            self.counted.fetch_add(1, Ordering::SeqCst);
             while self.counts.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(1));
             }

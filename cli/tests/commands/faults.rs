@@ -62,7 +62,7 @@ fn faults_of_a_member_s_process_are_real_and_end_without_a_trace() {
     let (_, took) = status(&devnet, "m2");
     assert!(took >= Duration::from_millis(1500), "{took:?}");
     assert_eq!(faults(&devnet, "m2"), ["slow=1s500ms"]);
-    let line = format!("--listen {}", devnet.state()["members"][2]["listen"].as_str().unwrap());
+    let line = format!("devnet\0line\0--listen\0{}", devnet.state()["members"][2]["listen"].as_str().unwrap());
     assert_eq!(processes_naming(&line).len(), 1);
     devnet.devnet(&["fault", "m2", "none"]).ok();
     assert_eq!((processes_naming(&line), faults(&devnet, "m2")), (Vec::new(), Vec::new()));

@@ -129,6 +129,7 @@ async fn a_count_ends_when_the_member_stops() {
         let store = Arc::clone(&store);
         move || store.count()
     });
+    until(|| store.faults().counted.load(Ordering::SeqCst) == 2).await;
     let closing = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.close().await }

@@ -34,7 +34,11 @@ fn folder() -> PathBuf {
 
 /// Large enough that a few fill the disk.
 fn large(seed: u8) -> EncodedBlob {
-    let payload: Vec<u8> = (0..4_000_000u32).map(|i| i.wrapping_mul(0x9e37_79b1).to_be_bytes()[0] ^ seed).collect();
+    of_length(seed, 4_000_000)
+}
+
+fn of_length(seed: u8, length: u32) -> EncodedBlob {
+    let payload: Vec<u8> = (0..length).map(|i| i.wrapping_mul(0x9e37_79b1).to_be_bytes()[0] ^ seed).collect();
     encode(Parameters::new(2, 5).expect("good"), payload.into(), Dispersal::ByShard).expect("encodes")
 }
 
@@ -138,13 +142,15 @@ fn a_full_disk_is_refused_in_time_and_a_member_on_it_starts_and_serves() {
 async fn fill_and_resume() {
     let folder = folder();
     let dir = folder.join("data");
+    // So that there is no room for RocksDB to set aside for a whole log.
+    fs::write(folder.join("ballast"), vec![1; 91 << 20]).expect("written");
     let store = open(&dir);
     let mut signed = Vec::new();
     for round in 0..3 {
-        // The log has some room that was taken for it before.
+        // The first log has some room that was set aside for it.
         let (late, error) = loop {
             let seed = u8::try_from(signed.len()).expect("few");
-            let (encoded, full) = (large(seed), folder.clone());
+            let (encoded, full) = (of_length(seed, 1_000_000), folder.clone());
             resume::meanwhile(&store, move || fill(&full, "filler"));
             match hold(&store, &encoded, 1, RETAIN).await {
                 Ok(_) => signed.push(encoded),
