@@ -40,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("testing", &["certificate", "committee", "registry"]),
+    ("fuzz", &[]),
     ("benches", &[]),
     ("house", &[]),
 ];

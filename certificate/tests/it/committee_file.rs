@@ -34,6 +34,27 @@ fn file() -> CommitteeFile {
     }
 }
 
+/// Files of every kind, as JSON.
+pub(crate) fn seeds() -> Vec<String> {
+    let registration =
+        |account| Registration { domain: Domain { chain_id: 31337, registry: Address::from([0xab; 20]) }, account };
+    let mut on_chain = CommitteeFile { chain_id: 31337, registry: Some(Address::from([0xab; 20])), ..file() };
+    for member in &mut on_chain.members {
+        let account = Address::from([member.slot.to_be_bytes()[1]; 20]);
+        member.account = Some(account);
+        member.proof_of_possession = secret(member.slot).prove_possession(&registration(account));
+    }
+    let mut pinned = file();
+    pinned.members[1].endpoint = "https://m1.example:7400".into();
+    pinned.members[1].tls_pin = Some([9; 32]);
+    [file(), on_chain, pinned]
+        .map(|file| {
+            file.committee().expect("sound");
+            file.to_json()
+        })
+        .into()
+}
+
 fn refused(change: impl Fn(&mut CommitteeFile)) -> String {
     let mut file = file();
     file.committee().expect("sound as it is");

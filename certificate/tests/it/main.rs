@@ -7,6 +7,7 @@ mod checkpoint_golden;
 mod checkpoints;
 mod committee_file;
 mod decoding;
+mod fuzz;
 mod golden;
 mod keystores;
 mod points;

@@ -122,3 +122,5 @@ fn blob_ids_come_back_and_no_more_than_a_checkpoint_takes_are_taken() {
         assert_eq!(error, Error::Length { field: "blob_ids", expected: 4096 * 32, got: length });
     }
 }
+
+mod fuzz;
