@@ -12,7 +12,7 @@ FILE ?= testdata/op-channel.bin
 # Folders of interop/ with tests.
 INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak lint bench bench-peers contracts golden mutants
+.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak fuzz lint bench bench-peers contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -70,6 +70,12 @@ test-reader: build ## the independent Python reader against a real committee wit
 soak: first-build ## what takes hours: 10,000 power cuts; and the start of a member with a million blobs
 	HOLDFAST_POWER_CUTS=10000 $(CARGO) test --release --workspace --test power_cut -- --nocapture
 	HOLDFAST_RESTART_BLOBS=1000000 $(CARGO) test --release --workspace --lib -- --ignored --nocapture a_member_with_many_blobs
+
+# Seconds for each of the targets, which run one after the other in every test program, and these beside each other.
+FUZZ_SECONDS ?= 60
+
+fuzz: first-build ## every fuzz target for long: FUZZ_SECONDS (60) for each; FUZZ=NAME for those with that name
+	HOLDFAST_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --release --workspace --lib --bins --tests -- fuzz_$(FUZZ)
 
 lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is installed
 	cargo fmt --all -- --check

@@ -223,3 +223,46 @@ fn parse<T: serde::de::DeserializeOwned>(file: &Path, most: u64) -> anyhow::Resu
     let bytes = fs::read(file).with_context(|| format!("cannot read {shown}"))?;
     serde_json::from_slice(&bytes).or_else(|error| fail(Exit::Usage, format!("{shown} is no such file: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What somebody hands over as a bundle: a head, and a record with its payload behind it.
+    #[test]
+    fn fuzz_bundles() {
+        let golden = include_str!("../../testdata/golden/certificate.json");
+        let certificates = holdfast_fuzz::golden(golden, "compact");
+        let certificate = certificates.iter().find_map(|bytes| Certificate::decode(bytes).ok()).expect("a good one");
+        let code = Parameters::new(2, 5).expect("good");
+        let blob =
+            *encode(code, b"a payload".as_slice().to_vec().into(), Dispersal::ByPayload).expect("encodes").blob();
+        let mut head = Head::new(&Domain { chain_id: 0, registry: Address::from([7; 20]) }, Namespace::from([1; 32]));
+        head.blobs.push(blob.id());
+        let (payload, mut of_golden) = (Record::new(&blob), Record::new(&certificate.statement.blob));
+        assert!(of_golden.add(&certificate));
+        let text = |value: Vec<u8>| String::from_utf8(value).expect("JSON");
+        let seeds = [json(&head), json(&payload), json(&of_golden)].map(|made| text(made.expect("JSON")));
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, bundle) = (folder.path().join("bundle.json"), Bundle::at(folder.path()));
+        holdfast_fuzz::Target::new("bundles", seeds).cases(6000).run(|bytes| {
+            fs::write(&file, bytes).expect("written");
+            if let Ok(Some(head)) = bundle.head() {
+                bundle.write_head(&head).expect("written");
+                assert_eq!(bundle.head().expect("what was written"), Some(head.clone()));
+                for (number, epoch) in &head.epochs {
+                    let _committee = epoch.record(*number, head.domain());
+                }
+            }
+            let Ok(record) = serde_json::from_slice::<Record>(bytes) else { return };
+            if let Ok(certificates) = record.certificates() {
+                assert!(certificates.iter().all(|it| it.statement.blob.id() == record.blob_id));
+            }
+            // Nothing but its own payload makes a blob.
+            if record.check(b"a payload".to_vec()).is_ok() {
+                assert_eq!(record.blob_id, blob.id());
+            }
+            record.check(b"another".to_vec()).expect_err("of another blob");
+        });
+    }
+}

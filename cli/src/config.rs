@@ -13,7 +13,10 @@ use holdfast_client::Client;
 use holdfast_erasure::Digest;
 use holdfast_l1::{ChainRegistry, Moment, Publisher, RegistryView, RpcUrls, Settings as L1};
 use holdfast_registry::{self as registry, FileRegistry, Registry};
-use holdfast_transport::configuration::environment::{self, Remark};
+use holdfast_transport::configuration::{
+    environment::{self, Remark},
+    password,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -226,7 +229,10 @@ impl Config {
     pub(crate) fn account_files(&self, given: Option<AccountFiles>) -> anyhow::Result<AccountFiles> {
         let configured = || {
             let key = self.base.join(self.l1_key_file.as_ref()?);
-            Some(AccountFiles { key, password: self.l1_password_file.as_ref().map(|file| self.base.join(file)) })
+            Some(AccountFiles {
+                key,
+                password: self.l1_password_file.as_ref().map(|file| password::place(&self.base, file)),
+            })
         };
         match given.or_else(configured) {
             Some(files) => Ok(files),
@@ -275,7 +281,7 @@ impl Config {
                  disperser_password_file)",
             );
         };
-        let password = self.disperser_password_file.as_ref().map(|file| self.base.join(file));
+        let password = self.disperser_password_file.as_ref().map(|file| password::place(&self.base, file));
         AccountFiles { key: self.base.join(file), password }.disperser()
     }
 

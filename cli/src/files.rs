@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use holdfast_transport::configuration::password::{self, PasswordError};
 
 use crate::exit::{Exit, fail};
 
@@ -32,9 +33,18 @@ pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
     }
 }
 
-/// A password: the file's text without the newline at its end.
+/// A password: a file's text without the newline at its end, or what `credential:NAME` or `env:NAME` stands for.
 pub(crate) fn password(path: &Path) -> anyhow::Result<String> {
-    Ok(read_text(path)?.trim_end_matches(['\n', '\r']).to_owned())
+    if path == Path::new(STANDARD) {
+        return Ok(read_text(path)?.trim_end_matches(['\n', '\r']).to_owned());
+    }
+    match password::password(path) {
+        Ok(password) => Ok(password),
+        Err(error @ PasswordError::File { .. }) => {
+            fail(Exit::Usage, format!("cannot read {}: {error}", path.display()))
+        }
+        Err(error) => fail(Exit::Usage, format!("password: {error}")),
+    }
 }
 
 /// A file as messages call it.

@@ -14,7 +14,7 @@ use crate::{
     shutdown::Shutdown,
 };
 
-const DEFAULT_FILE: &str = "gateway.toml";
+pub(crate) const DEFAULT_FILE: &str = "gateway.toml";
 
 /// Serve a rollup stack's data-availability protocol, and plain HTTP, over a committee.
 #[derive(Debug, Subcommand)]

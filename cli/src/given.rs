@@ -189,4 +189,23 @@ mod tests {
         }
         assert!(matches!(Given::read(&id), Ok(Given::BlobId(_))));
     }
+
+    #[test]
+    fn fuzz_what_is_given() {
+        let certificates = holdfast_fuzz::golden(include_str!("../../testdata/golden/certificate.json"), "compact");
+        let checkpoints = holdfast_fuzz::golden(include_str!("../../testdata/golden/checkpoint.json"), "compact");
+        let hex = |bytes: &Vec<u8>| format!("0x{}\n", hex::encode(bytes)).into_bytes();
+        let json = |bytes: &Vec<u8>| format!("{{\"certificate\": \"0x{}\"}}", hex::encode(bytes)).into_bytes();
+        let of_golden = certificates.iter().chain(&checkpoints).flat_map(|it| [it.clone(), hex(it), json(it)]);
+        let seeds: Vec<Vec<u8>> = of_golden.chain([vec![7; 32]]).collect();
+        holdfast_fuzz::Target::new("what is given", seeds).run(|bytes| {
+            let unwrapped = unwrapped(bytes.to_vec());
+            match Given::of(&unwrapped) {
+                Ok(Given::BlobId(id)) => assert_eq!(id.as_bytes().as_slice(), unwrapped),
+                Ok(Given::Certificate(certificate)) => assert_eq!(certificate.encode(), unwrapped),
+                Ok(Given::Checkpoint(checkpoint)) => assert_eq!(checkpoint.encode(), unwrapped),
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        });
+    }
 }

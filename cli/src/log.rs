@@ -15,7 +15,11 @@ use std::{
     time::Duration,
 };
 
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use holdfast_committee::LogControl;
+use holdfast_transport::configuration::LogFormat;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, Registry, fmt::MakeWriter, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
+};
 
 use crate::output::{progress, stderr_has_colours};
 
@@ -31,6 +35,13 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 #[derive(Debug)]
 pub(crate) struct Guard {
     sender: SyncSender<Message>,
+    control: Option<Arc<Control>>,
+}
+
+/// The filter, as it is changed while the program runs.
+#[derive(Debug)]
+struct Control {
+    filter: reload::Handle<EnvFilter, Registry>,
 }
 
 enum Message {
@@ -39,27 +50,59 @@ enum Message {
 }
 
 /// Starts the log with the filter in `HOLDFAST_LOG`, or `default` where it is empty, absent or misspelt.
-pub(crate) fn start(default: &str) -> Guard {
+pub(crate) fn start(default: &str, format: LogFormat) -> Guard {
     let (sender, receiver) = sync_channel(QUEUED_LINES);
     let lost = Arc::new(AtomicU64::new(0));
     let writer = Queue { sender: sender.clone(), lost: Arc::clone(&lost) };
     // Without its thread the queue fills up, and the program runs all the same.
-    let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&receiver, &lost));
+    let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&receiver, &lost, format));
     let variable = std::env::var(VARIABLE).unwrap_or_default();
     let (filter, complaint) = filter(&variable, default);
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(stderr_has_colours()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let control = match tracing_subscriber::registry().with(filter).with(lines).try_init() {
+        Ok(()) => Some(Arc::new(Control { filter: handle })),
+        Err(error) => {
+            progress(format!("note: no log: {error}"));
+            None
+        }
+    };
     if let Some(complaint) = complaint {
-        progress(format!("note: {VARIABLE}: {complaint}; logging as {default:?}"));
+        let note = format!("{VARIABLE}: {complaint}; logging as {default:?}");
+        match format {
+            LogFormat::Text => progress(format!("note: {note}")),
+            LogFormat::Json => tracing::warn!(note, "log.filter"),
+        }
     }
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(stderr_has_colours())
-        .with_writer(writer)
-        .log_internal_errors(false)
-        .try_init();
-    if let Err(error) = started {
-        progress(format!("note: no log: {error}"));
+    Guard { sender, control }
+}
+
+impl Guard {
+    /// What changes the filter.
+    pub(crate) fn control(&self) -> Option<Arc<dyn LogControl>> {
+        self.control.clone().map(|control| control as Arc<dyn LogControl>)
     }
-    Guard { sender }
+}
+
+impl LogControl for Control {
+    fn filter(&self) -> String {
+        self.filter.with_current(ToString::to_string).unwrap_or_default()
+    }
+
+    fn set_filter(&self, text: &str) -> Result<(), String> {
+        if text.trim().is_empty() {
+            return Err("a filter is a level, or parts of the program with levels".to_owned());
+        }
+        let (filter, complaint) = filter(text, "info");
+        match complaint {
+            Some(complaint) => Err(complaint),
+            None => self.filter.reload(filter).map_err(|error| error.to_string()),
+        }
+    }
 }
 
 impl Drop for Guard {
@@ -101,7 +144,7 @@ impl<'a> MakeWriter<'a> for Queue {
     }
 }
 
-fn write_lines(receiver: &Receiver<Message>, lost: &AtomicU64) {
+fn write_lines(receiver: &Receiver<Message>, lost: &AtomicU64, format: LogFormat) {
     let mut stderr = io::stderr();
     while let Ok(message) = receiver.recv() {
         match message {
@@ -113,11 +156,21 @@ fn write_lines(receiver: &Receiver<Message>, lost: &AtomicU64) {
                 match lost.swap(0, Ordering::Relaxed) {
                     0 => {}
                     count => {
-                        let _ = writeln!(stderr, "{count} lines of this log were lost: it could not be written");
+                        let _ = writeln!(stderr, "{}", told(count, format));
                     }
                 }
             }
             Message::Flush(done) => drop(done.try_send(())),
+        }
+    }
+}
+
+/// That so many lines were lost, as a line.
+fn told(count: u64, format: LogFormat) -> String {
+    match format {
+        LogFormat::Text => format!("{count} lines of this log were lost: it could not be written"),
+        LogFormat::Json => {
+            format!(r#"{{"level":"WARN","message":"log.lost","lines":{count},"target":"holdfast::log"}}"#)
         }
     }
 }
@@ -166,6 +219,13 @@ mod tests {
         {
             assert_eq!(filter(text, "warn").1, None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_lost_is_told_in_the_form_of_the_log() {
+        assert!(told(7, LogFormat::Text).starts_with("7 lines"));
+        let line: serde_json::Value = serde_json::from_str(&told(7, LogFormat::Json)).expect("JSON");
+        assert_eq!((&line["lines"], &line["level"]), (&7.into(), &"WARN".into()));
     }
 
     #[test]

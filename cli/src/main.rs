@@ -39,9 +39,15 @@ mod times;
 mod verify;
 mod waiting;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use holdfast_committee::config as committee_config;
+use holdfast_gateway::config as gateway_config;
+use holdfast_transport::configuration::{self, LogFormat};
 
 use crate::{
     exit::ErrorRecord,
@@ -156,13 +162,18 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    let output = Output::new(cli.json);
     let is_daemon =
         matches!(cli.command, Command::Member(_) | Command::Gateway(_) | Command::Devnet(devnet::Devnet::Clock(_)));
-    let _log = log::start(if is_daemon { "info" } else { "warn" });
+    let format = cli.log_format();
+    // Who reads the log line by line finds an object in every one.
+    let output = Output::new(cli.json || format == LogFormat::Json);
+    let log = log::start(if is_daemon { "info" } else { "warn" }, format);
     let is_doctor = matches!(cli.command, Command::Doctor);
     for remark in config::remarks().into_iter().filter(|_| !is_doctor) {
-        progress(format!("note: {remark}"));
+        match format {
+            LogFormat::Text => progress(format!("note: {remark}")),
+            LogFormat::Json => tracing::warn!(%remark, "config.environment"),
+        }
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -171,7 +182,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(run(cli, output));
+    let result = runtime.block_on(run(cli, &log, output));
     // Work that waits for a disk that hangs is not waited for.
     runtime.shutdown_background();
     match result {
@@ -183,7 +194,23 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli, output: Output) -> anyhow::Result<()> {
+impl Cli {
+    /// How the log of a daemon is to be written: what is wrong with its settings is told when it reads them.
+    fn log_format(&self) -> LogFormat {
+        let (prefix, default) = match self.command {
+            Command::Member(member::Member::Run { .. }) => (committee_config::ENVIRONMENT, member::DEFAULT_FILE),
+            Command::Gateway(gateway::GatewayCommand::Run(_)) => (gateway_config::PREFIX, gateway::DEFAULT_FILE),
+            _ => return LogFormat::Text,
+        };
+        let file = self.config.as_deref().unwrap_or(Path::new(default));
+        match configuration::peek(file, prefix, "log.format").as_deref() {
+            Some("json") => LogFormat::Json,
+            _ => LogFormat::Text,
+        }
+    }
+}
+
+async fn run(cli: Cli, log: &log::Guard, output: Output) -> anyhow::Result<()> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Demo(args) => demo::run(&args, output).await,
@@ -192,7 +219,7 @@ async fn run(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Committee(command) => committee::run(command, config, output).await,
         Command::Namespace(command) => namespace::run(command, config, output).await,
         Command::L1(command) => l1::run(command, config, output).await,
-        Command::Member(command) => member::run(command, config, output).await,
+        Command::Member(command) => member::run(command, config, log, output).await,
         Command::Gateway(command) => gateway::run(command, config, output).await,
         Command::Put(args) => put::run(&args, config, output).await,
         Command::Get(args) => get::run(&args, config, output).await,

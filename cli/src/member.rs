@@ -1,6 +1,8 @@
 //! `holdfast member`: set up, check, run and look at one committee member.
 
+mod drain;
 mod obligations;
+mod orders;
 mod recover;
 mod status;
 mod tls;
@@ -32,7 +34,7 @@ use tonic::transport::Channel;
 
 use crate::{
     exit::{Exit, fail, of_registry},
-    files, keys,
+    files, keys, log,
     output::Output,
     shutdown::Shutdown,
     times::now,
@@ -40,7 +42,7 @@ use crate::{
 
 const TLS_CERTIFICATE: &str = "tls.crt";
 const TLS_KEY: &str = "tls.key";
-const DEFAULT_FILE: &str = "member.toml";
+pub(crate) const DEFAULT_FILE: &str = "member.toml";
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Set up, check, run and look at one committee member.
@@ -88,6 +90,29 @@ pub(crate) enum Member {
     ///
     /// Example: holdfast --config m0/member.toml member status
     Status,
+    /// Have the running member take nothing new, before it is stopped; it goes on reading out.
+    ///
+    /// Refused, with exit code 6, where the others are too few to make a certificate without it. A restart ends it, as
+    /// `member undrain` does.
+    ///
+    /// Example: holdfast --config m0/member.toml member drain --wait
+    Drain(drain::DrainArgs),
+    /// Have the running member take statements again.
+    ///
+    /// Example: holdfast --config m0/member.toml member undrain
+    Undrain,
+    /// Have the running member drop nothing that has expired, until a time or until it is released.
+    ///
+    /// Example: holdfast --config m0/member.toml member hold --until 2026-12-31T00:00:00Z
+    Hold(orders::HoldArgs),
+    /// Have the running member read and check all that it stores, beginning now.
+    ///
+    /// Example: holdfast --config m0/member.toml member scrub --wait
+    Scrub(orders::ScrubArgs),
+    /// Have the running member log more or less, until it is stopped.
+    ///
+    /// Example: holdfast --config m0/member.toml member log info,holdfast_committee=debug
+    Log(orders::LogArgs),
 }
 
 /// A new member.
@@ -150,7 +175,12 @@ struct Checked {
     problems: Vec<String>,
 }
 
-pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    command: Member,
+    config: Option<&Path>,
+    log: &log::Guard,
+    output: Output,
+) -> anyhow::Result<()> {
     let config = config.unwrap_or(Path::new(DEFAULT_FILE));
     match command {
         Member::Init(args) => init(&args, output),
@@ -159,11 +189,17 @@ pub(crate) async fn run(command: Member, config: Option<&Path>, output: Output) 
         Member::Run { accept_empty_store, until_stdin_closes } => {
             let shutdown = Shutdown::listen(until_stdin_closes)?;
             let missing = if accept_empty_store { IfMissing::Replace } else { IfMissing::Refuse };
-            committee::run(load(config)?, missing, async move { shutdown.requested().await }).await.or_else(refused)
+            let asked = async move { shutdown.requested().await };
+            committee::run(load(config)?, missing, log.control(), asked).await.or_else(refused)
         }
         Member::Recover => recover::run(load(config)?, output).await,
         Member::Status => status::run(&load(config)?, output).await,
         Member::Obligations => obligations::run(&load(config)?, output).await,
+        Member::Drain(args) => drain::drain(&args, &load(config)?, output).await,
+        Member::Undrain => drain::undrain(&load(config)?, output).await,
+        Member::Hold(args) => orders::hold(&args, &load(config)?, output).await,
+        Member::Scrub(args) => orders::scrub(&args, &load(config)?, output).await,
+        Member::Log(args) => orders::log(args, &load(config)?, output).await,
         Member::NewTls(args) => tls::run(&args, config, output).await,
     }
 }

@@ -15,16 +15,20 @@ use std::{
 };
 
 use holdfast_certificate::Namespace;
-use holdfast_transport::{configuration, human};
+use holdfast_transport::{
+    configuration::{self, password},
+    human,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::store::GRACE;
 
 pub use holdfast_l1::Settings as L1;
-pub use holdfast_transport::configuration::Error;
+pub use holdfast_transport::configuration::{Error, Log, LogFormat};
 pub use limits::Limits;
 
-const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
+/// What every variable of a member begins with.
+pub const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The settings of one member.
@@ -45,9 +49,13 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// The folder of the store.
     pub data_dir: PathBuf,
+    /// The Unix socket on which the member takes its operator's orders; beside the store's folder if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_socket: Option<PathBuf>,
     /// The ERC-2335 keystore of the BLS key.
     pub keystore: PathBuf,
-    /// The file with the keystore's password; a newline at its end does not count.
+    /// The file with the keystore's password; a newline at its end does not count. `credential:NAME` is one that systemd hands
+    /// over, `env:NAME` a variable.
     pub password_file: PathBuf,
     /// The committee file, for a committee that is not read from L1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +69,9 @@ pub struct Config {
     /// What it takes on at once.
     #[serde(default)]
     pub limits: Limits,
+    /// How its log is written.
+    #[serde(default)]
+    pub log: Log,
 }
 
 /// A TLS identity.
@@ -144,11 +155,23 @@ impl Config {
             data_dir: folder.join("data"),
             keystore: folder.join("keystore.json"),
             password_file: folder.join("password.txt"),
+            admin_socket: None,
             committee_file: Some(folder.join("committee.json")),
             l1: None,
             policy: Policy::default(),
             limits: Limits::default(),
+            log: Log::default(),
         }
+    }
+
+    /// Where it takes its operator's orders: `data.sock` for the store in `data`, unless the settings say otherwise.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.admin_socket.clone().unwrap_or_else(|| {
+            let mut name = self.data_dir.file_name().unwrap_or_default().to_owned();
+            name.push(".sock");
+            self.data_dir.with_file_name(name)
+        })
     }
 
     /// Reads `file` and the environment, and checks the result.
@@ -237,7 +260,9 @@ impl Config {
     }
 
     fn resolve(&mut self, folder: &Path) {
-        let mut paths = vec![&mut self.data_dir, &mut self.keystore, &mut self.password_file];
+        self.password_file = password::place(folder, &self.password_file);
+        let mut paths = vec![&mut self.data_dir, &mut self.keystore];
+        paths.extend(self.admin_socket.as_mut());
         paths.extend(self.committee_file.as_mut());
         paths.extend(self.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]));
         for path in paths {

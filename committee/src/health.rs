@@ -15,6 +15,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     attestor::Attestor,
+    operator::{DRAINED, Operator},
     rpc::{DispersalService, NodeService, RetrievalService},
 };
 
@@ -45,6 +46,7 @@ pub(crate) async fn set_all(health: &HealthReporter, status: ServingStatus) {
 #[derive(Debug)]
 pub(crate) struct Watch {
     attestor: Arc<Attestor>,
+    operator: Arc<Operator>,
     health: HealthReporter,
     /// Changes when L1 answers for the first time.
     waits: watch::Receiver<Option<Arc<str>>>,
@@ -56,10 +58,11 @@ impl Watch {
     /// Tells how it is now.
     pub(crate) async fn begin(
         attestor: Arc<Attestor>,
+        operator: Arc<Operator>,
         health: HealthReporter,
         waits: watch::Receiver<Option<Arc<str>>>,
     ) -> Self {
-        let mut watch = Self { attestor, health, waits, why: None };
+        let mut watch = Self { attestor, operator, health, waits, why: None };
         watch.look().await;
         watch
     }
@@ -67,11 +70,13 @@ impl Watch {
     /// Keeps it true until the member stops.
     pub(crate) async fn keep(mut self, stop: CancellationToken) {
         let mut disabled = self.attestor.store.writes_disabled();
+        let mut drained = self.operator.drained();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                // A failed write and L1's first answer are told at once.
+                // A failed write, L1's first answer and an order are told at once.
                 Ok(()) = disabled.changed() => {}
+                Ok(()) = drained.changed() => {}
                 Ok(()) = self.waits.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
@@ -90,6 +95,7 @@ impl Watch {
             }
             Err(_) => Some("the registry does not answer in time".to_owned()),
         };
+        let why = why.or_else(|| self.operator.is_drained().then(|| DRAINED.to_owned()));
         if why.is_some() != self.why.is_some() {
             match &why {
                 Some(why) => tracing::warn!(why, "dispersal.not_serving"),

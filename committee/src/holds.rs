@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     clock::Clock,
     error::Error,
+    operator::Operator,
     store::{Answer, GRACE, Store},
 };
 
@@ -44,6 +45,7 @@ pub(crate) struct Retention {
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) clock: Arc<dyn Clock>,
+    operator: Arc<Operator>,
     /// Seconds past its time and the hour that clocks may differ, before anything is dropped.
     grace: u64,
     /// The time of the latest final block, and the steady clock when it was first seen.
@@ -52,12 +54,23 @@ pub(crate) struct Retention {
 
 impl Retention {
     /// Keeps everything for `grace` past its time, an hour at least.
-    pub(crate) fn new(store: Arc<Store>, registry: Arc<dyn Registry>, clock: Arc<dyn Clock>, grace: Duration) -> Self {
-        Self { store, registry, clock, grace: grace.as_secs().saturating_sub(GRACE), seen: Mutex::default() }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        registry: Arc<dyn Registry>,
+        clock: Arc<dyn Clock>,
+        operator: Arc<Operator>,
+        grace: Duration,
+    ) -> Self {
+        let grace = grace.as_secs().saturating_sub(GRACE);
+        Self { store, registry, clock, operator, grace, seen: Mutex::default() }
     }
 
-    /// Drops every bucket in which all has expired and nothing is held, and names them.
+    /// Drops every bucket in which all has expired and nothing is held, and names them. None while the operator holds all.
     pub(crate) async fn drop_expired(&self) -> Result<Vec<String>, Error> {
+        if let Some(until) = self.operator.held_until(self.clock.now()) {
+            tracing::info!(until, "store.keep_expired: by the operator's order");
+            return Ok(Vec::new());
+        }
         let now = self.time().await;
         let kept_since = now.saturating_sub(self.grace);
         let reader = Arc::clone(&self.store);

@@ -17,12 +17,13 @@
 //! # async fn example() -> Result<(), holdfast_committee::Error> {
 //! let config = holdfast_committee::Config::load("member.toml".as_ref())?;
 //! let stop = async { let _ = tokio::signal::ctrl_c().await; };
-//! holdfast_committee::run(config, holdfast_committee::store::IfMissing::Refuse, stop).await
+//! holdfast_committee::run(config, holdfast_committee::store::IfMissing::Refuse, None, stop).await
 //! # }
 //! ```
 //!
 //! To read one blob's way: `rpc/dispersal.rs`, `attestor/`, `store/writer.rs`, `rpc/retrieval.rs`.
 
+pub mod admin;
 mod awaited;
 mod clock;
 pub mod config;
@@ -31,6 +32,7 @@ mod files;
 mod holds;
 mod listen;
 mod member;
+mod operator;
 mod recover;
 mod registry;
 mod repair;
@@ -42,6 +44,7 @@ mod metrics;
 mod process;
 mod report;
 mod serving;
+mod site;
 
 mod known;
 mod line;
@@ -70,5 +73,6 @@ pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::Error;
 pub use member::{Member, Running, run};
+pub use operator::LogControl;
 pub use recover::{Recovered, recover};
 pub use registry::registry;

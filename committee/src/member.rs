@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 use holdfast_certificate::{Keystore, SecretKey};
 use holdfast_proto::v1;
 use holdfast_registry::Registry;
-use holdfast_transport::{Pin, tls::ServerTls};
+use holdfast_transport::{Pin, configuration::password::password, tls::ServerTls};
 use sd_notify::NotifyState;
 use tokio::{
     sync::{Semaphore, watch},
@@ -19,6 +19,7 @@ use tokio_util::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
+    admin,
     attestor::{Attestor, MOST_CHECKPOINTS, Strangers},
     awaited::{self, Awaited},
     clock::{Clock, SystemClock},
@@ -30,12 +31,14 @@ use crate::{
     holds::Retention,
     listen::listen,
     listener::{Admission, Caps, Listener},
-    metrics::page,
+    operator::{LogControl, Operator},
     process,
     quota::Quota,
-    repair, report, resume,
+    repair,
+    report::Report,
+    resume,
     rpc::{Host, Shared},
-    scrub, serving,
+    scrub, serving, site,
     store::{DROP_INTERVAL, Disabled, Identity, IfMissing, SteadyClock, Store, Why},
     workers::Workers,
 };
@@ -61,6 +64,7 @@ pub struct Member {
     distrusted: Option<u64>,
     #[cfg(test)]
     counts: bool,
+    log: Option<Arc<dyn LogControl>>,
 }
 
 /// A member at work. [`Running::stop`] ends it in order; dropping it cuts calls off and leaves the rest to the process's
@@ -85,18 +89,23 @@ pub struct Running {
 }
 
 /// Reads the registry that the settings name, runs a member, and stops it when `shutdown` resolves. Where there is no store,
-/// `missing` says what is done.
+/// `missing` says what is done; `log` is what its operator may ask to log more or less, if there is such a log.
 ///
 /// # Errors
 ///
 /// What keeps the member from starting, and what ends it other than `shutdown`.
-pub async fn run(config: Config, missing: IfMissing, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    missing: IfMissing,
+    log: Option<Arc<dyn LogControl>>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let mut shutdown = pin!(shutdown);
     let (registry, awaited) = tokio::select! {
         registry = awaited::registry(&config) => registry?,
         () = &mut shutdown => return Ok(()),
     };
-    let member = Member::open(config, registry).await?.if_missing(missing).awaiting(awaited);
+    let member = Member::open(config, registry).await?.if_missing(missing).awaiting(awaited).with_log(log);
     let mut running = member.launch().await?;
     process::tell(&[NotifyState::Ready]);
     tokio::select! {
@@ -125,6 +134,7 @@ impl Member {
             distrusted: None,
             #[cfg(test)]
             counts: false,
+            log: None,
         }
     }
 
@@ -154,6 +164,13 @@ impl Member {
         self
     }
 
+    /// Its operator can ask for, and change, what this log has in it.
+    #[must_use]
+    pub fn with_log(mut self, log: Option<Arc<dyn LogControl>>) -> Self {
+        self.log = log;
+        self
+    }
+
     /// The same with another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -180,7 +197,7 @@ impl Member {
     ///
     /// [`Error::Config`], [`Error::Store`] (the folder is another member's or in use), [`Error::InUse`].
     pub async fn launch(self) -> Result<Running, Error> {
-        let Self { config, key, registry, clock, missing, awaited, distrusted, .. } = self;
+        let Self { config, key, registry, clock, missing, awaited, distrusted, log, .. } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
@@ -222,7 +239,9 @@ impl Member {
             &config.limits,
             waits.clone(),
             Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
+            Arc::new(Operator::new(&config.data_dir, log)),
         );
+        let orders = orders(&config)?;
         let (health, routes) = serving::routes(&shared)?;
         health::begin(&health).await;
         let limits = &config.limits;
@@ -237,25 +256,30 @@ impl Member {
             Listener::new(Arc::clone(&shared), routes, admission.clone(), tls.clone(), stop.clone(), kill.clone());
         let server = tokio::spawn(door.run(listener));
         let registry = Arc::clone(&shared.attestor.registry);
-        let retention =
-            Arc::new(Retention::new(Arc::clone(&store), registry, Arc::clone(&clock), config.policy.deletion_grace));
+        let operator = Arc::clone(&shared.operator);
+        let retention = Retention::new(
+            Arc::clone(&store),
+            registry,
+            Arc::clone(&clock),
+            Arc::clone(&operator),
+            config.policy.deletion_grace,
+        );
+        let retention = Arc::new(retention);
         let background = TaskTracker::new();
         let (verifying, until) = (Arc::clone(&shared), stop.clone());
         background.spawn(async move { verifying.certificates.run(&verifying.attestor, until).await });
         background.spawn(serving::every_minute(Arc::clone(&shared), tls.clone(), stop.clone()));
         if let Some(listener) = metrics_listener {
-            let (shared, admission, health, tls) =
-                (Arc::clone(&shared), admission.clone(), health.clone(), tls.clone());
-            let page = move || {
-                let not_after = tls.as_ref().map(ServerTls::not_after);
-                report::page(Arc::clone(&shared), admission.clone(), health.clone(), not_after)
-            };
-            background.spawn(page::serve(listener, page, stop.clone()));
+            let report = Report::new(Arc::clone(&shared), admission.clone(), health.clone());
+            background.spawn(site::serve(listener, report, stop.clone()));
         }
         background.spawn(resume::run(Arc::clone(&shared.attestor), stop.clone()));
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
         background.spawn(repair::run(Arc::clone(&shared.attestor), Arc::clone(&shared.repair), stop.clone()));
-        background.spawn(scrub::run(Arc::clone(&store), clock, config.policy.scrub_period, stop.clone()));
+        background.spawn(scrub::run(Arc::clone(&store), clock, config.policy.scrub_period, operator, stop.clone()));
+        if let Some(orders) = orders {
+            background.spawn(orders.run(Arc::clone(&shared), stop.clone()));
+        }
         if let Some(awaited) = awaited {
             let (config, stop) = (config.clone(), stop.clone());
             background.spawn(async move { awaited.connect(&config, stop).await });
@@ -264,7 +288,9 @@ impl Member {
         let counted =
             async { store.writes_disabled().wait_for(|disabled| !is_counting(disabled.as_ref())).await.map(drop) };
         let _counting = tokio::time::timeout(COUNTING, counted).await;
-        let watch = health::Watch::begin(Arc::clone(&shared.attestor), health.clone(), waits).await;
+        let watch =
+            health::Watch::begin(Arc::clone(&shared.attestor), Arc::clone(&shared.operator), health.clone(), waits)
+                .await;
         background.spawn(watch.keep(stop.clone()));
         background.close();
         tracing::info!(%addr, key = %public_key, data_dir = %config.data_dir.display(), "member.start");
@@ -337,7 +363,7 @@ impl Running {
 
     #[cfg(test)]
     pub(crate) async fn metrics_page(&self) -> String {
-        report::page(Arc::clone(&self.shared), self.admission.clone(), self.health.clone(), None).await
+        Report::new(Arc::clone(&self.shared), self.admission.clone(), self.health.clone()).metrics().await
     }
 
     /// Drops what has expired by the member's clock and by L1's and is not held on L1, as it does every hour unless the
@@ -426,6 +452,20 @@ fn is_counting(disabled: Option<&Disabled>) -> bool {
     disabled.is_some_and(|disabled| disabled.why == Why::Counting)
 }
 
+/// Where the operator's orders are taken. A place that the settings name must do; without the one that nobody has named the member
+/// does all the same what it is there for.
+fn orders(config: &Config) -> Result<Option<admin::Listener>, Error> {
+    let path = config.admin_socket();
+    match (admin::Listener::bind(&path), &config.admin_socket) {
+        (Ok(listener), _) => Ok(Some(listener)),
+        (Err(error), Some(_)) => Err(Error::File { what: "admin socket", file: path, reason: error.to_string() }),
+        (Err(error), None) => {
+            tracing::warn!(path = %path.display(), %error, "admin.listen: no orders are taken; set admin_socket to another place");
+            Ok(None)
+        }
+    }
+}
+
 fn open_key(keystore: &Path, password_file: &Path) -> Result<SecretKey, Error> {
     let text = read("keystore", keystore)?;
     let parsed: Keystore = serde_json::from_str(&text).map_err(|e| Error::File {
@@ -433,7 +473,10 @@ fn open_key(keystore: &Path, password_file: &Path) -> Result<SecretKey, Error> {
         file: keystore.into(),
         reason: e.to_string(),
     })?;
-    let password = read("password file", password_file)?;
-    let password = password.strip_suffix('\n').map_or(password.as_str(), |p| p.strip_suffix('\r').unwrap_or(p));
-    parsed.decrypt(password).map_err(|source| Error::Keystore { file: keystore.into(), source })
+    let password = password(password_file).map_err(|error| Error::File {
+        what: "password",
+        file: password_file.into(),
+        reason: error.to_string(),
+    })?;
+    parsed.decrypt(&password).map_err(|source| Error::Keystore { file: keystore.into(), source })
 }

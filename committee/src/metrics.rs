@@ -4,8 +4,6 @@
 //!
 //! Labels are names of calls, codes and reasons that stand in this code.
 
-pub(crate) mod page;
-
 use std::time::Duration;
 
 use prometheus_client::{
@@ -36,6 +34,9 @@ pub(crate) struct Metrics {
     memory: Family<Label, Gauge>,
     memory_limit: Family<Label, Gauge>,
     serving: Family<Label, Gauge>,
+    drained: Gauge,
+    under_way: Gauge,
+    held_until: Gauge,
     blobs: Gauge,
     stored: Gauge,
     writes_disabled: Family<Label, Gauge>,
@@ -76,6 +77,9 @@ pub(crate) struct Now {
     pub(crate) memory: Vec<(&'static str, usize, usize)>,
     /// By service.
     pub(crate) serving: Vec<(&'static str, bool)>,
+    pub(crate) drained: bool,
+    pub(crate) under_way: usize,
+    pub(crate) held_until: Option<u64>,
     pub(crate) blobs: u64,
     pub(crate) stored: u64,
     /// The kind of reason for which nothing is written, if nothing is.
@@ -117,6 +121,9 @@ impl Metrics {
             gauge
         };
         let connections = gauge("connections", "Connections open");
+        let drained = gauge("drained", "1 while it takes nothing new by its operator's order");
+        let under_way = gauge("stores_under_way", "Statements that are being stored and signed");
+        let held_until = gauge("hold_until_timestamp_seconds", "Until when nothing is dropped by its operator's order");
         let blobs = gauge("blobs", "Shards held");
         let stored = gauge("stored_bytes", "Bytes of shards and whole payloads held");
         let reopened = gauge("store_reopened", "Times that the store was opened anew after a failed write");
@@ -161,6 +168,9 @@ impl Metrics {
             memory,
             memory_limit,
             serving,
+            drained,
+            under_way,
+            held_until,
             blobs,
             stored,
             writes_disabled,
@@ -206,6 +216,9 @@ impl Metrics {
         for (name, serving) in &now.serving {
             self.serving.get_or_create(&[("service", *name)]).set(i64::from(*serving));
         }
+        self.drained.set(i64::from(now.drained));
+        self.under_way.set(whole(now.under_way as u64));
+        self.held_until.set(whole(now.held_until.unwrap_or(0)));
         self.blobs.set(whole(now.blobs));
         self.stored.set(whole(now.stored));
         for why in Why::ALL {

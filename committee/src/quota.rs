@@ -13,6 +13,8 @@ use crate::{
     store::{self, Store},
 };
 
+const DAY: u64 = 86_400;
+
 /// Bytes by the time until which they are promised.
 type Account = BTreeMap<u64, u64>;
 
@@ -115,6 +117,16 @@ impl Quota {
         let mut books = self.books();
         apply(books.accounts.entry(namespace).or_default(), charges);
         Reservation { quota: self.clone(), edition: books.edition, namespace, charges: charges.to_vec() }
+    }
+
+    /// Bytes that are promised until some time of a day, by the day's first second; what is promised of one thing until two times is
+    /// there once, at the later one.
+    pub(crate) fn days(&self, now: u64) -> Vec<(u64, u64)> {
+        let mut days: BTreeMap<u64, u64> = BTreeMap::new();
+        for (until, bytes) in self.books().accounts.values().flatten().filter(|(until, _)| **until > now) {
+            *days.entry(until - until % DAY).or_default() += bytes;
+        }
+        days.into_iter().collect()
     }
 
     /// Whether a namespace has, or had, something here.
@@ -252,6 +264,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_promised_is_told_by_the_day_on_which_it_ends() {
+        let quota = Quota::new(u128::MAX);
+        for (namespace, bytes, until) in [(1, 10, DAY + 1), (2, 5, 2 * DAY - 1), (1, 7, 3 * DAY), (1, 100, 50)] {
+            let charge = [Charge { bytes, from: 0, until }];
+            quota.charge(Namespace::from([namespace; 32]), &charge).keep();
+        }
+        assert_eq!(quota.days(60), [(DAY, 15), (3 * DAY, 7)]);
+    }
+
+    #[test]
     fn an_extension_costs_only_the_added_time() {
         let quota = Quota::new(1000);
         let namespace = Namespace::from([1; 32]);
@@ -264,7 +286,6 @@ mod tests {
 
     #[test]
     fn eighty_extensions_by_a_day_are_charged_for_the_copies_that_they_make() {
-        const DAY: u64 = 86_400;
         // One byte for eighty days, and room for three times as much.
         let quota = Quota::new(u128::from(3 * 80 * DAY));
         let namespace = Namespace::from([1; 32]);

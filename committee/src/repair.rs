@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{attestor::Attestor, config::Policy, store::GRACE};
 
-pub(crate) use desk::{Desk, Progress};
+pub(crate) use desk::{Desk, Ended, How, Progress};
 pub(crate) use offer::offer;
 
 use lists::{Lists, Round};
@@ -95,6 +95,7 @@ async fn repair(work: &Arc<Work>, attestor: &Attestor, desk: &Desk, pause: Durat
             Some(ended) = tries.join_next() => match ended {
                 Ok((want, ending)) => {
                     tell(&want, &ending);
+                    desk.remember(attestor.clock.now(), want.id, &ending);
                     desk.end(&want.digest, &ending, pause);
                 }
                 Err(error) => std::panic::resume_unwind(error.into_panic()),

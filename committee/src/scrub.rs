@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
+    operator::{Asked, Operator},
     store::{Error, Step, Store},
 };
 
@@ -17,6 +18,10 @@ use crate::{
 const LEAST_RATE: u64 = 1 << 20;
 /// The part of the period, in tenths, within which a pass is planned to end.
 const PLANNED: u64 = 9;
+/// Bytes a second at the least of a pass that was asked for.
+const ASKED_RATE: u64 = 64 << 20;
+/// Between two passes, at the least.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// How often it is recorded how far it has come.
 const RECORDED: Duration = Duration::from_secs(60);
 /// How long it waits while the store is opened anew.
@@ -25,10 +30,16 @@ const MOMENT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Scrubs until `stop`.
-pub(crate) async fn run(store: Arc<Store>, clock: Arc<dyn Clock>, period: Duration, stop: CancellationToken) {
+pub(crate) async fn run(
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    period: Duration,
+    operator: Arc<Operator>,
+    stop: CancellationToken,
+) {
     let passes = async {
         loop {
-            match pass(&store, &*clock, period).await {
+            match pass(&store, &*clock, period, operator.scrub()).await {
                 Ok(()) => {}
                 Err(Error::Closed) => return,
                 Err(Error::Reopening) => tokio::time::sleep(MOMENT).await,
@@ -46,17 +57,18 @@ pub(crate) async fn run(store: Arc<Store>, clock: Arc<dyn Clock>, period: Durati
 }
 
 /// What is left of one pass, and the wait for the time of the next.
-async fn pass(store: &Arc<Store>, clock: &dyn Clock, period: Duration) -> Result<(), Error> {
+async fn pass(store: &Arc<Store>, clock: &dyn Clock, period: Duration, asked: &Asked) -> Result<(), Error> {
     let mut state = read(store, Store::scrub_state).await?;
     let age = clock.now().saturating_sub(state.begun);
     if state.after.is_none() && state.ended >= state.begun && age < period.as_secs() {
-        tokio::time::sleep(period - Duration::from_secs(age)).await;
+        rest(Instant::now() + period.saturating_sub(Duration::from_secs(age)), asked).await;
     }
     if state.after.is_none() {
         state.begun = clock.now();
     }
-    let rate = rate(store.usage().bytes, period);
+    let usual = rate(store.usage().bytes, period);
     let (started, mut recorded, mut bytes) = (Instant::now(), Instant::now(), 0u64);
+    let (mut due, mut quick) = (started, asked.is());
     loop {
         let after = state.after;
         let Some(Step { next, bytes: more }) = read(store, move |store| store.scrub(after.as_ref())).await? else {
@@ -64,7 +76,15 @@ async fn pass(store: &Arc<Store>, clock: &dyn Clock, period: Duration) -> Result
         };
         state.after = Some(next);
         bytes += more;
-        tokio::time::sleep_until(started + Duration::from_secs_f64(bytes as f64 / rate as f64)).await;
+        if asked.is() && !quick {
+            (due, quick) = (Instant::now(), true);
+        }
+        due += Duration::from_secs_f64(more as f64 / if quick { usual.max(ASKED_RATE) } else { usual } as f64);
+        if quick {
+            tokio::time::sleep_until(due).await;
+        } else {
+            rest(due, asked).await;
+        }
         if recorded.elapsed() >= RECORDED {
             recorded = Instant::now();
             store.record_scrub(state).await?;
@@ -73,10 +93,20 @@ async fn pass(store: &Arc<Store>, clock: &dyn Clock, period: Duration) -> Result
     state.after = None;
     state.ended = clock.now();
     store.record_scrub(state).await?;
+    asked.done();
     tracing::info!(bytes, damaged = store.damaged(), seconds = started.elapsed().as_secs(), "store.scrub");
     // In a store with little in it, or a short period, a pass ends long before its time; and time must pass between two.
-    tokio::time::sleep(period.saturating_sub(started.elapsed()).max(Duration::from_millis(10))).await;
+    tokio::time::sleep(LEAST_PAUSE).await;
+    rest(started + period, asked).await;
     Ok(())
+}
+
+/// Waits until then, or until a pass is asked for.
+async fn rest(due: Instant, asked: &Asked) {
+    tokio::select! {
+        () = tokio::time::sleep_until(due) => {}
+        () = asked.wait() => {}
+    }
 }
 
 /// Bytes a second.

@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     known::Known,
     metrics::Metrics,
+    operator::Operator,
     repair::Desk,
     rpc::{
         Budget, Certificates, DispersalService, Host, NodeService, REPORT, Rates, RetrievalService, Shared, Shed, Shelf,
@@ -35,6 +36,7 @@ pub(crate) fn shared(
     limits: &Limits,
     waits: watch::Receiver<Option<Arc<str>>>,
     host: Host,
+    operator: Arc<Operator>,
 ) -> Arc<Shared> {
     Arc::new(Shared {
         attestor,
@@ -48,6 +50,7 @@ pub(crate) fn shared(
         shed: Shed::default(),
         metrics: Arc::new(Metrics::new()),
         known: Known::default(),
+        operator,
         host,
         limits: limits.clone(),
         waits,

@@ -13,13 +13,13 @@ mod stacks;
 use std::path::{Path, PathBuf};
 
 use holdfast_certificate::Namespace;
-use holdfast_transport::configuration;
+use holdfast_transport::configuration::{self, password};
 use serde::{Deserialize, Serialize};
 
 use keys::KEYS;
 
 pub use holdfast_l1::Settings as L1;
-pub use holdfast_transport::configuration::Error;
+pub use holdfast_transport::configuration::{Error, Log, LogFormat};
 pub use limits::{Cache, Limits};
 pub use listen::{Auth, Listen, Tls};
 pub use publish::{Publish, PublishMode};
@@ -29,7 +29,7 @@ pub use stacks::{CommitmentKind, Invalid, Nitro, Op};
 pub(crate) const MIB: u64 = 1 << 20;
 
 /// What every variable of a gateway begins with.
-const PREFIX: &str = "HOLDFAST_GATEWAY_";
+pub const PREFIX: &str = "HOLDFAST_GATEWAY_";
 
 /// The settings of one gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,9 @@ pub struct Config {
     /// What the gateway takes on at once, and how long each stage may take.
     #[serde(default)]
     pub limits: Limits,
+    /// How its log is written.
+    #[serde(default)]
+    pub log: Log,
 }
 
 impl Config {
@@ -149,7 +152,6 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         let paths = [
             self.disperser_key_file.as_mut(),
-            self.disperser_password_file.as_mut(),
             self.committee_file.as_mut(),
             self.auth.write_file.as_mut(),
             self.nitro.jwt_file.as_mut(),
@@ -160,10 +162,13 @@ impl Config {
             *path = folder.join(&*path);
         }
         if let Some(publish) = &mut self.publish {
-            let password = publish.password_file.as_mut();
-            for path in [&mut publish.dir, &mut publish.key_file].into_iter().chain(password) {
+            for path in [&mut publish.dir, &mut publish.key_file] {
                 *path = folder.join(&*path);
             }
+        }
+        let publish = self.publish.as_mut().and_then(|publish| publish.password_file.as_mut());
+        for password in self.disperser_password_file.as_mut().into_iter().chain(publish) {
+            *password = password::place(folder, password);
         }
         for path in self.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]) {
             *path = folder.join(&*path);

@@ -124,4 +124,19 @@ mod tests {
         let known = include_str!("../tests/jwt.txt").trim();
         assert!(secret.is_good(known, 1_700_000_000));
     }
+
+    #[test]
+    fn fuzz_tokens() {
+        let secret = Secret([7; 32]);
+        let good = secret.token(HS256, r#"{"iat":1000}"#);
+        let seeds =
+            [good.clone(), secret.token(HS256, r#"{"iat":1000,"exp":1001}"#), Secret([8; 32]).token(HS256, "{}")];
+        let honest = seeds.clone();
+        holdfast_fuzz::Target::new("tokens", seeds).run(|bytes| {
+            let Ok(token) = std::str::from_utf8(bytes) else { return };
+            if secret.is_good(token, 1000) {
+                assert!(honest.iter().any(|made| made == token), "nobody else can make one: {token}");
+            }
+        });
+    }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use holdfast_certificate::{DisperserKey, keystore};
 use holdfast_l1::Account;
+use holdfast_transport::configuration::password::{self, PasswordError};
 
 use crate::{
     config::{Config, Publish},
@@ -31,16 +32,13 @@ fn of_file<T>(
     make: impl FnOnce(&[u8; 32]) -> Result<T, String>,
 ) -> Result<T, Error> {
     let failed = |reason: String| Error::File { what, file: file.into(), reason };
-    let read = |file: &Path| {
-        std::fs::read_to_string(file).map_err(|error| Error::File {
-            what,
-            file: file.into(),
-            reason: error.to_string(),
-        })
+    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let password = |place: &Path| {
+        let wrong =
+            |error: PasswordError| Error::File { what: "password", file: place.into(), reason: error.to_string() };
+        password::password(place).map_err(wrong)
     };
-    let text = read(file)?;
-    let password = password_file.map(read).transpose()?;
-    let password = password.as_deref().map(|password| password.trim_end_matches(['\r', '\n']));
-    let secret = keystore::secret_of(&text, password).map_err(|error| failed(error.to_string()))?;
+    let password = password_file.map(password).transpose()?;
+    let secret = keystore::secret_of(&text, password.as_deref()).map_err(|error| failed(error.to_string()))?;
     make(&secret).map_err(failed)
 }

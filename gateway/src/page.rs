@@ -1,24 +1,16 @@
-//! The status page: what an operator looks at first. Plain HTML, made anew for each request; no script, and the policy that is sent
-//! with it allows none.
+//! The status page: what an operator looks at first.
 
 mod plot;
-mod style;
-mod text;
 mod view;
 
 use axum::{
     Router,
-    http::{
-        HeaderName, HeaderValue,
-        header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-            X_FRAME_OPTIONS,
-        },
-    },
+    http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
     routing::get,
 };
 use holdfast_certificate::Namespace;
+use holdfast_transport::page::{CSS, HEADERS, HTML, MARK, SHEET, SVG};
 
 use crate::{
     app::App,
@@ -28,31 +20,21 @@ use crate::{
 };
 use view::{Cached, View};
 
-/// Nothing but the page's own style sheet and mark. What a member could smuggle in would neither run nor load.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 /// `/`, its style sheet and its mark.
 pub(crate) fn routes(app: App) -> Router {
-    let page = move || async move { served("text/html; charset=utf-8", view(&app).await.to_string()) };
+    let page = move || async move { served(HTML, view(&app).await.to_string()) };
     Router::new()
         .route("/", get(page))
-        .route("/status.css", get(|| async { served("text/css; charset=utf-8", style::SHEET) }))
-        .route("/status.svg", get(|| async { served("image/svg+xml", style::MARK) }))
+        .route("/status.css", get(|| async { served(CSS, SHEET) }))
+        .route("/status.svg", get(|| async { served(SVG, MARK) }))
 }
 
 fn served(kind: &'static str, body: impl Into<axum::body::Body>) -> Response {
     let mut response = body.into().into_response();
-    let headers: [(HeaderName, &'static str); 6] = [
-        (CONTENT_TYPE, kind),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (CACHE_CONTROL, "no-store"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "no-referrer"),
-    ];
-    for (name, value) in headers {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
 }

@@ -25,8 +25,10 @@
 //! # }
 //! ```
 
+mod chromium;
 mod committee;
 mod line;
 
+pub use chromium::{Browser, installed, skipped};
 pub use committee::{Committee, Error, Setup};
 pub use line::Line;

@@ -154,6 +154,34 @@ mod tests {
         assert_eq!(body.finish(), Err(Misfit::Short { expected: 10, got: 6 }));
     }
 
+    /// `kind | length 2` for each chunk: whatever comes, what is taken is what fits, in its order.
+    #[test]
+    fn fuzz_chunks_of_a_body() {
+        let seeds = [vec![0, 0, 5, 0, 0, 5], vec![0, 255, 255, 0, 0, 0, 1, 0, 0], vec![1, 0, 1, 0, 0, 9]];
+        holdfast_fuzz::Target::new("chunks of a body", seeds).memory(1 << 20, 1 << 16).run(|script| {
+            for expected in [0, 10, 70_000] {
+                for mut body in [Body::known(expected), Body::announced(expected)] {
+                    let mut taken = Vec::new();
+                    for step in script.as_chunks::<3>().0 {
+                        let length = usize::from(u16::from_be_bytes([step[1], step[2]]));
+                        let length = if step[0] == 1 { length + MAX_CHUNK_BYTES } else { length };
+                        let before = body.received();
+                        match body.push(vec![step[0]; length].into()) {
+                            Ok(()) => taken.extend(std::iter::repeat_n(step[0], length)),
+                            Err(_) => assert_eq!(body.received(), before, "nothing of a chunk that does not fit"),
+                        }
+                        assert_eq!(body.received(), taken.len());
+                        assert!(taken.len() <= expected);
+                    }
+                    match body.finish() {
+                        Ok(whole) => assert!(whole == taken && taken.len() == expected),
+                        Err(misfit) => assert_eq!(misfit, Misfit::Short { expected, got: taken.len() }),
+                    }
+                }
+            }
+        });
+    }
+
     #[test]
     fn a_length_that_is_only_announced_takes_no_memory() {
         let mut body = Body::announced(1 << 30);

@@ -8,6 +8,8 @@
 pub mod environment;
 mod error;
 mod known;
+mod log;
+pub mod password;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use figment::{Figment, providers::Serialized};
 use serde::de::DeserializeOwned;
 
 pub use error::Error;
+pub use log::{Log, LogFormat};
 
 /// What `file` and the variables with `prefix` say, and the file's folder, to which its relative paths are relative. `keys` are all
 /// settings, those of a table with its name before a dot.
@@ -38,4 +41,17 @@ pub fn load<T: DeserializeOwned>(file: &Path, prefix: &str, keys: &[&str]) -> Re
     let merged = set.iter().fold(file_alone, |figment, (key, value)| figment.merge((key, value)));
     let settings = merged.extract().map_err(|error| syntax(environment::explain(prefix, set, &error)))?;
     Ok((settings, absolute.parent().unwrap_or(Path::new("/")).to_owned()))
+}
+
+/// What a file and the variables say of one text setting, without a word where they are wrong: for what is needed before
+/// [`load`] can tell. `None` where it is not set.
+#[must_use]
+pub fn peek(file: &Path, prefix: &str, key: &str) -> Option<String> {
+    let set = environment::variables(prefix, &[key]).settings.pop();
+    if let Some((_, value)) = set {
+        return value.into_string();
+    }
+    let table: toml::Table = toml::from_str(&std::fs::read_to_string(file).ok()?).ok()?;
+    let (outer, inner) = key.split_once('.')?;
+    Some(table.get(outer)?.get(inner)?.as_str()?.to_owned())
 }

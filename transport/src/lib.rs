@@ -1,5 +1,6 @@
 //! What both ends of a connection between Holdfast's clients and members share: the settings of channels and servers, TLS
-//! (feature `tls`), and bodies in chunks; and how settings are read (feature `configuration`) and durations written in them.
+//! (feature `tls`), and bodies in chunks; and how settings are read (feature `configuration`) and durations written in them, and
+//! what status pages share (feature `page`).
 //!
 //! # The same on both sides
 //!
@@ -18,6 +19,8 @@ mod body;
 pub mod configuration;
 mod dial;
 pub mod human;
+#[cfg(feature = "page")]
+pub mod page;
 pub mod settings;
 #[cfg(feature = "tls")]
 pub mod tls;

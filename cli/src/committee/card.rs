@@ -98,7 +98,11 @@ impl Card {
 
     /// Reads a card and checks it: version, texts, and the proof of possession.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let card: Self = match serde_json::from_str(&files::read_text(path)?) {
+        Self::parse(&files::read_text(path)?, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> anyhow::Result<Self> {
+        let card: Self = match serde_json::from_str(text) {
             Ok(card) => card,
             Err(error) => return fail(Exit::Usage, format!("{} is not a member's card: {error}", path.display())),
         };
@@ -211,5 +215,50 @@ impl TryFrom<String> for Pin {
 
     fn try_from(text: String) -> Result<Self, String> {
         parse_pin(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_certificate::SecretKey;
+
+    use super::*;
+
+    fn card(endpoint: &str, tls_pin: Option<Pin>, registration: Option<CardRegistration>) -> String {
+        let key = SecretKey::derive_master(&[4; 32]).expect("32 bytes");
+        let made = Card {
+            version: Card::VERSION,
+            operator: "Example Oy".into(),
+            public_key: key.public_key(),
+            proof_of_possession: key
+                .prove_possession(&registration.map_or(Registration::WITHOUT_L1, Registration::from)),
+            endpoint: endpoint.into(),
+            tls_pin,
+            registration,
+        };
+        serde_json::to_string_pretty(&made).expect("JSON")
+    }
+
+    #[test]
+    fn fuzz_cards() {
+        let on_l1 =
+            CardRegistration { chain_id: 31337, registry: Address::from([1; 20]), account: Address::from([2; 20]) };
+        let seeds = [
+            card("http://m0.example:7400", None, None),
+            card("https://m0.example:7400", Some(Pin([9; 32])), Some(on_l1)),
+        ];
+        let path = Path::new("card.json");
+        holdfast_fuzz::Target::new("cards", seeds).cases(6000).run(|bytes| {
+            let Ok(text) = std::str::from_utf8(bytes) else { return };
+            let Ok(card) = Card::parse(text, path) else { return };
+            // What is on it can be shown, and put into a committee.
+            assert!(!card.operator.chars().chain(card.endpoint.chars()).any(is_unfit), "{card:?}");
+            check_pins(&card.endpoint, card.tls_pin).expect("it was checked");
+            let registration = card.registration.map_or(Registration::WITHOUT_L1, Registration::from);
+            ProvenKey::check(card.public_key, card.proof_of_possession, &registration).expect("it was checked");
+            let written = serde_json::to_string(&card).expect("JSON");
+            let again = Card::parse(&written, path).expect("what was written");
+            assert_eq!(serde_json::to_string(&again).expect("JSON"), written);
+        });
     }
 }

@@ -3,7 +3,10 @@
 use holdfast_committee as committee;
 use serde::Serialize;
 
-use super::ask;
+use super::{
+    ask,
+    orders::{self, Orders},
+};
 use crate::{
     output::{Output, human_bytes, plain},
     times::now,
@@ -37,6 +40,8 @@ struct Status {
     descriptors_limit: Option<u64>,
     /// Absent where it speaks plain text.
     tls: Option<TlsView>,
+    /// What its operator has ordered; absent where this user cannot ask for that.
+    orders: Option<Orders>,
 }
 
 /// The TLS certificate that the member uses.
@@ -171,6 +176,7 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
             not_after: tls.not_after,
             days_left: tls.not_after.saturating_sub(info.time) / 86_400,
         }),
+        orders: orders::of(config).await,
     };
     output.print(&status, |status| {
         let mut text = format!(
@@ -196,6 +202,9 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
             number(status.descriptors_limit),
             status.tls.as_ref().map_or_else(|| "none: plain text".to_owned(), TlsView::text),
         );
+        if let Some(orders) = &status.orders {
+            text += &format!("orders    {}\n", orders.text());
+        }
         if let Some(twin) = &status.twin {
             text += &format!("twin      another process answers with this member's key at {twin}\n");
         }

@@ -18,6 +18,7 @@ mod gateway;
 mod keys;
 mod looking;
 mod member;
+mod orders;
 mod quorum;
 mod results;
 mod scripts;

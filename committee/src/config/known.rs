@@ -1,12 +1,13 @@
 //! Every setting there is.
 
-pub(super) const KEYS: [&str; 38] = [
+pub(super) const KEYS: [&str; 40] = [
     "listen",
     "tls.certificate",
     "tls.key",
     "insecure_plaintext",
     "metrics_listen",
     "data_dir",
+    "admin_socket",
     "keystore",
     "password_file",
     "committee_file",
@@ -39,4 +40,5 @@ pub(super) const KEYS: [&str; 38] = [
     "limits.costly_calls_per_second",
     "limits.frames_per_second",
     "limits.drain_deadline",
+    "log.format",
 ];

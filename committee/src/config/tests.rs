@@ -136,3 +136,19 @@ fn the_example_names_every_limit_with_its_default() {
         assert!(written.contains(name), "{key} is not in examples/member.toml");
     }
 }
+
+#[test]
+fn fuzz_settings() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (file, written) = (folder.path().join("member.toml"), folder.path().join("written.toml"));
+    let seeds =
+        [GOOD.to_owned(), l1(r#"["http://a", "https://b/key"]"#), include_str!("../../../examples/member.toml").into()];
+    holdfast_fuzz::Target::new("settings of a member", seeds).cases(6000).run(|bytes| {
+        std::fs::write(&file, bytes).expect("written");
+        if let Ok(config) = Config::load(&file) {
+            config.check().expect("it was checked");
+            config.write(&written).expect("written");
+            assert_eq!(Config::load(&written).expect("what was written"), config);
+        }
+    });
+}

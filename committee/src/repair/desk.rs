@@ -1,16 +1,20 @@
 //! What the services and the repair share: the queue, and what is told of it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use holdfast_certificate::{PublicKey, StatementDigest};
+use holdfast_erasure::BlobId;
 use holdfast_proto::v1;
 use tokio::{sync::Notify, time::Instant};
 
 use super::queue::{Count, Ending, Queue, Want};
+
+/// Tries that are remembered for whoever looks.
+const RECENT: usize = 12;
 
 /// The desk on which lies what is to be made whole.
 #[derive(Debug)]
@@ -33,8 +37,30 @@ struct State {
     /// When the queue was last empty, and what was repaired since.
     busy: Option<(Instant, u64)>,
     twin: Option<String>,
+    /// The last tries that came to something, the newest first.
+    recent: VecDeque<Ended>,
     /// Of a lost store: lists that were heard to their end, and how many must be.
     lists: (u32, u32),
+}
+
+/// How a try to make something whole came to something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Unix seconds.
+    pub(crate) at: u64,
+    pub(crate) blob: BlobId,
+    pub(crate) how: How,
+}
+
+/// To what it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// It is here.
+    Whole { bytes: u64 },
+    /// Its disperser lied about this position.
+    Unfillable,
+    /// Nobody has it.
+    Nowhere(String),
 }
 
 /// How far the repair is.
@@ -92,6 +118,24 @@ impl Desk {
 
     pub(super) fn due(&self) -> Option<Instant> {
         self.state().queue.due()
+    }
+
+    /// Remembers how a try ended, where it came to something.
+    pub(super) fn remember(&self, at: u64, blob: BlobId, ending: &Ending) {
+        let how = match ending {
+            Ending::Whole { bytes } => How::Whole { bytes: *bytes },
+            Ending::Unfillable => How::Unfillable,
+            Ending::Nowhere(why) => How::Nowhere(why.clone()),
+            _ => return,
+        };
+        let mut state = self.state();
+        state.recent.push_front(Ended { at, blob, how });
+        state.recent.truncate(RECENT);
+    }
+
+    /// The last tries that came to something, the newest first.
+    pub(crate) fn recent(&self) -> Vec<Ended> {
+        self.state().recent.iter().cloned().collect()
     }
 
     pub(super) fn end(&self, digest: &StatementDigest, ending: &Ending, pause: Duration) {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     attestor::{self, Admitted, CheckpointRequest},
+    operator::UnderWay,
     origin::Origin,
     repair,
     store::Holding,
@@ -71,7 +72,7 @@ impl DispersalService {
         mut messages: impl Stream<Item = Result<v1::StoreShardRequest, Status>> + Unpin,
     ) -> Result<Attestation, Error> {
         let attestor = &self.0.attestor;
-        self.0.accepting()?;
+        let under_way = self.0.begin()?;
         let header = body::header(&mut messages, shard_part).await?;
         let admitted = attestor
             .admit(request(header.statement.as_ref(), &header.disperser_signature, Dispersal::ByShard)?)
@@ -93,13 +94,13 @@ impl DispersalService {
             .await??;
         let expected = admitted.shard_length();
         if let Some(held) = self.recall(&bill, &admitted, expected).await? {
-            return self.attest(admitted, held, bill).await;
+            return self.attest(admitted, held, (bill, under_way)).await;
         }
         // Memory is taken only as the body comes; what would not fit is refused before.
         bill.room(expected).await?;
         let shard = body::body("shard", &mut messages, shard_part, expected).await?;
         let holding = attestor.accept(&admitted, commitment, shard).await?;
-        self.attest(admitted, (holding, None), bill).await
+        self.attest(admitted, (holding, None), (bill, under_way)).await
     }
 
     async fn payload(
@@ -108,7 +109,7 @@ impl DispersalService {
         mut messages: impl Stream<Item = Result<v1::StorePayloadRequest, Status>> + Unpin,
     ) -> Result<Attestation, Error> {
         let attestor = &self.0.attestor;
-        self.0.accepting()?;
+        let under_way = self.0.begin()?;
         let header = body::header(&mut messages, payload_part).await?;
         let admitted = attestor
             .admit(request(header.statement.as_ref(), &header.disperser_signature, Dispersal::ByPayload)?)
@@ -116,7 +117,7 @@ impl DispersalService {
         let blob = admitted.statement().blob;
         let expected = usize::try_from(blob.payload_length).expect("usize has at least 32 bits");
         if let Some(held) = self.recall(&bill, &admitted, expected + admitted.shard_length()).await? {
-            return self.attest(admitted, held, bill).await;
+            return self.attest(admitted, held, (bill, under_way)).await;
         }
         // Memory is taken only as the body comes; what would not fit is refused before.
         bill.room(expected).await?;
@@ -124,7 +125,7 @@ impl DispersalService {
         // All shards are computed from it.
         let working = self.working(&bill, admitted.shard_length() * usize::from(blob.total_shards)).await?;
         let holding = attestor.recompute(&admitted, payload).await?;
-        self.attest(admitted, (holding, Some(working)), bill).await
+        self.attest(admitted, (holding, Some(working)), (bill, under_way)).await
     }
 
     fn bill(&self, extensions: &Extensions) -> Bill {
@@ -199,7 +200,7 @@ impl DispersalService {
     /// Not by a member that is stopping, as every call, nor by one whose writes are disabled: nothing new would be promised, but
     /// a disk that has failed is no ground on which to say again that data is held.
     async fn checkpoint(&self, request: &v1::SignCheckpointRequest) -> Result<Attestation, Error> {
-        self.0.accepting()?;
+        let _under_way = self.0.begin()?;
         let request = CheckpointRequest {
             namespace: holdfast_proto::namespace(&request.namespace)?,
             epoch: request.epoch,
@@ -212,11 +213,16 @@ impl DispersalService {
 
     /// In a task of its own: once the write has begun, a caller that goes away does not stop it half way, and the
     /// accounts stay right. The memory counts as taken until the task lets go of it, whether or not the caller waits.
-    async fn attest(&self, admitted: Admitted, (holding, working): Held, bill: Bill) -> Result<Attestation, Error> {
+    async fn attest(
+        &self,
+        admitted: Admitted,
+        (holding, working): Held,
+        taken: (Bill, UnderWay),
+    ) -> Result<Attestation, Error> {
         let (shared, origin) = (Arc::clone(&self.0), Origin::current());
         let fresh = holding.is_fresh();
         let task = self.0.tasks.spawn(Origin::scope(origin, async move {
-            let _held = (bill, working);
+            let _held = (taken, working);
             let attestation = shared.attestor.attest(admitted, holding).await?;
             if let Some(origin) = origin.filter(|_| fresh) {
                 shared.known.learn(origin);

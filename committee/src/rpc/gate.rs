@@ -16,7 +16,7 @@ use super::{
     outcome::Outcome,
     outgoing::Outgoing,
     shared::Shared,
-    status::Error,
+    status::{Error, blame},
 };
 use crate::{line::Line, origin::Origin};
 
@@ -41,7 +41,7 @@ impl Gate {
         let holders = vec![Holder::Origin(self.line.origin())];
         let empty = shared.sending.open(holders.clone());
         let (response, share) = match self.ask(call, request, holders).await {
-            Ok((response, share)) => (response, share),
+            Ok((response, share)) => (blame(response), share),
             Err(error) => (Status::from(error).into_http(), empty),
         };
         // A refusal stands in the headers alone.

@@ -13,7 +13,15 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::{budget::Budget, certificates::Certificates, rates::Rates, shed::Shed, shelf::Shelf, status::Error};
-use crate::{attestor::Attestor, config::Limits, known::Known, metrics::Metrics, pace::Pace, repair::Desk};
+use crate::{
+    attestor::Attestor,
+    config::Limits,
+    known::Known,
+    metrics::Metrics,
+    operator::{Operator, UnderWay},
+    pace::Pace,
+    repair::Desk,
+};
 
 /// What the services share.
 #[derive(Debug)]
@@ -35,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) shed: Shed,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) known: Known,
+    pub(crate) operator: Arc<Operator>,
     pub(crate) host: Host,
     /// Why nothing is signed yet, while L1 has not answered since the start.
     pub(crate) waits: watch::Receiver<Option<Arc<str>>>,
@@ -60,6 +69,12 @@ impl Shared {
     /// How slow a peer may be.
     pub(super) fn pace(&self) -> Pace {
         Pace { grace: self.limits.stall_deadline, least: u64::from(self.limits.least_kib_per_second) * 1024 }
+    }
+
+    /// Takes one more statement to store or sign, for as long as what is given lives.
+    pub(super) fn begin(&self) -> Result<UnderWay, Error> {
+        self.accepting()?;
+        self.operator.begin().ok_or(Error::Drained)
     }
 
     pub(super) fn accepting(&self) -> Result<(), Error> {

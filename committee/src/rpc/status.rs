@@ -6,6 +6,7 @@ use std::{
 };
 
 use holdfast_certificate::StatementDigest;
+use http::Response;
 use tonic::{Code, Status, metadata::MetadataValue};
 
 use crate::{attestor, store, workers::Unfinished};
@@ -106,6 +107,9 @@ pub(crate) enum Error {
     /// The member is stopping.
     #[error("this member is stopping")]
     Draining,
+    /// Its operator has it take nothing new.
+    #[error("{}", crate::operator::DRAINED)]
+    Drained,
     /// The signing rule says no.
     #[error(transparent)]
     Attestor(#[from] attestor::Error),
@@ -174,7 +178,7 @@ impl Error {
                 _ => (Code::Cancelled, All),
             },
             Self::Busy { .. } | Self::TooMany { .. } => (Code::ResourceExhausted, RetryAfter(RETRY_MS)),
-            Self::Draining => (Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
+            Self::Draining | Self::Drained => (Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
             Self::CertificateEpoch { .. } => (Code::FailedPrecondition, All),
             Self::NotSigned(_) => (Code::NotFound, All),
             Self::Attestor(error) => attestor_verdict(error),
@@ -286,9 +290,22 @@ impl From<Error> for Status {
             Tell::Id => {
                 let id = trace_id();
                 tracing::error!(?code, %error, id, "rpc.fail");
-                Self::new(code, format!("internal error, see {id} in this member's log"))
+                Self::new(code, format!("{OURS}{id} in this member's log"))
             }
         }
+    }
+}
+
+/// What begins the text of this member's own failures.
+const OURS: &str = "internal error, see ";
+
+/// The answer, by whose fault it is. tonic answers INTERNAL to a request that does not decode; a failure of this member has an id.
+pub(super) fn blame(answer: Response<tonic::body::Body>) -> Response<tonic::body::Body> {
+    match Status::from_header_map(answer.headers()) {
+        Some(status) if status.code() == Code::Internal && !status.message().starts_with(OURS) => {
+            Status::invalid_argument(status.message()).into_http()
+        }
+        _ => answer,
     }
 }
 

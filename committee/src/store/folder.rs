@@ -5,6 +5,7 @@
 //! mark         how far was signed (mark.rs)
 //! reserve      room for the next start (room.rs)
 //! probe        for a moment, whether the disk can be written again (probe.rs)
+//! hold.json    until when the operator has nothing dropped (operator.rs, above the store)
 //! db/          RocksDB
 //! db.new/      a database in the making, of which nothing has been signed
 //! ```

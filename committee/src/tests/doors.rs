@@ -4,7 +4,7 @@
 mod connections;
 mod frames;
 mod memory;
-mod raw;
+pub(super) mod raw;
 mod stop;
 mod tls;
 

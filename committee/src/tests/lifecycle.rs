@@ -334,6 +334,6 @@ async fn a_stop_is_heard_while_l1_is_being_connected_to() {
         let _asking = silent.accept().await.expect("a connection");
     };
     let started = std::time::Instant::now();
-    crate::run(config, store::IfMissing::Create, stop).await.expect("stopped in order");
+    crate::run(config, store::IfMissing::Create, None, stop).await.expect("stopped in order");
     assert!(started.elapsed() < std::time::Duration::from_secs(3), "waited for L1");
 }

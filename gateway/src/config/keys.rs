@@ -1,7 +1,7 @@
 //! Every setting there is.
 
 /// Every key that is a value.
-pub(super) const KEYS: [&str; 49] = [
+pub(super) const KEYS: [&str; 50] = [
     "namespace",
     "disperser_key_file",
     "disperser_password_file",
@@ -51,4 +51,5 @@ pub(super) const KEYS: [&str; 49] = [
     "limits.disperse_deadline",
     "limits.read_deadline",
     "limits.drain_deadline",
+    "log.format",
 ];

@@ -120,3 +120,25 @@ fn every_setting_has_a_variable() {
     written.sort();
     assert_eq!(written, keys);
 }
+
+#[test]
+fn fuzz_settings() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("gateway.toml");
+    let seeds = [
+        good(),
+        format!(
+            "{}\n[publish]\nmode = \"never\"\ninterval = \"8h\"\ndir = \"d\"\nkey_file = \"k\"\n[limits]\nputs = 3\n",
+            good()
+        ),
+        "backend = \"memory\"\n[listen]\nop = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n".into(),
+    ];
+    holdfast_fuzz::Target::new("settings of a gateway", seeds).cases(6000).run(|bytes| {
+        std::fs::write(&file, bytes).expect("written");
+        if let Ok(config) = Config::load(&file) {
+            config.check().expect("it was checked");
+            std::fs::write(&file, toml::to_string_pretty(&config).expect("TOML")).expect("written");
+            assert_eq!(Config::load(&file).expect("what was written"), config);
+        }
+    });
+}

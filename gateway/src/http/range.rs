@@ -99,4 +99,24 @@ mod tests {
         }
         assert_eq!(asked_with(&[(IF_NONE_MATCH, "\"0xcd\"")]), Ok(Part::Whole));
     }
+
+    #[test]
+    fn fuzz_ranges() {
+        let seeds = ["bytes=0-0", "bytes=10-19", "bytes=990-", "bytes=-10", "bytes=0-1,5-6", "W/\"0xab\"", "*"];
+        holdfast_fuzz::Target::new("ranges", seeds).run(|bytes| {
+            let Ok(value) = axum::http::HeaderValue::from_bytes(bytes) else { return };
+            for name in [RANGE, IF_NONE_MATCH, IF_RANGE] {
+                for length in [0, 1, 1000] {
+                    let mut headers =
+                        HeaderMap::from_iter([(RANGE, axum::http::HeaderValue::from_static("bytes=0-0"))]);
+                    headers.insert(name.clone(), value.clone());
+                    match asked(&headers, TAG, length) {
+                        Ok(Part::Range(from, to)) => assert!(from < to && to <= length || from == to && length == 0),
+                        Ok(Part::Whole | Part::NotModified) => {}
+                        Err(failure) => assert_eq!(failure, Failure::Range { length }),
+                    }
+                }
+            }
+        });
+    }
 }

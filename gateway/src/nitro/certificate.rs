@@ -94,4 +94,19 @@ mod tests {
             assert!(!error.message.contains("certificate validation failed"));
         }
     }
+
+    #[test]
+    fn fuzz_sequencer_messages() {
+        let certificates = holdfast_fuzz::golden(include_str!("../../../testdata/golden/certificate.json"), "l1");
+        let seeds = certificates.iter().map(|it| [&[0; MESSAGE_HEAD][..], &[HEADER, PROVIDER], it].concat());
+        holdfast_fuzz::Target::new("sequencer messages", seeds).run(|message| {
+            let Ok(found) = of_message(message) else { return };
+            assert_eq!(found, &message[MESSAGE_HEAD..]);
+            if let [HEADER, PROVIDER, encoded @ ..] = found
+                && let Ok(certificate) = Certificate::decode_l1(encoded)
+            {
+                assert_eq!(encode(&certificate), found);
+            }
+        });
+    }
 }

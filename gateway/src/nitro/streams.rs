@@ -14,6 +14,8 @@ use crate::{budget::Held, clock::unix_now, failure::Failure};
 
 /// Streams that are open at once.
 const MAX_OPEN: usize = 10;
+/// Chunks of one stream: each has a place in memory before it has come. Clients send some hundred kilobytes in each.
+const MAX_CHUNKS: u64 = 1 << 14;
 /// How long a stream may go without a new chunk.
 const IDLE: Duration = Duration::from_secs(60);
 /// How far a start's time may be off, seconds, and for how long a start is remembered so that it is not taken twice.
@@ -66,6 +68,10 @@ impl Streams {
         }
         if chunk_size == 0 || total_size == 0 || total_size.div_ceil(chunk_size) != chunks {
             let text = format!("{total_size} bytes in chunks of {chunk_size} are not {chunks} chunks");
+            return Err(RpcError::failed(text));
+        }
+        if chunks > MAX_CHUNKS {
+            let text = format!("a payload in {chunks} chunks, expected at most {MAX_CHUNKS}");
             return Err(RpcError::failed(text));
         }
         if total_size > limit as u64 {
@@ -292,5 +298,71 @@ mod tests {
             open(&streams, 8, 4, salt).await.expect("opens");
         }
         assert!(open(&streams, 8, 4, 99).await.expect_err("one too many").message.contains("already 10 pending"));
+    }
+
+    /// `step`: a chunk of a stream of 10 bytes, in its place or another, right, bent or of another length, or the end.
+    #[tokio::test]
+    async fn fuzz_streams_of_chunks() {
+        const PAYLOAD: &[u8] = b"abcdefghij";
+        let streams = Streams::default();
+        let salt = std::cell::Cell::new(0);
+        let seeds = [vec![0, 1, 2, 200], vec![2, 2, 0, 1, 200], vec![0, 16, 1, 2, 200], vec![0, 1, 3, 200]];
+        let budget = Budget::new(&Limits { puts: 64, ..Limits::default() });
+        holdfast_fuzz::Target::new("streams of chunks", seeds).cases(6000).run(|steps| {
+            salt.set(salt.get() + 1);
+            let (start, signature) = start(10, 4, salt.get());
+            Streams::check(&start, &signature, 1000).expect("a good start");
+            let held = futures::executor::block_on(budget.put()).expect("room");
+            // As if the start were too long ago to be taken again.
+            streams.lock().seen.clear();
+            let id = streams.open(start, &signature, held).expect("opens");
+            let mut there: [Option<Vec<u8>>; 3] = [None, None, None];
+            let mut ended = false;
+            for step in steps.iter().take(40) {
+                if *step >= 200 {
+                    let committed = streams.commit(id, &sign(&[], &[id])).ok().map(|(payload, ..)| payload.to_vec());
+                    let whole = there.iter().all(Option::is_some) && !ended;
+                    assert_eq!(
+                        committed,
+                        whole.then(|| there.iter().flatten().flatten().copied().collect()),
+                        "{steps:?}"
+                    );
+                    ended = true;
+                    continue;
+                }
+                let place = usize::from(step & 3);
+                let length = PAYLOAD.chunks(4).nth(place).unwrap_or(b"abcd").len();
+                let mut chunk = PAYLOAD.chunks(4).nth(place).unwrap_or(b"abcd").to_vec();
+                match step & 0x30 {
+                    0x10 => chunk[0] ^= 1,
+                    0x20 => chunk.push(1),
+                    0x30 => drop(chunk.pop()),
+                    _ => {}
+                }
+                let taken = send(&streams, id, place as u64, &chunk).is_ok();
+                let may = match there.get(place) {
+                    _ if ended => false,
+                    None => false,
+                    Some(Some(before)) => *before == chunk,
+                    Some(None) => chunk.len() == length,
+                };
+                assert_eq!(taken, may, "{place} of {steps:?}");
+                match there.get_mut(place) {
+                    Some(Some(_)) => ended |= !taken,
+                    Some(empty) if taken => *empty = Some(chunk),
+                    _ => {}
+                }
+            }
+            streams.lock().open.remove(&id);
+        });
+    }
+
+    #[test]
+    fn a_payload_in_a_million_chunks_takes_no_memory_for_their_places() {
+        let (many, signature) = start(32 << 20, 1, 0);
+        let error = Streams::check(&many, &signature, 32 << 20).expect_err("too many chunks");
+        assert!(error.message.contains("33554432 chunks"), "{}", error.message);
+        let (most, signature) = start(MAX_CHUNKS * 512, 512, 0);
+        Streams::check(&most, &signature, 32 << 20).expect("as many as there may be");
     }
 }

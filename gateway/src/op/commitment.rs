@@ -116,4 +116,20 @@ mod tests {
             assert!(matches!(Commitment::parse(&text), Err(Failure::Commitment(_))), "{}", &text[..text.len().min(80)]);
         }
     }
+
+    #[test]
+    fn fuzz_commitments() {
+        let certificates = holdfast_fuzz::golden(include_str!("../../../testdata/golden/certificate.json"), "compact");
+        let with_head = |head: &[u8], rest: &[u8]| hex::encode([head, rest].concat());
+        let mut seeds: Vec<String> = certificates.iter().map(|it| with_head(&[GENERIC, LAYER], it)).collect();
+        seeds.extend([with_head(&[KECCAK], &[7; 32]), format!("0x{}", with_head(&[GENERIC, LAYER], &[7; 32]))]);
+        holdfast_fuzz::Target::new("commitments of an OP Stack", seeds).run(|bytes| {
+            let Ok(text) = std::str::from_utf8(bytes) else { return };
+            let Ok(commitment) = Commitment::parse(text) else { return };
+            // What goes to L1 is what was asked for, and there is no other way to say it.
+            let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+            assert_eq!(hex::encode(commitment.encode()), digits.to_ascii_lowercase());
+            assert_eq!(Commitment::decode(&commitment.encode()), Ok(commitment));
+        });
+    }
 }

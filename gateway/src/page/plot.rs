@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::text::{Span, Took, utc};
+use holdfast_transport::page::{Span, Took, utc};
+
 use crate::history::{Answered, Way};
 
 const WIDTH: f64 = 960.0;

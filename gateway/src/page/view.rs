@@ -7,21 +7,14 @@ use std::{
 };
 
 use holdfast_registry::EpochRecord;
+use holdfast_transport::page::{self, Ago, Bytes, Span, Text, Took, Verdict, short, tile, utc};
 
-use super::{
-    plot::Plot,
-    text::{Ago, Bytes, Span, Text, Took, utc},
-};
+use super::plot::Plot;
 use crate::{
     backend::{Readiness, Seat},
     history::{Answered, Given, Way},
     metrics::How,
 };
-
-/// How often a browser asks again, in seconds.
-const REFRESH: u32 = 30;
-/// Digits that are shown of a key or an id.
-const DIGITS: usize = 10;
 
 /// What there is to see.
 #[derive(Clone, Debug)]
@@ -56,16 +49,7 @@ pub(super) struct Cached {
 
 impl Display for View {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (class, word) = self.state();
-        write!(
-            f,
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <meta http-equiv=\"refresh\" content=\"{REFRESH}\"><title>{word} · Holdfast gateway</title>\
-             <link rel=\"icon\" href=\"/status.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" href=\"/status.css\"></head>\
-             <body><header><img src=\"/status.svg\" alt=\"\"><h1>Holdfast gateway</h1>\
-             <span class=\"state {class}\" id=\"state\">{word}</span>"
-        )?;
+        page::begin(f, "Holdfast gateway", self.state())?;
         self.place(f)?;
         f.write_str("</header><main>")?;
         for error in [self.record.as_ref().err(), self.readiness.as_ref().err()].into_iter().flatten() {
@@ -75,18 +59,13 @@ impl Display for View {
         self.latency(f)?;
         self.committee(f)?;
         self.certificates(f)?;
-        write!(
-            f,
-            "</main><footer>{} · version {} · asks again every {REFRESH} s · <a href=\"/metrics\">metrics</a></footer></body></html>",
-            utc(self.now),
-            env!("CARGO_PKG_VERSION")
-        )
+        page::end(f, self.now)
     }
 }
 
 impl View {
     /// What it is fit for, as a class and as words.
-    fn state(&self) -> (&'static str, &'static str) {
+    fn state(&self) -> Verdict {
         match &self.readiness {
             Ok(ready) if ready.writes() && self.can_write => ("good", "Ready"),
             Ok(ready) if ready.reads() && !self.can_write => ("good", "Ready, reads only"),
@@ -233,10 +212,6 @@ impl View {
     }
 }
 
-fn tile(f: &mut Formatter<'_>, name: &str, value: &str, more: &str) -> fmt::Result {
-    write!(f, "<div><dt>{name}<dd>{value}<small>{more}</small></div>")
-}
-
 /// How a member is, and why where it is not well: its own words among them.
 fn state(f: &mut Formatter<'_>, seat: Option<&Seat>) -> fmt::Result {
     let (class, word, why) = match seat {
@@ -250,11 +225,6 @@ fn state(f: &mut Formatter<'_>, seat: Option<&Seat>) -> fmt::Result {
         Some(why) => write!(f, "<span class=\"why\">{}</span>", Text(why)),
         None => Ok(()),
     }
-}
-
-/// The beginning of a long number, and all of it for the pointer.
-fn short(f: &mut Formatter<'_>, whole: &str) -> fmt::Result {
-    write!(f, "<code title=\"{}\">{}…</code>", Text(whole), Text(whole.get(..2 + DIGITS).unwrap_or(whole)))
 }
 
 #[cfg(test)]

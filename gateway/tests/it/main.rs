@@ -4,7 +4,6 @@
 
 mod attacks;
 mod caches;
-mod chromium;
 mod faults;
 mod http;
 mod memory;

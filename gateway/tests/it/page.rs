@@ -1,18 +1,16 @@
 //! The status page: its bytes and headers, and how it looks in a real browser.
 
-use std::{io::Write as _, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use holdfast_certificate::{Domain, Namespace};
 use holdfast_gateway::Gateway;
 use holdfast_registry::{Endpoint, EpochRecord, Error, NamespaceRecord, Registry};
+use holdfast_testing::{Browser, installed, skipped};
 use serde_json::Value;
 
-use crate::{
-    chromium::{Browser, installed},
-    support::{Committee, Line, Server, commitment, eventually, payload},
-};
+use crate::support::{Committee, Line, Server, commitment, eventually, payload};
 
 const HOSTILE: &str =
     "\"><script>document.title='taken'</script><img src=/nowhere onerror=document.title='taken'>\u{202e}";
@@ -120,10 +118,7 @@ const LOOK: &str = r##"({
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_page_is_right_in_a_real_browser() {
     let Some(file) = installed() else {
-        // Past the capture of the test's own output.
-        let said = "SKIPPED page::the_status_page_is_right_in_a_real_browser: no chromium is installed (apt-get install chromium)\n";
-        std::io::stderr().write_all(said.as_bytes()).unwrap();
-        return;
+        return skipped("page::the_status_page_is_right_in_a_real_browser");
     };
     let committee = Committee::start().await;
     let gateway = busy(&committee).await;

@@ -142,3 +142,6 @@ pub(crate) fn committee_of(domain: Domain, epoch: u64, found: &Epoch, keys: &[u8
         .map_err(|error| bad(error.to_string()))?;
     Committee::new(domain, epoch, parameters, keys).map_err(|error| bad(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

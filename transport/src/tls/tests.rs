@@ -1,3 +1,5 @@
+mod fuzz;
+
 use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use holdfast_certificate::{Address, Domain, SecretKey};

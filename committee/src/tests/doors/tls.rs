@@ -75,7 +75,19 @@ async fn the_metrics_are_where_the_operator_put_them() {
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
     }
-    assert!(get("/").await.starts_with("HTTP/1.1 404"));
+    assert!(get("/other").await.starts_with("HTTP/1.1 404"));
+    // For people there is a page, under a policy that lets nothing run.
+    for (path, kind) in [("/", "text/html"), ("/status.css", "text/css"), ("/status.svg", "image/svg+xml")] {
+        let answer = get(path).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&format!("content-type: {kind}")), "{answer}");
+        for header in
+            ["content-security-policy: default-src 'none'; ", "x-frame-options: DENY", "cache-control: no-store"]
+        {
+            assert!(answer.contains(header), "{header} is not in {answer}");
+        }
+    }
+    let page = get("/").await;
+    assert!(page.contains("Stores and signs") && page.contains("slot 3 of epoch 7"), "{page}");
     // The gRPC port knows nothing of it, and this one nothing of gRPC.
     member.stop().await.expect("stops");
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "the listener is gone");

@@ -1,6 +1,7 @@
-//! A headless Chromium, driven over its DevTools protocol by way of two pipes.
+//! A headless Chromium, driven over its DevTools protocol by way of two pipes: for tests that look at a page as people do. What goes
+//! wrong fails the test: these calls panic.
 
-use std::{collections::VecDeque, path::PathBuf, process::Stdio, time::Duration};
+use std::{collections::VecDeque, io::Write as _, path::PathBuf, process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -32,13 +33,21 @@ const OPTIONS: [&str; 12] = [
 ];
 
 /// Where a Chromium is installed.
+#[must_use]
 pub fn installed() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let all = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
     all.into_iter().find(|file| file.is_file())
 }
 
+/// Says, past the capture of the test's own output, that a test was skipped since no Chromium is installed.
+pub fn skipped(test: &str) {
+    let said = format!("SKIPPED {test}: no chromium is installed (apt-get install chromium)\n");
+    let _told = std::io::stderr().write_all(said.as_bytes());
+}
+
 /// A browser with one page. It ends when this is dropped.
+#[derive(Debug)]
 pub struct Browser {
     _process: Child,
     to: ChildStdin,
@@ -51,8 +60,13 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// Starts the browser that is installed there.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
     pub async fn start(file: PathBuf) -> Self {
-        let profile = tempfile::tempdir().unwrap();
+        let profile = tempfile::tempdir().expect("the browser's pipes and folder");
         let mut process = Command::new("sh")
             .args(["-c", PIPES])
             .arg(file)
@@ -63,8 +77,11 @@ impl Browser {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .unwrap();
-        let (to, from) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
+            .expect("the browser's pipes and folder");
+        let (to, from) = (
+            process.stdin.take().expect("the browser's pipes and folder"),
+            BufReader::new(process.stdout.take().expect("the browser's pipes and folder")),
+        );
         let mut browser =
             Self { _process: process, to, from, session: None, number: 0, events: VecDeque::new(), _profile: profile };
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" })).await;
@@ -78,6 +95,10 @@ impl Browser {
     }
 
     /// Opens a page in a window of this size and waits until it is loaded.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be loaded.
     pub async fn open(&mut self, url: &str, (width, height): (u32, u32), dark: bool) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", size).await;
@@ -105,6 +126,10 @@ impl Browser {
     }
 
     /// What an expression is in the page. The page's own policy is not asked.
+    ///
+    /// # Panics
+    ///
+    /// If it throws.
     pub async fn evaluate(&mut self, expression: &str) -> Value {
         let answer = self.call("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true })).await;
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
@@ -112,10 +137,14 @@ impl Browser {
     }
 
     /// The whole page as PNG, in base64.
+    ///
+    /// # Panics
+    ///
+    /// If the browser gives none.
     pub async fn picture(&mut self) -> String {
         let answer =
             self.call("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true })).await;
-        answer["data"].as_str().unwrap().to_owned()
+        answer["data"].as_str().expect("the browser's pipes and folder").to_owned()
     }
 
     /// What was told under this name since the last time.
@@ -134,7 +163,7 @@ impl Browser {
         }
         let mut bytes = command.to_string().into_bytes();
         bytes.push(0);
-        self.to.write_all(&bytes).await.unwrap();
+        self.to.write_all(&bytes).await.expect("the browser's pipes and folder");
         loop {
             let told = self.next().await;
             if told["id"] == self.number {
@@ -147,9 +176,12 @@ impl Browser {
 
     async fn next(&mut self) -> Value {
         let mut message = Vec::new();
-        let read = timeout(LIMIT, self.from.read_until(0, &mut message)).await.expect("the browser answers").unwrap();
+        let read = timeout(LIMIT, self.from.read_until(0, &mut message))
+            .await
+            .expect("the browser answers")
+            .expect("the browser's pipes and folder");
         assert!(read > 0, "the browser ended");
         message.pop();
-        serde_json::from_slice(&message).unwrap()
+        serde_json::from_slice(&message).expect("the browser's pipes and folder")
     }
 }

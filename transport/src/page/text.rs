@@ -11,7 +11,10 @@ const MOST: usize = 300;
 /// A text that stands for itself, whoever wrote it: nothing in it is markup, and what cannot be seen, or turns the direction of what
 /// follows, is shown by its number.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a>(pub(super) &'a str);
+pub struct Text<'a>(
+    /// The text.
+    pub &'a str,
+);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -43,7 +46,10 @@ fn is_hidden(character: char) -> bool {
 
 /// A time that something took.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Took(pub(super) Duration);
+pub struct Took(
+    /// How long.
+    pub Duration,
+);
 
 impl Display for Took {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -59,9 +65,11 @@ impl Display for Took {
 
 /// How long ago something was, with the time itself for machines and for the pointer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ago {
-    pub(super) at: u64,
-    pub(super) now: u64,
+pub struct Ago {
+    /// When it was, unix seconds.
+    pub at: u64,
+    /// When that is said.
+    pub now: u64,
 }
 
 impl Display for Ago {
@@ -73,7 +81,10 @@ impl Display for Ago {
 
 /// Seconds in their largest whole unit.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span(pub(super) u64);
+pub struct Span(
+    /// How many.
+    pub u64,
+);
 
 impl Display for Span {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -88,7 +99,10 @@ impl Display for Span {
 
 /// Bytes in the largest unit of a thousand.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bytes(pub(super) u64);
+pub struct Bytes(
+    /// How many.
+    pub u64,
+);
 
 impl Display for Bytes {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -102,7 +116,8 @@ impl Display for Bytes {
 }
 
 /// Unix seconds as RFC 3339. No year has more than four digits.
-pub(super) fn utc(at: u64) -> String {
+#[must_use]
+pub fn utc(at: u64) -> String {
     const LAST: u64 = 253_402_300_799;
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(at.min(LAST))).to_string()
 }

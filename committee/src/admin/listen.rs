@@ -1,0 +1,158 @@
+//! The member's end of the socket.
+
+use std::{
+    fs::{self, Permissions},
+    io::{self, ErrorKind},
+    os::unix::{
+        fs::{FileTypeExt as _, PermissionsExt as _},
+        net::UnixStream as StdStream,
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::Deserialize as _;
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::call::{Answer, LIMIT, MOST_BYTES, Order, State};
+use crate::rpc::Shared;
+
+/// Orders that are taken at once; further ones wait.
+const AT_ONCE: usize = 4;
+/// Connections that wait to be taken.
+const BACKLOG: i32 = 16;
+/// After a failure to accept.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The socket. Its file goes away with it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    listener: UnixListener,
+    _file: SocketFile,
+}
+
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Listener {
+    /// Makes the socket. Nobody else can connect at any time: nobody is listened to before the file's mode is set. A socket that
+    /// nobody answers on, of a process that was killed, is replaced.
+    pub(crate) fn bind(path: &Path) -> io::Result<Self> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(io::Error::new(ErrorKind::AlreadyExists, "there is a file that is no socket"));
+            }
+            Ok(_) if StdStream::connect(path).is_ok() => {
+                return Err(io::Error::new(ErrorKind::AddrInUse, "another process takes orders there"));
+            }
+            Ok(_) => fs::remove_file(path)?,
+            Err(_) => {}
+        }
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.bind(&SockAddr::unix(path)?)?;
+        let file = SocketFile(path.to_owned());
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let listener =
+            UnixListener::from_std(std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(socket)))?;
+        Ok(Self { listener, _file: file })
+    }
+
+    /// Takes orders until told to stop.
+    pub(crate) async fn run(self, shared: Arc<Shared>, stop: CancellationToken) {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        loop {
+            let next = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, self.listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                () = stop.cancelled() => return,
+                next = next => next,
+            };
+            // The semaphore is never closed.
+            let Ok(place) = place else { return };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let (shared, stop) = (Arc::clone(&shared), stop.clone());
+            tokio::spawn(async move {
+                let _place = place;
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    served = timeout(LIMIT, serve(stream, &shared)) => match served {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => tracing::debug!(%error, "admin.serve"),
+                        Err(_) => tracing::debug!("admin.serve: too slow"),
+                    },
+                }
+            });
+        }
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _gone = fs::remove_file(&self.0);
+    }
+}
+
+async fn serve(stream: UnixStream, shared: &Shared) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = Vec::new();
+    BufReader::new(read.take(MOST_BYTES)).read_until(b'\n', &mut line).await?;
+    let answer = match parse(&line) {
+        Ok(order) => obey(&order, shared).map_or_else(Answer::Refused, |()| Answer::Done(state(shared))),
+        Err(reason) => Answer::Refused(format!("no order: {reason}")),
+    };
+    let mut bytes = serde_json::to_vec(&answer)?;
+    bytes.push(b'\n');
+    write.write_all(&bytes).await
+}
+
+/// The order that a line is. One with fields that it does not have is none: it may mean more than is understood.
+fn parse(line: &[u8]) -> Result<Order, String> {
+    let said: serde_json::Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let order = Order::deserialize(&said).map_err(|error| error.to_string())?;
+    match serde_json::to_value(&order) {
+        Ok(understood) if understood == said => Ok(order),
+        _ => Err("it has fields that such an order does not have".to_owned()),
+    }
+}
+
+fn obey(order: &Order, shared: &Shared) -> Result<(), String> {
+    let operator = &shared.operator;
+    match order {
+        Order::Status => {}
+        Order::Drain => operator.drain(true),
+        Order::Undrain => operator.drain(false),
+        Order::Hold { until } => operator.hold(*until, shared.attestor.clock.now())?,
+        Order::Scrub => operator.scrub().ask(),
+        Order::Log { filter } => operator.set_log_filter(filter)?,
+    }
+    Ok(())
+}
+
+fn state(shared: &Shared) -> State {
+    let operator = &shared.operator;
+    State {
+        version: env!("CARGO_PKG_VERSION").into(),
+        drained: operator.is_drained(),
+        under_way: operator.under_way(),
+        held_until: operator.held_until(shared.attestor.clock.now()),
+        scrubbing: operator.scrub().is(),
+        scrubs: operator.scrub().passes(),
+        scrubbed_at: shared.attestor.store.scrubbed_at(),
+        log: operator.log_filter(),
+    }
+}
