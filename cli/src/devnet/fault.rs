@@ -10,14 +10,11 @@ mod data;
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use holdfast_committee::fault::Flip;
 use holdfast_erasure::BlobId;
-use serde::{Deserialize, Serialize};
 
 use super::{
     full,
-    process::ProcessId,
-    state::{Layout, Member, State},
+    state::{Active, Layout, Line, Member, Place, State},
     up::{self, Start},
 };
 use crate::{
@@ -57,34 +54,6 @@ pub(crate) enum Order {
     None,
 }
 
-/// A fault that was made, with what it takes to undo it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Active {
-    /// As it was ordered, such as `slow=2s`.
-    pub(crate) fault: String,
-    /// Unix seconds at which it was made.
-    pub(crate) since: u64,
-    /// Unix seconds at which whoever made it undoes it; absent if it stays.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) until: Option<u64>,
-    /// The slow line, and where the member listens behind it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    line: Option<Line>,
-    /// Blobs whose shards were replaced.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    replaced: Vec<String>,
-    /// Bytes in which a bit was flipped.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    flipped: Vec<data::Place>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Line {
-    process: ProcessId,
-    behind: String,
-}
-
 /// Breaks a member; returns in words what was done.
 pub(crate) async fn break_member(
     layout: &Layout,
@@ -105,7 +74,7 @@ pub(crate) async fn break_member(
     if fault == Fault::Crash && !running {
         return Ok(format!("{name} is not running already"));
     }
-    if let Some(there) = member.broken() {
+    if let Some(there) = of_process(member) {
         return fail(
             Exit::Usage,
             format!("{name} has a fault already, {}; undo it first: holdfast devnet fault {name} none", there.fault),
@@ -114,7 +83,7 @@ pub(crate) async fn break_member(
     if !running && !fault.is_of_data() {
         return fail(Exit::Usage, format!("{name} is not running; start it first: holdfast devnet heal {name}"));
     }
-    let mut active = Active::new(fault);
+    let mut active = begun(fault);
     let said = match fault {
         Fault::Crash => {
             if let Some(process) = member.process.take() {
@@ -231,32 +200,21 @@ async fn restart(
     started
 }
 
-impl Active {
-    fn new(fault: Fault) -> Self {
-        Self {
-            fault: fault.to_string(),
-            since: times::now(),
-            until: None,
-            line: None,
-            replaced: Vec::new(),
-            flipped: Vec::new(),
-        }
-    }
-
-    /// For people.
-    pub(crate) fn in_words(&self) -> String {
-        match self.until {
-            Some(until) => format!("{} until {}", self.fault, times::human_time(until)),
-            None => self.fault.clone(),
-        }
+/// A fault that is about to be made.
+fn begun(fault: Fault) -> Active {
+    Active {
+        fault: fault.to_string(),
+        since: times::now(),
+        until: None,
+        line: None,
+        replaced: Vec::new(),
+        flipped: Vec::new(),
     }
 }
 
-impl Member {
-    /// The fault that its process has, which must be undone before there can be another.
-    fn broken(&self) -> Option<&Active> {
-        self.faults.iter().find(|active| active.replaced.is_empty() && active.flipped.is_empty())
-    }
+/// The fault that its process has, which must be undone before there can be another.
+fn of_process(member: &Member) -> Option<&Active> {
+    member.faults.iter().find(|active| active.replaced.is_empty() && active.flipped.is_empty())
 }
 
 impl Fault {
@@ -350,13 +308,7 @@ impl FromStr for Order {
 struct Changed {
     shards: usize,
     replaced: Vec<String>,
-    flipped: Vec<data::Place>,
-}
-
-impl From<Flip> for data::Place {
-    fn from(flip: Flip) -> Self {
-        Self { file: flip.file, at: flip.at, was: flip.was }
-    }
+    flipped: Vec<Place>,
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::{fault::Active, process::ProcessId};
+use super::process::ProcessId;
 use crate::{
     committee::card::Pin,
     exit::{Exit, fail},
-    files, target,
+    files, target, times,
 };
 
 /// Where a devnet keeps its files.
@@ -118,6 +118,54 @@ pub(crate) struct Member {
     /// The pin of its TLS key; absent where it speaks plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls_pin: Option<Pin>,
+}
+
+/// A fault that was made, with what it takes to undo it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Active {
+    /// As it was ordered, such as `slow=2s`.
+    pub(crate) fault: String,
+    /// Unix seconds at which it was made.
+    pub(crate) since: u64,
+    /// Unix seconds at which whoever made it undoes it; absent if it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<u64>,
+    /// The slow line, and where the member listens behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<Line>,
+    /// Blobs whose shards were replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) replaced: Vec<String>,
+    /// Bytes in which a bit was flipped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) flipped: Vec<Place>,
+}
+
+/// A slow line before a member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) process: ProcessId,
+    /// Where the member listens behind it.
+    pub(crate) behind: String,
+}
+
+/// A byte in which a bit was flipped.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) file: PathBuf,
+    pub(crate) at: u64,
+    pub(crate) was: u8,
+}
+
+impl Active {
+    /// For people.
+    pub(crate) fn in_words(&self) -> String {
+        match self.until {
+            Some(until) => format!("{} until {}", self.fault, times::human_time(until)),
+            None => self.fault.clone(),
+        }
+    }
 }
 
 impl Member {

@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    fault::Active,
-    state::{Layout, State},
-};
+use super::state::{Active, Layout, State};
 use crate::{
     config::Config,
     output::{Output, line, table},

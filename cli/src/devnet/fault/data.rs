@@ -1,27 +1,18 @@
 //! Other bytes in a member's files. The data is changed behind the member's back, so it does not run meanwhile.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use holdfast_committee::fault::{self, Flip};
 use holdfast_erasure::BlobId;
-use serde::{Deserialize, Serialize};
 
 use super::{Changed, Fault};
 use crate::{
     devnet::{
-        state::{Layout, State},
+        state::{Layout, Place, State},
         up,
     },
     exit::{Exit, fail},
 };
-
-/// A byte in which a bit was flipped.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Place {
-    pub(super) file: PathBuf,
-    pub(super) at: u64,
-    pub(super) was: u8,
-}
 
 /// Changes the shards of one blob, or of all that the member holds; it runs afterwards if it ran before.
 pub(super) async fn change(
@@ -56,7 +47,7 @@ async fn change_files(data: &Path, kind: Fault, blob: Option<BlobId>) -> anyhow:
             fault::replace_shard(data, blob).await?;
             changed.replaced.push(blob.to_string());
         } else {
-            changed.flipped.extend(fault::flip_bit(data, blob).await?.into_iter().map(Place::from));
+            changed.flipped.extend(fault::flip_bit(data, blob).await?.into_iter().map(place));
         }
     }
     if blobs.is_empty() {
@@ -76,4 +67,8 @@ pub(super) async fn restore(data: &Path, replaced: &[String], flipped: &[Place])
         fault::flip_back(data, &flips).await?;
     }
     Ok(())
+}
+
+fn place(Flip { file, at, was }: Flip) -> Place {
+    Place { file, at, was }
 }
