@@ -39,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("testing", &["certificate", "committee", "registry"]),
+    ("testing", &["certificate", "committee", "registry", "transport"]),
     ("fuzz", &[]),
     ("benches", &[]),
     ("house", &[]),

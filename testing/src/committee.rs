@@ -1,5 +1,5 @@
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
 };
@@ -9,6 +9,7 @@ use holdfast_certificate::{
 };
 use holdfast_committee::{Config, Member, Running, store::IfMissing};
 use holdfast_registry::{FileRegistry, Registry};
+use holdfast_transport::free_addresses;
 use tempfile::TempDir;
 
 use crate::line::{Front, Line};
@@ -137,14 +138,9 @@ impl Committee {
     /// [`Error::Registry`] for numbers that make no committee; [`Error::Machine`], [`Error::Member`].
     pub async fn start_with(setup: Setup) -> Result<Self, Error> {
         let folder = tempfile::tempdir()?;
-        // All are held until each has its own.
-        let held: Vec<TcpListener> =
-            (0..setup.members).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-        let seats = held.iter().map(|listener| {
-            Ok(Seat { key: SecretKey::generate(), address: listener.local_addr()?, front: None, running: None })
-        });
-        let mut seats: Vec<Seat> = seats.collect::<Result<_, std::io::Error>>()?;
-        drop(held);
+        let addresses = free_addresses(setup.members.into())?.into_iter();
+        let mut seats: Vec<Seat> =
+            addresses.map(|address| Seat { key: SecretKey::generate(), address, front: None, running: None }).collect();
         if setup.lines {
             for seat in &mut seats {
                 seat.front = Some(Front::to(seat.address).await?);

@@ -68,9 +68,7 @@ impl Registry for Contradicted {
 
 /// One of two members, the other of which was never started; it holds something all the same.
 async fn member(folder: &Path) -> (Running, Config) {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = holdfast_transport::free_addresses(1).unwrap()[0];
     let (keys, disperser) = ([SecretKey::generate(), SecretKey::generate()], DisperserKey::generate());
     let members = (0..2).zip(&keys).map(|(slot, key)| FileMember {
         slot,

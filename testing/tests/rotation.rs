@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +18,7 @@ use holdfast_client::{Client, DisperseOptions, RenewOptions, RetrieveOptions, Ve
 use holdfast_committee::{Config, Member, Running, store::IfMissing};
 use holdfast_erasure::Parameters;
 use holdfast_registry::{Endpoint, EpochRecord, Error, NamespaceRecord, Registry};
+use holdfast_transport::free_addresses;
 
 const DOMAIN: Domain = Domain { chain_id: 9, registry: Address::ZERO };
 const NAMESPACE: [u8; 32] = [5; 32];
@@ -81,10 +81,7 @@ impl World {
     async fn start(turn: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys: Vec<SecretKey> = (0..7).map(|_| SecretKey::generate()).collect();
-        let held: Vec<TcpListener> =
-            keys.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-        let addresses: Vec<_> = held.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        drop(held);
+        let addresses = free_addresses(keys.len()).unwrap();
         let record = |epoch: u64, seats: [usize; 5], active_from: u64, active_until: Option<u64>| {
             let registration = Registration { domain: DOMAIN, account: Address::ZERO };
             let proven = seats.iter().map(|seat| {

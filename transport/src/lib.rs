@@ -1,6 +1,6 @@
 //! What both ends of a connection between Holdfast's clients and members share: the settings of channels and servers, TLS
 //! (feature `tls`), and bodies in chunks; and how settings are read (feature `configuration`) and durations written in them, and
-//! what status pages share (feature `page`).
+//! what status pages share (feature `page`); and which loopback addresses are free.
 //!
 //! # The same on both sides
 //!
@@ -19,6 +19,7 @@ mod body;
 pub mod configuration;
 mod dial;
 pub mod human;
+mod loopback;
 #[cfg(feature = "page")]
 pub mod page;
 pub mod settings;
@@ -28,4 +29,5 @@ mod trust;
 
 pub use body::{Body, Misfit, chunks, chunks_of};
 pub use dial::{DialError, endpoint};
+pub use loopback::free_addresses;
 pub use trust::{MemberKey, Pin, Trust};

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     time::{Duration, Instant},
 };
@@ -474,8 +473,6 @@ pub(crate) fn free_address() -> anyhow::Result<String> {
     free_addresses(1)?.pop().context("no free address")
 }
 
-/// Loopback addresses that nothing listens on. All are held at once, so that they differ.
 fn free_addresses(count: usize) -> anyhow::Result<Vec<String>> {
-    let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    held.iter().map(|listener| Ok(listener.local_addr()?.to_string())).collect()
+    Ok(holdfast_transport::free_addresses(count)?.iter().map(ToString::to_string).collect())
 }

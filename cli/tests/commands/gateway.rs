@@ -58,7 +58,7 @@ impl Process {
 
 /// A free address.
 fn free() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    holdfast_transport::free_addresses(1).unwrap()[0].to_string()
 }
 
 impl Drop for Process {

@@ -2,13 +2,14 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::SocketAddr,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use holdfast_transport::free_addresses;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long a walk-through may take; scrypt and a chain's blocks take most of it.
@@ -40,8 +41,8 @@ fn lines(heading: &str) -> String {
 
 /// Ports that nothing listens on, in place of those that begin with the same three digits, and of anvil's.
 fn with_free_ports(mut script: String) -> String {
-    let held: Vec<TcpListener> = (0..9).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let mut ports = held.iter().map(|listener| listener.local_addr().unwrap().port());
+    let free = free_addresses(9).unwrap();
+    let mut ports = free.iter().map(SocketAddr::port);
     for prefix in ["740", "741"] {
         let table: Vec<String> = (&mut ports).take(4).map(|port| port.to_string()).collect();
         script = script.replace(&format!("127.0.0.1:{prefix}$i"), &format!("127.0.0.1:$(port{prefix} $i)"));

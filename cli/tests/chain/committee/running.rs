@@ -2,10 +2,11 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Child, Stdio},
 };
+
+use holdfast_transport::free_addresses;
 
 use crate::{
     committee::Desk,
@@ -23,16 +24,10 @@ impl Drop for Running {
     }
 }
 
-/// Loopback addresses that nothing listens on. All are held at once, so that they differ.
-fn free_addresses(count: usize) -> Vec<String> {
-    let held: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect()
-}
-
 #[test]
 fn seven_keys_become_cards_a_committee_and_members_that_are_checked() {
     let desk = Desk::new();
-    let listens = free_addresses(7);
+    let listens = free_addresses(7).unwrap();
     let mut cards = Vec::new();
     for (slot, listen) in listens.iter().enumerate() {
         let name = format!("m{slot}");
