@@ -5,7 +5,8 @@ use std::time::Duration;
 use holdfast_certificate::check_endpoint;
 use holdfast_registry::Endpoint;
 use holdfast_transport::{MemberKey, Trust};
-use tonic::transport::Channel;
+use tonic::{Status, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -26,4 +27,11 @@ pub(crate) async fn connect(endpoint: &Endpoint, member: Option<MemberKey>) -> R
         }
         format!("unreachable: {cause}")
     })
+}
+
+/// Whether a member says that a service of this name serves.
+pub(crate) async fn serves(channel: Channel, service: &str) -> Result<bool, Status> {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    let answer = HealthClient::new(channel).check(request).await?.into_inner();
+    Ok(answer.status() == ServingStatus::Serving)
 }

@@ -23,6 +23,7 @@
 //!
 //! To read one blob's way: `rpc/dispersal.rs`, `attestor/`, `store/writer.rs`, `rpc/retrieval.rs`.
 
+mod accept;
 pub mod admin;
 mod awaited;
 mod clock;

@@ -14,6 +14,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::files;
+
 /// The file, in the store's folder, with the time until which nothing is dropped.
 const FILE: &str = "hold.json";
 /// The longest hold, in seconds from now, as a guardian's on L1: who wants more says so again in time.
@@ -197,10 +199,7 @@ impl Hold {
         let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.until.store(until, Ordering::SeqCst);
         let new = self.file.with_extension("new");
-        fs::write(&new, serde_json::to_vec(&Held { until })?)?;
-        fs::File::open(&new)?.sync_all()?;
-        fs::rename(&new, &self.file)?;
-        fs::File::open(self.file.parent().unwrap_or(Path::new(".")))?.sync_all()
+        files::replace(&self.file, &new, &serde_json::to_vec(&Held { until })?)
     }
 }
 

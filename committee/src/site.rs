@@ -9,58 +9,39 @@ use holdfast_transport::page::{CSS, HEADERS, HTML, MARK, SHEET, SVG};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::report::Report;
+use crate::{accept, report::Report};
 use view::View;
 
 /// Connections at once; further ones wait.
 const CONNECTIONS: usize = 8;
 /// The longest time for one of them.
 const LIMIT: Duration = Duration::from_secs(10);
-/// After a failure to accept.
-const PAUSE: Duration = Duration::from_millis(100);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Full = http_body_util::Full<Bytes>;
 
 /// Answers with what the report says, until told to stop.
 pub(crate) async fn serve(tcp: TcpListener, report: Report, stop: CancellationToken) {
-    let (report, places) = (Arc::new(report), Arc::new(Semaphore::new(CONNECTIONS)));
-    loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, tcp.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            () = stop.cancelled() => return,
-            next = next => next,
-        };
-        // The semaphore is never closed.
-        let Ok(place) = place else { return };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        };
-        let (report, stop) = (Arc::clone(&report), stop.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            let service = service_fn(move |request| {
-                let report = Arc::clone(&report);
-                async move { Ok::<_, Infallible>(answer(&request, &report).await) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(LIMIT)
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
-                () = stop.cancelled() => {}
-                _ended = tokio::time::timeout(LIMIT, connection) => {}
-            }
+    let report = Arc::new(report);
+    let serve = |(stream, _)| {
+        let report = Arc::clone(&report);
+        let service = service_fn(move |request| {
+            let report = Arc::clone(&report);
+            async move { Ok::<_, Infallible>(answer(&request, &report).await) }
         });
-    }
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(LIMIT)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), service);
+        async move {
+            let _ended = tokio::time::timeout(LIMIT, connection).await;
+        }
+    };
+    accept::each(|context| tcp.poll_accept(context), CONNECTIONS, stop, serve).await;
 }
 
 async fn answer(request: &Request<Incoming>, report: &Report) -> Response<Full> {

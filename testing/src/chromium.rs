@@ -1,8 +1,15 @@
 //! A headless Chromium, driven over its DevTools protocol by way of two pipes: for tests that look at a page as people do. What goes
 //! wrong fails the test: these calls panic.
 
-use std::{collections::VecDeque, io::Write as _, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    collections::VecDeque,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -13,6 +20,11 @@ use tokio::{
 
 /// What the browser may take for one step, on a machine that has much else to do.
 const LIMIT: Duration = Duration::from_secs(60);
+/// A kind of window, its size, and whether its user likes it dark.
+const WINDOWS: [(&str, (u32, u32), bool); 3] =
+    [("wide", (1280, 900), false), ("dark", (1280, 900), true), ("phone", (390, 844), false)];
+/// What a status page consists of.
+const STATUS_PAGE: [&str; 3] = ["", "status.css", "status.svg"];
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// The browser reads its commands from file 3 and answers on file 4.
 const PIPES: &str = r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>/dev/null"#;
@@ -66,7 +78,7 @@ impl Browser {
     ///
     /// If it does not start.
     pub async fn start(file: PathBuf) -> Self {
-        let profile = tempfile::tempdir().expect("the browser's pipes and folder");
+        let profile = tempfile::tempdir().expect("a folder");
         let mut process = Command::new("sh")
             .args(["-c", PIPES])
             .arg(file)
@@ -77,10 +89,10 @@ impl Browser {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .expect("the browser's pipes and folder");
+            .expect("a shell");
         let (to, from) = (
-            process.stdin.take().expect("the browser's pipes and folder"),
-            BufReader::new(process.stdout.take().expect("the browser's pipes and folder")),
+            process.stdin.take().expect("it was asked for"),
+            BufReader::new(process.stdout.take().expect("it was asked for")),
         );
         let mut browser =
             Self { _process: process, to, from, session: None, number: 0, events: VecDeque::new(), _profile: profile };
@@ -136,15 +148,41 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// The whole page as PNG, in base64.
+    /// Opens a page in every kind of window (`wide`, the same `dark`, a `phone`), and tells what an expression is in each. A picture
+    /// of each is kept, as `PICTURES-KIND.png`.
     ///
     /// # Panics
     ///
-    /// If the browser gives none.
-    pub async fn picture(&mut self) -> String {
-        let answer =
-            self.call("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true })).await;
-        answer["data"].as_str().expect("the browser's pipes and folder").to_owned()
+    /// If the page cannot be loaded, the expression throws, or the picture cannot be written.
+    pub async fn looks(&mut self, url: &str, expression: &str, pictures: &Path) -> Vec<(&'static str, Value)> {
+        let mut looks = Vec::new();
+        for (kind, size, dark) in WINDOWS {
+            self.open(url, size, dark).await;
+            looks.push((kind, self.evaluate(expression).await));
+            let answer =
+                self.call("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true })).await;
+            let picture = STANDARD.decode(answer["data"].as_str().expect("a picture")).expect("base64");
+            std::fs::write(format!("{}-{kind}.png", pictures.display()), picture).expect("written");
+        }
+        looks
+    }
+
+    /// Checks that a status page, opened `times` times, has asked for nothing but what is its own, and has broken no rule that came with
+    /// it.
+    ///
+    /// # Panics
+    ///
+    /// If it did.
+    pub fn kept_to_itself(&mut self, url: &str, times: usize) {
+        let asked = self.told("Network.requestWillBeSent");
+        assert!(asked.len() >= times * STATUS_PAGE.len(), "{asked:?}");
+        for request in &asked {
+            let path = request["request"]["url"].as_str().and_then(|asked| asked.strip_prefix(url));
+            assert!(path.is_some_and(|path| STATUS_PAGE.contains(&path)), "{request}");
+        }
+        for method in ["Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled"] {
+            assert_eq!(self.told(method), Vec::<Value>::new(), "{method}");
+        }
     }
 
     /// What was told under this name since the last time.
@@ -163,7 +201,7 @@ impl Browser {
         }
         let mut bytes = command.to_string().into_bytes();
         bytes.push(0);
-        self.to.write_all(&bytes).await.expect("the browser's pipes and folder");
+        self.to.write_all(&bytes).await.expect("the browser reads");
         loop {
             let told = self.next().await;
             if told["id"] == self.number {
@@ -178,10 +216,10 @@ impl Browser {
         let mut message = Vec::new();
         let read = timeout(LIMIT, self.from.read_until(0, &mut message))
             .await
-            .expect("the browser answers")
-            .expect("the browser's pipes and folder");
+            .expect("the browser answers in time")
+            .expect("the browser's pipe is read");
         assert!(read > 0, "the browser ended");
         message.pop();
-        serde_json::from_slice(&message).expect("the browser's pipes and folder")
+        serde_json::from_slice(&message).expect("JSON")
     }
 }

@@ -10,7 +10,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use holdfast_certificate::{
     CommitteeFile, DisperserKey, Domain, FileMember, FileNamespace, Namespace, Registration, SecretKey,
 };
@@ -132,14 +131,9 @@ async fn the_member_s_page_is_right_in_a_real_browser() {
     let (member, config) = member(folder.path()).await;
     let url = format!("http://{}/", member.metrics_addr().unwrap());
     let mut browser = Browser::start(browser).await;
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("member");
     let mut grounds = Vec::new();
-    for (name, size, dark) in [("wide", (1280, 900), false), ("dark", (1280, 900), true), ("phone", (390, 844), false)]
-    {
-        browser.open(&url, size, dark).await;
-        let look = browser.evaluate(LOOK).await;
-        let picture = STANDARD.decode(browser.picture().await).unwrap();
-        std::fs::write(pictures.join(format!("member-{name}.png")), &picture).unwrap();
+    for (name, look) in browser.looks(&url, LOOK, &pictures).await {
         assert_eq!(
             (&look["title"], &look["scripts"]),
             (&"Stores and signs · Holdfast member".into(), &0.into()),
@@ -164,15 +158,6 @@ async fn the_member_s_page_is_right_in_a_real_browser() {
     browser.open(&url, (1280, 900), false).await;
     assert_eq!(browser.evaluate(LOOK).await["state"], "Drained: reads only");
 
-    // The page has asked for nothing but what is its own, and has broken no rule that came with it.
-    let asked = browser.told("Network.requestWillBeSent");
-    assert!(asked.len() >= 4 * 3, "{asked:?}");
-    for request in &asked {
-        let path = request["request"]["url"].as_str().unwrap().strip_prefix(url.as_str());
-        assert!(matches!(path, Some("" | "status.css" | "status.svg")), "{request}");
-    }
-    for method in ["Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled"] {
-        assert_eq!(browser.told(method), Vec::<serde_json::Value>::new(), "{method}");
-    }
+    browser.kept_to_itself(&url, 4);
     member.stop().await.unwrap();
 }

@@ -15,9 +15,9 @@ use holdfast_committee::store::Store;
 use holdfast_devchain::DEV_KEYS;
 use holdfast_erasure::keccak256;
 use holdfast_l1::{ChainRegistry, Deployment, Publisher, PublisherOptions};
+use holdfast_proto::v1::{dispersal_server, retrieval_server};
 use holdfast_registry::Endpoint;
 use holdfast_transport::tls;
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use super::{
     L1Kind, UpArgs, gateway,
@@ -296,7 +296,7 @@ fn spawn_member(layout: &Layout, member: &mut Member, tied: bool, start: &Start)
 async fn wait_serving(layout: &Layout, member: &Member, start: &Start) -> anyhow::Result<()> {
     let deadline = Instant::now() + START_LIMIT;
     let address = start.behind.as_deref().unwrap_or(&member.listen);
-    let service = if start.signs() { "holdfast.v1.Dispersal" } else { "holdfast.v1.Retrieval" };
+    let service = if start.signs() { dispersal_server::SERVICE_NAME } else { retrieval_server::SERVICE_NAME };
     loop {
         if serves(&member.endpoint_at(address), member, service).await {
             return Ok(());
@@ -315,10 +315,8 @@ async fn wait_serving(layout: &Layout, member: &Member, start: &Start) -> anyhow
 async fn serves(url: &str, member: &Member, service: &str) -> bool {
     let endpoint = Endpoint { url: url.to_owned(), tls_pin: member.tls_pin.map(|pin| pin.0) };
     let Ok(channel) = peers::connect(&endpoint, None).await else { return false };
-    let request = HealthCheckRequest { service: service.to_owned() };
-    let mut client = HealthClient::new(channel);
-    let answer = tokio::time::timeout(Duration::from_secs(1), client.check(request)).await;
-    answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving))
+    let answer = tokio::time::timeout(Duration::from_secs(1), peers::serves(channel, service)).await;
+    matches!(answer, Ok(Ok(true)))
 }
 
 async fn start_l1(layout: &Layout, l1: &mut L1, tied: bool) -> anyhow::Result<()> {

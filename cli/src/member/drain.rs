@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 use futures::future::join_all;
+use holdfast_certificate::PublicKey;
 use holdfast_committee::{self as committee, admin::Order};
-use holdfast_proto::v1::{GetInfoRequest, node_client::NodeClient};
-use holdfast_registry::{self as registry, EpochRecord};
+use holdfast_proto::v1::{GetInfoRequest, dispersal_server, node_client::NodeClient};
+use holdfast_registry::{self as registry, EpochRecord, Registry};
 use holdfast_transport::MemberKey;
 use serde::Serialize;
 use tokio::time::timeout;
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use super::{
     orders::{Orders, give, until},
@@ -24,8 +24,6 @@ use crate::{
     times::{now, parse_span},
 };
 
-/// The service whose health says whether a member would store and sign.
-const DISPERSAL: &str = "holdfast.v1.Dispersal";
 /// How long another member may take to say how it is.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -92,14 +90,15 @@ impl Others {
 pub(super) async fn drain(args: &DrainArgs, config: &committee::Config, output: Output) -> anyhow::Result<()> {
     // Whether it takes orders at all comes first.
     let drained_before = give(config, &Order::Status).await?.drained;
-    if !args.force && !drained_before {
-        allowed(config).await?;
+    let place = if args.force { None } else { Some(Place::of(config).await?) };
+    if let Some(place) = place.as_ref().filter(|_| !drained_before) {
+        place.spared().await?;
     }
     let mut state = give(config, &Order::Drain).await?;
     let mut others = None;
-    if !args.force {
+    if let Some(place) = place {
         // Another operator may have drained at the same moment.
-        others = match allowed(config).await {
+        others = match place.spared().await {
             Ok(others) => others,
             Err(error) if drained_before => return Err(error),
             Err(error) => {
@@ -134,18 +133,30 @@ pub(super) async fn undrain(config: &committee::Config, output: Output) -> anyho
     super::orders::done(give(config, &Order::Undrain).await?, output)
 }
 
-/// Whether the committee does without this member: what the others say; `None` where it has no slot.
-async fn allowed(config: &committee::Config) -> anyhow::Result<Option<Others>> {
-    const FORCE: &str = "--force drains all the same";
-    let key = keys::unlock(&config.keystore, &config.password_file)?.public_key();
-    let record = match registry_of(config).await?.active_epoch(now()).await {
-        Ok(record) => record,
-        Err(registry::Error::NoActiveEpoch { .. }) => return Ok(None),
-        Err(error) => return fail(Exit::Unsafe, format!("it cannot be told who the others are: {error}; {FORCE}")),
-    };
-    let Some(own) = record.committee.slot_of(&key) else { return Ok(None) };
-    let others = ask_others(&record, own).await;
-    if others.suffice() { Ok(Some(others)) } else { fail(Exit::Unsafe, format!("{}\n{FORCE}", others.too_few())) }
+/// Where this member stands.
+struct Place {
+    key: PublicKey,
+    registry: Arc<dyn Registry>,
+}
+
+impl Place {
+    async fn of(config: &committee::Config) -> anyhow::Result<Self> {
+        let key = keys::unlock(&config.keystore, &config.password_file)?.public_key();
+        Ok(Self { key, registry: registry_of(config).await? })
+    }
+
+    /// Whether the committee does without this member: what the others say; `None` where it has no slot.
+    async fn spared(&self) -> anyhow::Result<Option<Others>> {
+        const FORCE: &str = "--force drains all the same";
+        let record = match self.registry.active_epoch(now()).await {
+            Ok(record) => record,
+            Err(registry::Error::NoActiveEpoch { .. }) => return Ok(None),
+            Err(error) => return fail(Exit::Unsafe, format!("it cannot be told who the others are: {error}; {FORCE}")),
+        };
+        let Some(own) = record.committee.slot_of(&self.key) else { return Ok(None) };
+        let others = ask_others(&record, own).await;
+        if others.suffice() { Ok(Some(others)) } else { fail(Exit::Unsafe, format!("{}\n{FORCE}", others.too_few())) }
+    }
 }
 
 async fn ask_others(record: &Arc<EpochRecord>, own: u16) -> Others {
@@ -177,9 +188,8 @@ async fn stores(record: &EpochRecord, slot: u16) -> Result<(), String> {
     if record.committee.key(slot).is_none_or(|key| info.public_key != key.to_bytes().as_slice()) {
         return Err("whoever answers there has another key".to_owned());
     }
-    let request = HealthCheckRequest { service: DISPERSAL.to_owned() };
-    let health = HealthClient::new(channel).check(request).await.map_err(refused)?.into_inner();
-    if health.status == ServingStatus::Serving as i32 {
+    // The service whose health says whether a member would store and sign.
+    if peers::serves(channel, dispersal_server::SERVICE_NAME).await.map_err(refused)? {
         return Ok(());
     }
     Err(match info.writes_disabled.as_str() {

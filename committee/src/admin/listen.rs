@@ -9,7 +9,6 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use serde::Deserialize as _;
@@ -17,20 +16,17 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
-    sync::Semaphore,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::call::{Answer, LIMIT, MOST_BYTES, Order, State};
-use crate::rpc::Shared;
+use crate::{accept, rpc::Shared};
 
 /// Orders that are taken at once; further ones wait.
 const AT_ONCE: usize = 4;
 /// Connections that wait to be taken.
 const BACKLOG: i32 = 16;
-/// After a failure to accept.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The socket. Its file goes away with it.
 #[derive(Debug)]
@@ -69,35 +65,17 @@ impl Listener {
 
     /// Takes orders until told to stop.
     pub(crate) async fn run(self, shared: Arc<Shared>, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        loop {
-            let next = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, self.listener.accept().await)
-            };
-            let (place, accepted) = tokio::select! {
-                () = stop.cancelled() => return,
-                next = next => next,
-            };
-            // The semaphore is never closed.
-            let Ok(place) = place else { return };
-            let Ok((stream, _)) = accepted else {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            };
-            let (shared, stop) = (Arc::clone(&shared), stop.clone());
-            tokio::spawn(async move {
-                let _place = place;
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    served = timeout(LIMIT, serve(stream, &shared)) => match served {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => tracing::debug!(%error, "admin.serve"),
-                        Err(_) => tracing::debug!("admin.serve: too slow"),
-                    },
+        let serve = |(stream, _)| {
+            let shared = Arc::clone(&shared);
+            async move {
+                match timeout(LIMIT, serve(stream, &shared)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!(%error, "admin.serve"),
+                    Err(_) => tracing::debug!("admin.serve: too slow"),
                 }
-            });
-        }
+            }
+        };
+        accept::each(|context| self.listener.poll_accept(context), AT_ONCE, stop, serve).await;
     }
 }
 

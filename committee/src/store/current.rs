@@ -27,9 +27,9 @@ impl Current {
         }
     }
 
-    /// From now on this one is read; false if the store was closed meanwhile.
-    pub(super) fn set(&self, database: Arc<Database>) -> bool {
-        self.change(State::Open(database))
+    /// From now on this one is read, unless the store was closed meanwhile.
+    pub(super) fn set(&self, database: Arc<Database>) {
+        self.change(State::Open(database));
     }
 
     /// Nobody else begins to read it.
@@ -46,12 +46,10 @@ impl Current {
         }
     }
 
-    fn change(&self, to: State) -> bool {
+    fn change(&self, to: State) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let open = !matches!(*state, State::Closed);
-        if open {
+        if !matches!(*state, State::Closed) {
             *state = to;
         }
-        open
     }
 }

@@ -31,6 +31,7 @@ use super::{
     marker::{self, Marker},
     options::{self, Purpose},
 };
+use crate::files::sync_folder;
 
 /// The database's folder.
 pub(super) const DATABASE: &str = "db";
@@ -109,6 +110,6 @@ pub(super) fn make_database(dir: &Path, marker: &Marker, identity: &Identity, ca
     let (log, end) = LiveLog::of(&new).after_write().map_err(|e| Error::file(&new, &e))?;
     MarkFile::create(dir, marker.id, Mark { log, end, sequence: db.latest_sequence_number() })?;
     drop(db);
-    let placed = fs::rename(&new, dir.join(DATABASE)).and_then(|()| marker::sync_folder(dir));
+    let placed = fs::rename(&new, dir.join(DATABASE)).and_then(|()| sync_folder(dir));
     placed.map_err(|e| Error::file(&new, &e))
 }

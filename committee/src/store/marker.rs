@@ -2,9 +2,8 @@
 //! it (a disk that is not mounted, half a copy) is not taken for a store in which nothing was ever stored.
 
 use std::{
-    fmt,
-    fs::{self, File},
-    io::{ErrorKind, Write as _},
+    fmt, fs,
+    io::ErrorKind,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -13,6 +12,7 @@ use holdfast_certificate::{Address, Domain, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, records::FORMAT};
+use crate::files;
 
 /// The file's name.
 pub(super) const FILE: &str = "store.json";
@@ -148,20 +148,8 @@ impl Marker {
         let mut bytes = serde_json::to_vec_pretty(&text).map_err(|e| Error::Read(e.to_string()))?;
         bytes.push(b'\n');
         let new = dir.join(NEW);
-        let written = File::create(&new).and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_all()
-        });
-        written
-            .and_then(|()| fs::rename(&new, dir.join(FILE)))
-            .and_then(|()| sync_folder(dir))
-            .map_err(|e| Error::file(&new, &e))
+        files::replace(&dir.join(FILE), &new, &bytes).map_err(|e| Error::file(&new, &e))
     }
-}
-
-/// Makes durable which files are in a folder.
-pub(super) fn sync_folder(dir: &Path) -> std::io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::{
 
 use rustix::fs::{Advice, fadvise};
 
-use super::{Error, marker::sync_folder};
+use super::Error;
+use crate::files::sync_folder;
 
 /// The file that is written, and removed again.
 pub(super) const FILE: &str = "probe";

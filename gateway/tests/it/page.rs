@@ -3,12 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use holdfast_certificate::{Domain, Namespace};
 use holdfast_gateway::Gateway;
 use holdfast_registry::{Endpoint, EpochRecord, Error, NamespaceRecord, Registry};
 use holdfast_testing::{Browser, installed, skipped};
-use serde_json::Value;
 
 use crate::support::{Committee, Line, Server, commitment, eventually, payload};
 
@@ -123,14 +121,9 @@ async fn the_status_page_is_right_in_a_real_browser() {
     let committee = Committee::start().await;
     let gateway = busy(&committee).await;
     let (mut browser, url) = (Browser::start(file).await, gateway.url("metrics", "/"));
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("status");
     let mut grounds = Vec::new();
-    for (name, size, dark) in [("wide", (1280, 900), false), ("dark", (1280, 900), true), ("phone", (390, 844), false)]
-    {
-        browser.open(&url, size, dark).await;
-        let look = browser.evaluate(LOOK).await;
-        let picture = STANDARD.decode(browser.picture().await).unwrap();
-        std::fs::write(pictures.join(format!("status-{name}.png")), &picture).unwrap();
+    for (name, look) in browser.looks(&url, LOOK, &pictures).await {
         assert_eq!(look["title"], "Ready · Holdfast gateway", "{look}");
         assert_eq!((&look["state"], &look["scripts"]), (&"Ready".into(), &0.into()));
         assert_eq!(look["images"], serde_json::json!([true]), "the mark is drawn, and no other image is there: {look}");
@@ -155,16 +148,7 @@ async fn the_status_page_is_right_in_a_real_browser() {
     browser.open(&url, (1280, 900), false).await;
     assert_eq!(browser.evaluate(LOOK).await["state"], "Below the quorum: reads only");
 
-    // The page has asked for nothing but what is its own, and has broken no rule that came with it.
-    let asked: Vec<Value> = browser.told("Network.requestWillBeSent");
-    assert!(asked.len() >= 4 * 3, "{asked:?}");
-    for request in &asked {
-        let path = request["request"]["url"].as_str().unwrap().strip_prefix(url.as_str());
-        assert!(matches!(path, Some("" | "status.css" | "status.svg")), "{request}");
-    }
-    for method in ["Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled"] {
-        assert_eq!(browser.told(method), Vec::<Value>::new(), "{method}");
-    }
+    browser.kept_to_itself(&url, 4);
     gateway.running.stop().await;
     committee.stop().await;
 }

@@ -178,7 +178,7 @@ async fn fill_and_resume() {
         }
         shorten(2 << 20);
         // There is a reserve for a start, so it is opened anew; and then takes nothing for which there is no room.
-        resume::written_again(&store).await;
+        resume::resumed(&store).await;
         has_all(&store);
         let error = hold(&store, &late, 1, RETAIN).await.expect_err("too little room");
         assert!(matches!(error, Error::NoRoom { .. }), "{error}");
@@ -222,7 +222,7 @@ async fn read_only() {
     let error = store.resume().await.expect_err("still read-only");
     assert!(matches!(error, Resume::NotYet(Error::ReadOnly { .. })), "{error}");
     assert!(Command::new("mount").args(["-o", "remount,rw"]).arg(&folder).status().expect("runs").success());
-    resume::written_again(&store).await;
+    resume::resumed(&store).await;
     hold(&store, &large(2), 1, RETAIN).await.expect("held");
     assert!(store.shard(&large(1).id(), 1).is_ok());
     store.close().await.expect("closes");

@@ -6,7 +6,7 @@ use super::*;
 use crate::failpoint::Meanwhile;
 
 /// Opened anew, counted, and written again.
-async fn resumed(store: &Store) {
+pub(super) async fn resumed(store: &Store) {
     store.resume().await.expect("opened anew");
     assert!(matches!(store.writable(), Err(Error::Counting)), "nothing is written before it is counted");
     store.count().expect("counted");
@@ -33,12 +33,25 @@ async fn failed(store: &Store, seed: u8) -> EncodedBlob {
     encoded
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_failed_write_all_that_was_signed_is_read_and_what_failed_is_signed_on_the_next_try() {
+/// The same, and the disk takes writes again.
+async fn mended(store: &Store, seed: u8) -> EncodedBlob {
+    let encoded = failed(store, seed).await;
+    fails(store, false);
+    encoded
+}
+
+/// A store that holds one blob.
+async fn holding() -> (tempfile::TempDir, Store, EncodedBlob) {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
     let signed = blob(1, Dispersal::ByShard);
     hold(&store, &signed, 4, RETAIN).await.expect("held");
+    (folder, store, signed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_write_all_that_was_signed_is_read_and_what_failed_is_signed_on_the_next_try() {
+    let (folder, store, signed) = holding().await;
     for seed in 10..14 {
         let late = failed(&store, seed).await;
         // As long as the disk is full the database that is open is left as it is.
@@ -69,12 +82,9 @@ async fn after_a_failed_write_all_that_was_signed_is_read_and_what_failed_is_sig
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_at_work_end_first_and_those_who_come_meanwhile_are_told_to_come_back() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(open(folder.path()));
-    let signed = blob(1, Dispersal::ByShard);
-    hold(&store, &signed, 4, RETAIN).await.expect("held");
-    failed(&store, 2).await;
-    fails(&store, false);
+    let (_folder, store, signed) = holding().await;
+    let store = Arc::new(store);
+    mended(&store, 2).await;
     let reader = store.database().expect("open");
     let resuming = tokio::spawn({
         let store = Arc::clone(&store);
@@ -96,12 +106,8 @@ async fn readers_at_work_end_first_and_those_who_come_meanwhile_are_told_to_come
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_does_not_end_keeps_its_database_and_the_next_try_is_made() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = open(folder.path());
-    let signed = blob(1, Dispersal::ByShard);
-    hold(&store, &signed, 4, RETAIN).await.expect("held");
-    failed(&store, 2).await;
-    fails(&store, false);
+    let (_folder, store, signed) = holding().await;
+    mended(&store, 2).await;
     let reader = store.database().expect("open");
     let error = store.resume().await.expect_err("it is being read");
     assert!(matches!(&error, Resume::NotYet(Error::Read(reason)) if reason.contains("still being read")), "{error}");
@@ -114,12 +120,8 @@ async fn a_reader_that_does_not_end_keeps_its_database_and_the_next_try_is_made(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_opened_to_be_written_is_read_until_it_can() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = open(folder.path());
-    let signed = blob(1, Dispersal::ByShard);
-    hold(&store, &signed, 4, RETAIN).await.expect("held");
-    let late = failed(&store, 2).await;
-    fails(&store, false);
+    let (_folder, store, signed) = holding().await;
+    let late = mended(&store, 2).await;
     store.faults().no_open.store(2, Ordering::SeqCst);
     for _ in 0..2 {
         let error = store.resume().await.expect_err("cannot be opened");
@@ -142,19 +144,16 @@ async fn what_cannot_be_opened_to_be_written_is_read_until_it_can() {
 async fn what_may_not_be_on_the_disk_is_not_vouched_for_until_it_was_written_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
-    let signed = blob(1, Dispersal::ByShard);
-    let durable = hold(&store, &signed, 4, RETAIN).await.expect("held");
+    let durable = hold(&store, &blob(1, Dispersal::ByShard), 4, RETAIN).await.expect("held");
     assert!(store.vouches());
-    failed(&store, 2).await;
-    fails(&store, false);
+    mended(&store, 2).await;
     store.faults().no_open.store(1, Ordering::SeqCst);
     store.resume().await.expect_err("cannot be opened to be written");
     assert!(store.vouches(), "nothing stands behind the last sync");
     resumed(&store).await;
     // Written, and not synced.
     store.put_certificates(vec![(*durable.digest(), vec![7; 200].into())]).await.expect("written");
-    failed(&store, 3).await;
-    fails(&store, false);
+    mended(&store, 3).await;
     store.faults().no_open.store(1, Ordering::SeqCst);
     store.resume().await.expect_err("cannot be opened to be written");
     assert!(store.certificate(durable.digest()).expect("read").is_some() && !store.vouches());
@@ -166,12 +165,8 @@ async fn what_may_not_be_on_the_disk_is_not_vouched_for_until_it_was_written_ane
 /// Something that was signed is gone from under the open database: it is not closed, for it could not be opened.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_which_a_start_would_miss_something_is_read_on_as_it_is() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = open(folder.path());
-    let signed = blob(1, Dispersal::ByShard);
-    hold(&store, &signed, 4, RETAIN).await.expect("held");
-    failed(&store, 2).await;
-    fails(&store, false);
+    let (folder, store, signed) = holding().await;
+    mended(&store, 2).await;
     let current = folder.path().join("db/CURRENT");
     let aside = folder.path().join("aside");
     fs::rename(&current, &aside).expect("moved");
@@ -193,12 +188,9 @@ async fn a_database_of_which_a_start_would_miss_something_is_read_on_as_it_is() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_close_meanwhile_waits_for_nobody_and_opens_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(open(folder.path()));
-    let signed = blob(1, Dispersal::ByShard);
-    hold(&store, &signed, 4, RETAIN).await.expect("held");
-    failed(&store, 2).await;
-    fails(&store, false);
+    let (folder, store, signed) = holding().await;
+    let store = Arc::new(store);
+    mended(&store, 2).await;
     let reader = store.database().expect("open");
     let resuming = tokio::spawn({
         let store = Arc::clone(&store);
@@ -220,16 +212,12 @@ async fn a_close_meanwhile_waits_for_nobody_and_opens_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_known_to_be_damaged_or_lost_still_is() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = open(folder.path());
-    let signed = blob(1, Dispersal::ByShard);
-    hold(&store, &signed, 4, RETAIN).await.expect("held");
+    let (_folder, store, signed) = holding().await;
     store.set_lost(Some(77)).expect("recorded");
     let database = store.database().expect("open");
     database.damaged(Bucket::of(keys::Kind::Shards, RETAIN), &signed.id(), 4, "a test");
     drop(database);
-    failed(&store, 2).await;
-    fails(&store, false);
+    mended(&store, 2).await;
     resumed(&store).await;
     assert_eq!((store.damaged(), store.lost_at()), (1, Some(77)));
     let missing = store.shard(&blob(9, Dispersal::ByShard).id(), 4).expect_err("not here");
@@ -250,8 +238,7 @@ async fn nobody_else_gets_the_folder_in_between() {
     let dir = folder.path().to_owned();
     let locked = Arc::new(std::sync::Mutex::new(Vec::new()));
     for seed in 1..4 {
-        failed(&store, seed).await;
-        fails(&store, false);
+        mended(&store, seed).await;
         let (stop, taken, dir) =
             (Arc::new(std::sync::atomic::AtomicBool::new(false)), Arc::clone(&locked), dir.clone());
         let intruder = std::thread::spawn({
@@ -276,8 +263,4 @@ async fn nobody_else_gets_the_folder_in_between() {
 /// Something else is done in the member's own thread right before the next write.
 pub(super) fn meanwhile(store: &Store, act: impl FnOnce() + Send + 'static) {
     *store.faults().meanwhile.lock().expect("no panic") = Some(Meanwhile(Box::new(act)));
-}
-
-pub(super) async fn written_again(store: &Store) {
-    resumed(store).await;
 }
