@@ -48,7 +48,7 @@ pub(super) enum Bucket {
 pub(super) struct Objects {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
-    lock: Option<Locking>,
+    lock: Option<Box<Locking>>,
 }
 
 /// What makes a bucket keep an object until a time.
@@ -234,7 +234,15 @@ impl Objects {
         let retry =
             RetryConfig { backoff: BackoffConfig::default(), max_retries: RETRIES, retry_timeout: RETRY_WITHIN };
         let client = ReqwestConnector::default().connect(&options).map_err(wrong)?;
-        let mut builder = AmazonS3Builder::from_env()
+        let of = match (&settings.access_key_id, &settings.secret_key_file) {
+            (Some(id), Some(file)) => {
+                let secret = password(file)
+                    .map_err(|e| Error::Settings(format!("archive.secret_key_file {}: {e}", file.display())))?;
+                AmazonS3Builder::new().with_access_key_id(id).with_secret_access_key(secret)
+            }
+            _ => AmazonS3Builder::from_env(),
+        };
+        let mut builder = of
             .with_bucket_name(name)
             .with_retry(retry)
             // Object Lock wants a checksum with each object, and a bucket that gets one compares.
@@ -246,17 +254,11 @@ impl Objects {
         if let Some(region) = &settings.region {
             builder = builder.with_region(region);
         }
-        if let (Some(id), Some(file)) = (&settings.access_key_id, &settings.secret_key_file) {
-            let secret = password(file)
-                .map_err(|e| Error::Settings(format!("archive.secret_key_file {}: {e}", file.display())))?;
-            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-        }
         let store: AmazonS3 = builder.clone().with_client_options(options.clone()).build().map_err(wrong)?;
-        let lock = settings.lock.mode().map(|mode| Locking {
+        let lock = settings.lock.mode().map(|mode| {
             // One source of credentials for all.
-            builder: builder.with_credentials(Arc::clone(store.credentials())),
-            options,
-            mode,
+            let builder = builder.with_credentials(Arc::clone(store.credentials()));
+            Box::new(Locking { builder, options, mode })
         });
         Ok(Self { store: Arc::new(store), prefix: Path::from(prefix), lock })
     }

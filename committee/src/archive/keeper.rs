@@ -104,7 +104,7 @@ impl Keeper {
             return Ok(false);
         }
         self.archive.confirm_sometimes().await?;
-        let new = self.new(now).await?;
+        let new = self.follow(now).await?;
         let swept = self.sweep(now).await?;
         let let_go = self.letting.step(&self.archive, self.attestor.disk.budget(), now).await?;
         if !std::mem::take(&mut self.partly) {
@@ -114,7 +114,7 @@ impl Keeper {
     }
 
     /// Archives what was promised since, once its disperser had the time to bring its certificate.
-    async fn new(&mut self, now: u64) -> Result<bool, Error> {
+    async fn follow(&mut self, now: u64) -> Result<bool, Error> {
         let progress = &self.archive.progress;
         let (place, settled) = (progress.place(), progress.settled(now, self.attestor.policy.repair_delay.as_secs()));
         if settled <= place {

@@ -16,8 +16,9 @@ const EASED: u64 = 70;
 const CHUNK: usize = 256;
 /// Objects that are looked for at once.
 const LOOKS: usize = 8;
-/// When so many bytes have been let go the disk is asked for them.
+/// When so many bytes, or copies, have been let go the disk is asked for their room.
 const COMPACTED: u64 = 256 << 20;
+const MOST_COMPACTED: usize = 16_384;
 
 /// How far it has come.
 #[derive(Debug, Default)]
@@ -64,7 +65,7 @@ impl Letting {
             self.place = last;
         }
         self.let_go(archive, ready).await?;
-        if !more || self.bytes >= COMPACTED {
+        if !more || self.bytes >= COMPACTED || self.gone.len() >= MOST_COMPACTED {
             self.compact(archive).await?;
         }
         Ok(more)

@@ -138,6 +138,10 @@ impl Shelf {
             .await?;
         let bytes = match (read, archive) {
             (Err(store::Error::Archived { .. }), Some(archive)) => item.read_archived(store, archive, workers).await?,
+            // What the disk has lost the archive may have still.
+            (Err(damaged @ store::Error::Damaged { .. }), Some(archive)) => {
+                item.read_archived(store, archive, workers).await.map_err(|_| damaged)?
+            }
             (read, _) => read?,
         };
         self.put(item, &bytes);

@@ -56,7 +56,6 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::Read`].
-    #[expect(clippy::type_complexity, reason = "items and the place behind them")]
     pub(crate) fn kept_after(
         &self,
         after: Option<&[u8; 34]>,

@@ -251,6 +251,27 @@ async fn an_object_that_is_gone_or_flipped_is_never_served_and_storing_again_rep
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_the_disk_has_lost_is_read_from_the_archive() {
+    let mut away = Away::with(Archive::at("file:///nowhere/at/all")).await;
+    let encoded = coded(40_000, 1, Dispersal::ByShard);
+    away.store(&encoded).await;
+    until(|| away.view().objects == 1 && away.view().waiting == 0).await;
+    away.down().await;
+    assert!(!crate::fault::flip_bit(&away.data(), &encoded.id()).await.expect("flipped").is_empty());
+    away.up().await;
+    let peer = Peer::connect(away.running()).await;
+    assert_eq!(peer.get_shard(encoded.id(), index(&encoded)).await.expect("from there"), shard(&encoded));
+    // It is still to be repaired.
+    assert_eq!(away.running().store().damaged(), 1);
+    away.cloud.is(Mood::Away);
+    away.again().await;
+    let peer = Peer::connect(away.running()).await;
+    let status = peer.get_shard(encoded.id(), index(&encoded)).await.expect_err("from nowhere");
+    assert_eq!(status.code(), Code::DataLoss, "{status}");
+    away.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_archive_of_another_store_or_an_empty_one_in_its_place_is_not_written_to_and_proves_nothing() {
     let mut away = Away::start().await;
     let encoded = coded(40_000, 1, Dispersal::ByShard);

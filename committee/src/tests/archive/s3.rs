@@ -105,8 +105,8 @@ async fn a_bucket_with_object_lock_keeps_what_is_archived_and_one_without_is_ref
         lines.unwrap_or_else(|| panic!("no {name} in {head}"))
     };
     let version = header("x-amz-version-id: ");
-    let until = header("x-amz-object-lock-retain-until-date: ");
-    assert!(until.to_ascii_uppercase().starts_with(&holdfast_transport::page::utc(RETAIN + later)[..19]), "{until}");
+    let locked = header("x-amz-object-lock-retain-until-date: ");
+    assert!(locked.to_ascii_uppercase().starts_with(&holdfast_transport::page::utc(RETAIN + later)[..19]), "{locked}");
     let refused = server.ask("DELETE", &format!("{path}?versionId={}", version.trim()), "");
     assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
     // A bucket that locks nothing.
