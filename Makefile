@@ -12,7 +12,7 @@ FILE ?= testdata/op-channel.bin
 # Folders of interop/ with tests.
 INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak fuzz lint bench bench-peers contracts golden mutants
+.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu s3 soak fuzz lint bench bench-peers contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -66,6 +66,10 @@ test-rust: node first-build ## Rust tests and doctests of every crate, the contr
 
 test-reader: build ## the independent Python reader against a real committee with a lying member
 	@scripts/test-reader.sh $(HOLDFAST)
+
+s3: first-build ## a member's archive on a server that speaks S3, with Object Lock (moto, from PyPI, in target/s3)
+	@[ -x "$(TARGET)/s3/bin/moto_server" ] || { python3 -m venv "$(TARGET)/s3" && "$(TARGET)/s3/bin/pip" install --quiet 'moto[server]==5.2.1'; }
+	HOLDFAST_MOTO_SERVER="$(TARGET)/s3/bin/moto_server" $(CARGO) test --release --workspace --lib -- --nocapture archive::s3
 
 soak: first-build ## what takes hours: 10,000 power cuts; and the start of a member with a million blobs
 	HOLDFAST_POWER_CUTS=10000 $(CARGO) test --release --workspace --test power_cut -- --nocapture

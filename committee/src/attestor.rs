@@ -24,12 +24,13 @@ use holdfast_registry::{EpochRecord, NamespaceRecord, Registry};
 use tokio::sync::Semaphore;
 
 use crate::{
+    archive::Archive,
     clock::Clock,
     config::Policy,
     disk::{Disk, Place},
     failpoint,
     quota::{self, Quota, Reservation},
-    store::{self, Durable, Holding, Promise, Store},
+    store::{self, Durable, Given, Holding, Promise, Store},
     workers::Workers,
 };
 
@@ -49,6 +50,8 @@ pub(crate) struct Attestor {
     pub(crate) quota: Quota,
     pub(crate) disk: Disk,
     pub(crate) store: Arc<Store>,
+    /// Where what it stores goes in the background, if anywhere.
+    pub(crate) archive: Option<Arc<Archive>>,
     pub(crate) workers: Workers,
     /// Namespaces that have nothing here.
     pub(crate) strangers: Strangers,
@@ -203,10 +206,24 @@ impl Attestor {
         })
     }
 
-    /// What is held here already, if it is whole and sound: then the disperser need not send it again.
+    /// What is held here already, if it is whole and sound: then the disperser need not send it again. An archive that cannot be
+    /// asked is no reason to refuse: what is sent again is stored here again.
     pub(crate) async fn recall(&self, admitted: &Admitted) -> Result<Option<Holding>, Error> {
-        let (store, id, index) = (Arc::clone(&self.store), admitted.id, admitted.index);
-        Ok(self.workers.load(move || store.recall(&id, index)).await??)
+        let (id, index) = (admitted.id, admitted.index);
+        let mut given = Given::default();
+        loop {
+            let (store, from) = (Arc::clone(&self.store), given.clone());
+            let at = match self.workers.load(move || store.recall_with(&id, index, &from)).await? {
+                Err(store::Error::Archived { index, .. }) => index,
+                recalled => return Ok(recalled?),
+            };
+            let Some(archive) = &self.archive else { return Ok(None) };
+            let place = if at.is_some() { &mut given.shard } else { &mut given.whole };
+            match archive.read(&id, at).await {
+                Ok(bytes) if place.is_none() => *place = Some(bytes),
+                _ => return Ok(None),
+            }
+        }
     }
 
     /// Accepts a shard that was sent.

@@ -5,16 +5,13 @@
 //! What is refused here costs the disperser one answer. A disk that is full to its end costs everybody: the store keeps room
 //! for itself beside this (`store/room.rs`), but others may fill the same disk.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use crate::{
-    config::{self, Policy},
+    config::{self, Config, Policy},
     store::{self, Store},
 };
 
@@ -51,10 +48,13 @@ pub(crate) struct Place {
 
 impl Disk {
     /// The budget of the settings, or most of what the disk has for the store in `dir`.
-    pub(crate) fn open(policy: &Policy, dir: &Path, store: Arc<Store>) -> Result<Self, config::Error> {
+    pub(crate) fn open(config: &Config, store: Arc<Store>) -> Result<Self, config::Error> {
+        let (policy, dir) = (&config.policy, &config.data_dir);
         let taken = store::occupied(dir).unwrap_or_default();
         let budget = budget(policy, store::free(dir).ok().map(|free| free.saturating_add(taken)))?;
-        if let Some(most) = promised_at_most(policy).filter(|most| *most > budget) {
+        // What goes to an archive leaves the disk when that fills.
+        let outgrown = promised_at_most(policy).filter(|most| *most > budget && config.archive.is_none());
+        if let Some(most) = outgrown {
             tracing::warn!(
                 budget,
                 most,
@@ -119,6 +119,8 @@ fn promised_at_most(policy: &Policy) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

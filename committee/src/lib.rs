@@ -25,6 +25,7 @@
 
 mod accept;
 pub mod admin;
+mod archive;
 mod awaited;
 mod clock;
 pub mod config;
@@ -70,6 +71,7 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use archive::Found;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::Error;

@@ -18,7 +18,11 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-use crate::{repair::Progress, store::Why};
+use crate::{
+    archive::{Trouble, View},
+    repair::Progress,
+    store::Why,
+};
 
 type Label = [(&'static str, &'static str); 1];
 
@@ -52,7 +56,21 @@ pub(crate) struct Metrics {
     dissenters: Gauge,
     clock_behind: Gauge,
     tls_seconds_left: Gauge,
+    archive: Archive,
     repair: Repair,
+}
+
+/// What is in the archive.
+#[derive(Debug)]
+struct Archive {
+    objects: Gauge,
+    bytes: Gauge,
+    waiting: Gauge,
+    waiting_bytes: Gauge,
+    oldest_waiting: Gauge,
+    reads: Gauge,
+    failed_reads: Gauge,
+    trouble: Family<Label, Gauge>,
 }
 
 /// What is made whole again.
@@ -95,6 +113,7 @@ pub(crate) struct Now {
     /// Seconds since the finalized block, whether finality stalls, and how many nodes contradict the others.
     pub(crate) finality: Option<(u64, bool, usize)>,
     pub(crate) clock_behind: u64,
+    pub(crate) archive: Option<View>,
     pub(crate) repair: Progress,
     pub(crate) damaged: u64,
     pub(crate) lost: bool,
@@ -138,6 +157,15 @@ impl Metrics {
         let dissenters = gauge("l1_dissenting_nodes", "L1 nodes that contradicted the others within an hour");
         let clock_behind = gauge("clock_behind_seconds", "By how much this clock is behind L1's finalized block");
         let tls_seconds_left = gauge("tls_seconds_left", "Time until the TLS certificate ends, 0 without TLS");
+        let archive = [
+            gauge("archive_objects", "Shards and whole payloads in the archive"),
+            gauge("archive_bytes", "Their bytes"),
+            gauge("archive_waiting", "Shards and whole payloads that are to go there"),
+            gauge("archive_waiting_bytes", "Their bytes"),
+            gauge("archive_oldest_waiting_seconds", "For how long the first of them waits"),
+            gauge("archive_reads", "Reads from the archive since the start"),
+            gauge("archive_reads_failed", "Of them, those that it did not answer"),
+        ];
         let repair = Repair {
             queued: gauge("repair_queued", "Statements whose data is to be fetched"),
             queued_bytes: gauge("repair_queued_bytes", "Bytes to be fetched for them"),
@@ -157,6 +185,9 @@ impl Metrics {
         let memory = family("memory_bytes", "Bytes taken of each budget");
         let memory_limit = family("memory_limit_bytes", "Bytes of each budget");
         let writes_disabled = family("writes_disabled", "1 for the reason why nothing is written, while nothing is");
+        let trouble = family("archive_trouble", "1 for the kind of trouble with the archive");
+        let [objects, bytes, waiting, waiting_bytes, oldest_waiting, reads, failed_reads] = archive;
+        let archive = Archive { objects, bytes, waiting, waiting_bytes, oldest_waiting, reads, failed_reads, trouble };
         let serving = family("serving", "1 while the service is SERVING, by name");
         Self {
             registry,
@@ -186,6 +217,7 @@ impl Metrics {
             dissenters,
             clock_behind,
             tls_seconds_left,
+            archive,
             repair,
         }
     }
@@ -238,11 +270,29 @@ impl Metrics {
         self.dissenters.set(whole(dissenters as u64));
         self.clock_behind.set(whole(now.clock_behind));
         self.tls_seconds_left.set(whole(now.tls_seconds_left.unwrap_or(0)));
+        self.archive.set(now.archive);
         self.repair.set(now);
         let mut page = String::new();
         // Writing to a string does not fail.
         let _written = encode(&mut page, &self.registry);
         page
+    }
+}
+
+impl Archive {
+    fn set(&self, view: Option<View>) {
+        let view = view.unwrap_or_default();
+        self.objects.set(whole(view.objects));
+        self.bytes.set(whole(view.bytes));
+        self.waiting.set(whole(view.waiting));
+        self.waiting_bytes.set(whole(view.waiting_bytes));
+        self.oldest_waiting.set(whole(view.oldest_waiting));
+        self.reads.set(whole(view.reads));
+        self.failed_reads.set(whole(view.failed_reads));
+        for trouble in Trouble::ALL {
+            let so = view.trouble == Some(trouble);
+            self.trouble.get_or_create(&[("kind", trouble.label())]).set(i64::from(so));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use tonic_health::{
 };
 
 use crate::{
+    archive::View,
     health::SERVICES,
     listener::Admission,
     metrics::Now,
@@ -57,6 +58,7 @@ pub(crate) struct Status {
     pub(crate) stored: u64,
     pub(crate) disk_free: Option<u64>,
     pub(crate) disk_budget: u64,
+    pub(crate) archive: Option<View>,
     pub(crate) damaged: u64,
     pub(crate) lost_at: Option<u64>,
     pub(crate) scrubbed_at: u64,
@@ -105,6 +107,7 @@ impl Report {
             finality: finality.as_ref().map(|it| (now.saturating_sub(it.timestamp), it.stalled, it.dissenters.len())),
             clock_behind: finality.map_or(0, |it| it.timestamp.saturating_sub(now)),
             repair: shared.repair.progress(),
+            archive: attestor.archive.as_ref().map(|archive| archive.view(now)),
             damaged: attestor.store.damaged(),
             lost: attestor.store.lost_at().is_some(),
             tls_seconds_left: self.tls_ends().map(|end| end.saturating_sub(now)),
@@ -138,6 +141,7 @@ impl Report {
             stored: usage.bytes,
             disk_free: store::free(&shared.host.data_dir).ok(),
             disk_budget: attestor.disk.budget(),
+            archive: attestor.archive.as_ref().map(|archive| archive.view(now)),
             damaged: attestor.store.damaged(),
             lost_at: attestor.store.lost_at(),
             scrubbed_at: attestor.store.scrubbed_at(),

@@ -1,6 +1,6 @@
 //! Every setting there is.
 
-pub(super) const KEYS: [&str; 40] = [
+pub(super) const KEYS: [&str; 48] = [
     "listen",
     "tls.certificate",
     "tls.key",
@@ -14,6 +14,14 @@ pub(super) const KEYS: [&str; 40] = [
     "l1.rpc_url",
     "l1.registry",
     "l1.code_hash",
+    "archive",
+    "archive.url",
+    "archive.endpoint",
+    "archive.region",
+    "archive.access_key_id",
+    "archive.secret_key_file",
+    "archive.lock",
+    "archive.keep_local",
     "policy.max_retention",
     "policy.max_whole",
     "policy.namespace_quota_gib_days",

@@ -75,6 +75,7 @@ impl NodeService {
             run_id: Bytes::copy_from_slice(self.0.repair.run_id()),
             twin: self.0.repair.twin().unwrap_or_default(),
             disk_budget: attestor.disk.budget(),
+            archive: attestor.archive.as_ref().map(|archive| archive.view(time).into()),
             free_bytes: store::free(&self.0.host.data_dir).ok(),
             descriptors,
             descriptors_limit,

@@ -18,6 +18,7 @@ use super::{
     status::Error,
 };
 use crate::{
+    archive::Archive,
     line::{Answer, Open},
     origin::Origin,
     store::Store,
@@ -39,13 +40,14 @@ pub(super) type Chunks<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>
 pub(super) struct Source {
     pub(super) shelf: Arc<Shelf>,
     pub(super) store: Arc<Store>,
+    pub(super) archive: Option<Arc<Archive>>,
     pub(super) workers: Workers,
     pub(super) item: Item,
 }
 
 impl Source {
     pub(super) async fn whole(&self) -> Result<Bytes, Error> {
-        self.shelf.take(self.item, &self.store, &self.workers).await
+        self.shelf.take(self.item, &self.store, self.archive.as_ref(), &self.workers).await
     }
 }
 

@@ -237,6 +237,7 @@ fn store_verdict(error: &store::Error) -> (Code, Tell) {
         // The record is damaged, and its text names files.
         E::Record { .. } => (Code::DataLoss, Tell::Id),
         E::WritesDisabled { .. } => (Code::Unavailable, Tell::NoWrites(RETRY_LATER_MS)),
+        E::Archived { .. } => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Counting | E::Reopening => (Code::Unavailable, Tell::RetryAfter(RETRY_MS)),
         E::Closed => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Locked { .. }

@@ -51,6 +51,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (busy(), Code::ResourceExhausted, RetryAfter(RETRY_MS)),
         (Error::Draining, Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (Error::Drained, Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
+        (S::Archived { id, what: text(), index: Some(1) }.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (Error::CertificateEpoch { got: 1 }, Code::FailedPrecondition, All),
         (Error::NotSigned(digest), Code::NotFound, All),
         (Error::Registry(L1::NoActiveEpoch { at: 1 }), Code::Unavailable, NoRegistry(RETRY_MS)),
