@@ -263,7 +263,12 @@ fn expiry(runtime: &Runtime) {
             let item = next(number);
             store.hold(item.promise, item.digest, item.holding)
         });
-        held.buffer_unordered(8).for_each(|held| std::future::ready(drop(held.expect("durable")))).await;
+        held.buffer_unordered(8)
+            .for_each(|held| {
+                held.expect("durable");
+                std::future::ready(())
+            })
+            .await;
         store.close().await.expect("closes");
     });
     drop(store);

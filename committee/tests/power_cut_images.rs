@@ -42,7 +42,7 @@ use oracle::{Signed, hold, missing, open};
 use random::Random;
 
 /// Cuts when nobody says otherwise.
-const CUTS: usize = 8;
+const CUTS: usize = 12;
 /// Cuts within which a control must find what is planted.
 const CONTROL_CUTS: usize = 200;
 /// Cuts of one image before a new one is begun.

@@ -77,6 +77,8 @@ struct Taken {
 struct Ticks {
     user: u64,
     kernel: u64,
+    /// Nanoseconds of both; zero where the kernel does not count them. A thread seldom runs for a whole tick at a time.
+    run: u64,
 }
 
 impl Watch {
@@ -117,18 +119,18 @@ impl Watch {
         self.passed = 0;
         self.sample();
         let client = taken("self")?.since(&self.client);
-        usage.client_ms = client.all.sum() as f64 * per_tick;
+        usage.client_ms = client.all.spent(per_tick).sum();
         usage.stage(&client, per_tick);
-        let mut all = 0;
+        let mut all = 0.0;
         for (pid, before) in self.members.iter().zip(&self.before) {
             let used = taken(&pid.to_string())?.since(before);
-            all += used.all.sum();
+            all += used.all.spent(per_tick).sum();
             usage.stage(&used, per_tick);
             for (name, ticks) in used.threads {
-                *usage.by_thread.entry(name).or_default() += ticks.sum() as f64 * per_tick;
+                *usage.by_thread.entry(name).or_default() += ticks.spent(per_tick).sum();
             }
         }
-        usage.members_ms = (!self.members.is_empty()).then_some(all as f64 * per_tick);
+        usage.members_ms = (!self.members.is_empty()).then_some(all);
         let peaks = self.members.iter().filter_map(|pid| of_status(&format!("/proc/{pid}/status"), "VmHWM:"));
         usage.member_peak = peaks.max();
         usage.client_peak = of_status("/proc/self/status", "VmHWM:").unwrap_or_default();
@@ -140,20 +142,20 @@ impl Watch {
 impl Usage {
     /// Adds what a process has used to the stages.
     fn stage(&mut self, used: &Taken, per_tick: f64) {
-        let mut rest = used.all;
+        let mut rest = used.all.spent(per_tick).sum();
         for (name, ticks) in &used.threads {
             let stage = STAGES.iter().find(|(begins, _)| name.starts_with(begins)).map_or(ENDED, |(_, stage)| *stage);
-            self.stages.entry(stage).or_default().add(*ticks, per_tick);
-            rest = rest.since(*ticks);
+            let (sum, spent) = (self.stages.entry(stage).or_default(), ticks.spent(per_tick));
+            *sum = Spent { user: sum.user + spent.user, kernel: sum.kernel + spent.kernel };
+            rest -= spent.sum();
         }
-        self.stages.entry(ENDED).or_default().add(rest, per_tick);
+        self.stages.entry(ENDED).or_default().user += rest.max(0.0);
     }
 }
 
 impl Spent {
-    fn add(&mut self, ticks: Ticks, per_tick: f64) {
-        self.user += ticks.user as f64 * per_tick;
-        self.kernel += ticks.kernel as f64 * per_tick;
+    fn sum(self) -> f64 {
+        self.user + self.kernel
     }
 }
 
@@ -169,13 +171,21 @@ impl Taken {
 }
 
 impl Ticks {
-    fn sum(self) -> u64 {
-        self.user + self.kernel
+    /// The time, by the finest count there is, and shared out as the ticks are.
+    fn spent(self, per_tick: f64) -> Spent {
+        let ticks = self.user + self.kernel;
+        let (run, all) = (self.run as f64 / 1e6, ticks as f64 * per_tick);
+        let time = if self.run > 0 { run } else { all };
+        let kernel = if ticks > 0 { self.kernel as f64 / ticks as f64 } else { 0.0 };
+        Spent { user: time * (1.0 - kernel), kernel: time * kernel }
     }
 
     fn since(self, before: Self) -> Self {
-        let (user, kernel) = (self.user.saturating_sub(before.user), self.kernel.saturating_sub(before.kernel));
-        Self { user, kernel }
+        Self {
+            user: self.user.saturating_sub(before.user),
+            kernel: self.kernel.saturating_sub(before.kernel),
+            run: self.run.saturating_sub(before.run),
+        }
     }
 }
 
@@ -190,8 +200,10 @@ fn taken(process: &str) -> anyhow::Result<Taken> {
         else {
             continue;
         };
+        let run = fs::read_to_string(path.join("schedstat")).ok();
+        let run = run.and_then(|text| text.split(' ').next()?.parse::<u64>().ok()).unwrap_or_default();
         let sum = threads.entry(name.trim().to_owned()).or_default();
-        *sum = Ticks { user: sum.user + ticks.user, kernel: sum.kernel + ticks.kernel };
+        *sum = Ticks { user: sum.user + ticks.user, kernel: sum.kernel + ticks.kernel, run: sum.run + run };
     }
     Ok(Taken { all, threads })
 }
@@ -204,7 +216,7 @@ fn ticks(stat: &str) -> anyhow::Result<Ticks> {
 fn of_stat(text: &str) -> Option<Ticks> {
     // The name, in parentheses, may itself hold spaces and parentheses.
     let mut fields = text[text.rfind(')')? + 1..].split_whitespace().skip(11);
-    Some(Ticks { user: fields.next()?.parse().ok()?, kernel: fields.next()?.parse().ok()? })
+    Some(Ticks { user: fields.next()?.parse().ok()?, kernel: fields.next()?.parse().ok()?, run: 0 })
 }
 
 /// A line of a process's status, in bytes.
@@ -220,7 +232,10 @@ mod tests {
 
     #[test]
     fn work_shows_in_the_processor_time_of_who_does_it_and_of_what_it_is() {
-        assert_eq!(of_stat("7 (a) b) c) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20"), Some(Ticks { user: 30, kernel: 12 }));
+        assert_eq!(
+            of_stat("7 (a) b) c) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20"),
+            Some(Ticks { user: 30, kernel: 12, run: 0 })
+        );
         assert_eq!(of_stat("7 (a"), None);
         let own = i32::try_from(std::process::id()).expect("a process id");
         let mut watch = Watch::begin(vec![own]).expect("this process");

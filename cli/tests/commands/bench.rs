@@ -42,7 +42,10 @@ fn check(run: &Value, has_members: bool) {
         let stages = cpu["stages"].as_array().unwrap();
         let stages: f64 = stages.iter().map(|stage| number(&stage["user"]) + number(&stage["kernel"])).sum();
         let of_a_megabyte = number(&cpu["perMegabyte"]);
-        assert!((stages / of_a_megabyte - 1.0).abs() < 0.05, "{stages} of {of_a_megabyte}: {run}");
+        // A process is counted in hundredths of a second, which is much of a short run: two of them for each process.
+        let payload = number(&run["done"]) * number(&run["bytes"]) / 1e6;
+        let coarse = 20.0 * 6.0 / payload;
+        assert!((stages - of_a_megabyte).abs() < 0.05 * of_a_megabyte + coarse, "{stages}, {of_a_megabyte}: {run}");
         let memory = run["memory"].as_array().unwrap();
         assert!(memory.len() >= 2 && memory.iter().all(|at| at["members"].as_array().unwrap().len() >= 3), "{run}");
     } else {
