@@ -18,10 +18,15 @@ pub(crate) async fn press(archive: &Archive, budget: u64) {
 }
 
 /// An object with a promise that nobody has signed.
-pub(crate) fn forge(statement: &Statement, disperser: &DisperserKey, encoded: &EncodedBlob, index: u16) -> Vec<u8> {
+pub(crate) fn forge(
+    statement: &Statement,
+    disperser: &DisperserKey,
+    encoded: &EncodedBlob,
+    index: u16,
+    slot: u16,
+) -> Vec<u8> {
     let digest = statement.digest(&Domain { chain_id: 1, registry: [7; 20].into() });
-    let promise =
-        Promise { statement: *statement, disperser_signature: disperser.sign(&digest), slot: crate::tests::SLOT };
+    let promise = Promise { statement: *statement, disperser_signature: disperser.sign(&digest), slot };
     let at: ShardIndex = encoded.commitment().parameters().index(index).expect("in range");
     let data = encoded.accepted(at).into_bytes();
     let signed = Signed { promise, signature: [0xc0; 48], certificate: bytes::Bytes::new() };

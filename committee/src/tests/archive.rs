@@ -389,7 +389,7 @@ async fn a_lost_store_is_recovered_from_a_listing_of_the_archive_and_takes_nothi
     let forged = coded(1000, 99, Dispersal::ByShard);
     let id = hex::encode(forged.id().as_bytes());
     let of_forged =
-        crate::archive::forge(&away.world.statement(&forged), &away.world.disperser, &forged, index(&forged));
+        crate::archive::forge(&away.world.statement(&forged), &away.world.disperser, &forged, index(&forged), SLOT);
     away.cloud.write(&format!("blobs/{}/{id}-{:03}", &id[..2], index(&forged)), of_forged).await;
 
     let member = away.world.member(away.config(), Arc::clone(&away.clock)).if_missing(IfMissing::Replace);

@@ -1,14 +1,14 @@
 use super::*;
 use crate::{
     archive::forge,
-    tests::{World, coded, index},
+    tests::{SLOT, World, coded, index},
 };
 use holdfast_erasure::Dispersal;
 
 fn objects() -> Vec<Vec<u8>> {
     let world = World::new();
     let blobs = [coded(1, 1, Dispersal::ByShard), coded(30_000, 2, Dispersal::ByPayload)];
-    let shards = blobs.iter().map(|of| forge(&world.statement(of), &world.disperser, of, index(of)));
+    let shards = blobs.iter().map(|of| forge(&world.statement(of), &world.disperser, of, index(of), SLOT));
     let mut objects: Vec<Vec<u8>> = shards.collect();
     let whole = Head::decode(&objects[1], objects[1].len() as u64).expect("an object");
     let whole = Head { index: None, length: 30_000, ..whole };
