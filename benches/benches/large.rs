@@ -4,12 +4,14 @@
 use std::time::{Duration, Instant};
 
 use holdfast_benches::{Table, payload, percentile};
-use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
+use holdfast_client::{Client, Config, DisperseOptions, RetrieveOptions};
 use holdfast_testing::{Committee, Setup};
 use tokio::runtime::Runtime;
 
 const WARM_UP: usize = 5;
 const ROUNDS: usize = 60;
+/// How long one store may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() {
     let runtime = Runtime::new().expect("a runtime");
@@ -24,10 +26,19 @@ fn main() {
 
 async fn measure(table: &Table, members: u16, threshold: u16, original: u16) {
     let setup = Setup::of(members, threshold, original);
-    let setup = setup.settings(|config| config.policy.namespace_quota_gib_days = 1 << 40);
+    let setup = setup.settings(|config| {
+        config.policy.namespace_quota_gib_days = 1 << 40;
+        // All members are at one address here, and hear each other's lists once, at their start: every minute, as they do
+        // otherwise, a hundred of them in one process would do little else.
+        config.policy.repair_delay = Duration::from_secs(3600);
+        config.limits.connections = 1024;
+        config.limits.connections_per_address = 512;
+    });
     let committee = Committee::start_with(setup).await.expect("the members start");
     let builder = Client::builder().registry(committee.registry()).namespace(committee.namespace());
-    let client = builder.disperser(committee.disperser()).build().expect("a client");
+    // On a machine that is busy with other things a hundred members may take their time: that is a figure, and no failure.
+    let config = Config::default().disperse_deadline(PATIENCE).connect_timeout(PATIENCE);
+    let client = builder.disperser(committee.disperser()).config(config).build().expect("a client");
     let mut number = 0;
     for length in [1000, 1_000_000] {
         let (mut stores, mut reads): (Vec<Duration>, Vec<Duration>) = (Vec::new(), Vec::new());

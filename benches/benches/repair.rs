@@ -22,7 +22,17 @@ fn main() {
     let runtime = Runtime::new().expect("a runtime");
     let table = Table::begin(
         "A member made whole again",
-        &["payload", "blobs", "bound", "blobs/s", "MB/s of shards", "MB/s fetched", "s", "s foretold half-way"],
+        &[
+            "payload",
+            "blobs",
+            "bound",
+            "blobs/s",
+            "MB/s of shards",
+            "MB/s fetched",
+            "CPU ms a blob",
+            "s",
+            "s foretold half-way",
+        ],
     );
     for (length, count, bound) in [
         (1000, 3000, None),
@@ -43,6 +53,7 @@ fn main() {
             format!("{rate:.0}"),
             format!("{shards:.1}"),
             format!("{:.1}", shards * 2.0),
+            format!("{:.2}", made.processor.as_secs_f64() * 1e3 / made.counted as f64),
             format!("{:.1}", made.halfway.map_or(0.0, |(_, left)| left)),
             made.halfway.map_or_else(|| "-".to_owned(), |(eta, _)| eta.to_string()),
         ]);
@@ -63,6 +74,8 @@ fn unbounded(config: &mut Config) {
 struct Made {
     counted: u64,
     took: Duration,
+    /// Processor time of all five members meanwhile, and of who looks on.
+    processor: Duration,
     /// How many seconds it said that were left when half was done, and how many there were.
     halfway: Option<(u64, f64)>,
 }
@@ -87,6 +100,7 @@ async fn made_whole(length: usize, count: usize, change: fn(&mut Config)) -> Mad
 
     // From the first that is whole to the last: what was waited for before is the time that a live upload has.
     let (mut first, mut halfway, mut last): (_, Option<(Instant, u64)>, _) = (None, None, (Instant::now(), 0));
+    let mut processor = Duration::ZERO;
     loop {
         let Some(info) = info(&client).await else { continue };
         let (now, done) = (Instant::now(), info.repair.repaired);
@@ -95,6 +109,7 @@ async fn made_whole(length: usize, count: usize, change: fn(&mut Config)) -> Mad
         }
         if done > 0 && first.is_none() {
             first = Some((now, done));
+            processor = holdfast_benches::processor();
         }
         if halfway.is_none() && done >= count as u64 / 2 {
             halfway = info.repair.eta_seconds.map(|eta| (now, eta));
@@ -109,6 +124,7 @@ async fn made_whole(length: usize, count: usize, change: fn(&mut Config)) -> Mad
     let made = Made {
         counted: last.1 - before,
         took: last.0 - began,
+        processor: holdfast_benches::processor().saturating_sub(processor),
         halfway: halfway.map(|(at, eta)| (eta, (last.0 - at).as_secs_f64())),
     };
     // It is whole: with one other it is enough.
