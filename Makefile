@@ -67,9 +67,10 @@ test-rust: node first-build ## Rust tests and doctests of every crate, the contr
 test-reader: build ## the independent Python reader against a real committee with a lying member
 	@scripts/test-reader.sh $(HOLDFAST)
 
-soak: first-build ## what takes hours: 10,000 power cuts; and the start of a member with a million blobs
+soak: first-build ## what takes hours: 10,000 power cuts; the start of a member with a million blobs; honest calls beside attacks
 	HOLDFAST_POWER_CUTS=10000 $(CARGO) test --release --workspace --test power_cut -- --nocapture
 	HOLDFAST_RESTART_BLOBS=1000000 $(CARGO) test --release --workspace --lib -- --ignored --nocapture a_member_with_many_blobs
+	HOLDFAST_SIEGE_ROUNDS=36 HOLDFAST_SIEGE_TIMES=2 $(CARGO) test --release --workspace --test siege -- --nocapture --test-threads 1
 
 # Seconds for each of the targets, which run one after the other in every test program, and these beside each other.
 FUZZ_SECONDS ?= 60

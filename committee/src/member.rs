@@ -19,11 +19,11 @@ use tokio_util::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    admin,
+    admin, allocator,
     attestor::{Attestor, MOST_CHECKPOINTS, Strangers},
     awaited::{self, Awaited},
     clock::{Clock, SystemClock},
-    config::Config,
+    config::{Config, Memory},
     disk::Disk,
     error::Error,
     files::read,
@@ -32,7 +32,8 @@ use crate::{
     listen::listen,
     listener::{Admission, Caps, Listener},
     operator::{LogControl, Operator},
-    process,
+    peer_time::PeerTime,
+    pressure, process,
     quota::Quota,
     repair,
     report::Report,
@@ -100,6 +101,7 @@ pub async fn run(
     log: Option<Arc<dyn LogControl>>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    allocator::bound();
     let mut shutdown = pin!(shutdown);
     let (registry, awaited) = tokio::select! {
         registry = awaited::registry(&config) => registry?,
@@ -200,6 +202,8 @@ impl Member {
         let Self { config, key, registry, clock, missing, awaited, distrusted, log, .. } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
+        let memory = Memory::of(&config.limits)
+            .map_err(|needed| Error::Server(format!("{needed} MiB of memory are needed for these limits")))?;
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
         let public_key = key.public_key();
         let identity = Identity { public_key, domain: registry.domain() };
@@ -220,12 +224,14 @@ impl Member {
         }
         let quota = Quota::new(config.policy.namespace_quota());
         let disk = Disk::open(&config.policy, &config.data_dir, Arc::clone(&store))?;
+        let peers = PeerTime::default();
         let attestor = Arc::new(Attestor {
             key: Arc::new(key),
             public_key,
             registry,
             policy: config.policy.clone(),
             clock: Arc::clone(&clock),
+            peers: peers.clone(),
             quota,
             disk,
             store: Arc::clone(&store),
@@ -236,7 +242,7 @@ impl Member {
         let waits = awaited.as_ref().map_or_else(|| watch::channel(None).1, |awaited| awaited.waits());
         let shared = serving::shared(
             attestor,
-            &config.limits,
+            (&config.limits, memory),
             waits.clone(),
             Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
             Arc::new(Operator::new(&config.data_dir, log)),
@@ -249,6 +255,7 @@ impl Member {
             all: limits.connections,
             each: limits.connections_per_address,
             reserve: limits.connections_reserved,
+            windows: memory.windows,
         };
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let admission = Admission::new(caps, shared.known.clone());
@@ -260,7 +267,7 @@ impl Member {
         let retention = Retention::new(
             Arc::clone(&store),
             registry,
-            Arc::clone(&clock),
+            (Arc::clone(&clock), peers),
             Arc::clone(&operator),
             config.policy.deletion_grace,
         );
@@ -273,6 +280,8 @@ impl Member {
             let report = Report::new(Arc::clone(&shared), admission.clone(), health.clone());
             background.spawn(site::serve(listener, report, stop.clone()));
         }
+        background.spawn(pressure::watch(Arc::clone(&shared), stop.clone()));
+        background.spawn(pressure::measure_disk(Arc::clone(&shared), stop.clone()));
         background.spawn(resume::run(Arc::clone(&shared.attestor), stop.clone()));
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
         background.spawn(repair::run(Arc::clone(&shared.attestor), Arc::clone(&shared.repair), stop.clone()));
