@@ -74,10 +74,11 @@ s3: first-build ## a member's archive on a server that speaks S3, with Object Lo
 # How long members are under load whose memory is looked at.
 SOAK_DURATION ?= 1h
 
-soak: build ## what takes hours: 10,000 power cuts, 1,000 on each file system, a million blobs, memory over SOAK_DURATION (1h) of load
+soak: build ## what takes hours: 10,000 power cuts, 1,000 on each file system, a million blobs, honest calls beside attacks, memory over SOAK_DURATION (1h) of load
 	HOLDFAST_POWER_CUTS=10000 $(CARGO) test --release --workspace --test power_cut -- --nocapture
 	HOLDFAST_IMAGE_CUTS=1000 $(CARGO) test --release --workspace --test power_cut_images -- --nocapture --test-threads 1
 	HOLDFAST_RESTART_BLOBS=1000000 $(CARGO) test --release --workspace --lib -- --ignored --nocapture a_member_with_many_blobs
+	HOLDFAST_SIEGE_ROUNDS=36 HOLDFAST_SIEGE_TIMES=2 $(CARGO) test --release --workspace --test siege -- --nocapture --test-threads 1
 	$(HOLDFAST) bench --devnet 5 -t 4 -k 2 --op mixed --sizes 100k --rate 10 --concurrency 64 --duration $(SOAK_DURATION) \
 	  --html $(TARGET)/soak.html --force
 

@@ -29,6 +29,7 @@ use crate::{
     config::Policy,
     disk::{Disk, Place},
     failpoint,
+    peer_time::PeerTime,
     quota::{self, Quota, Reservation},
     store::{self, Durable, Given, Holding, Promise, Store},
     workers::Workers,
@@ -47,6 +48,8 @@ pub(crate) struct Attestor {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The clocks of the other members.
+    pub(crate) peers: PeerTime,
     pub(crate) quota: Quota,
     pub(crate) disk: Disk,
     pub(crate) store: Arc<Store>,
@@ -136,7 +139,7 @@ impl Attestor {
         let Request { statement, disperser_signature, call, known } = request;
         let now = self.clock.now();
         rules::dispersal(&statement, call)?;
-        rules::clock(self.registry.finality().as_ref(), now)?;
+        self.check_clock(now)?;
         let active = self.active_epoch(statement.epoch, now).await?;
         rules::format(&statement, &active)?;
         let slot = rules::slot(&active, &self.public_key)?;
@@ -157,7 +160,7 @@ impl Attestor {
             true => (quota::charges(&statement, 0, 0), false),
             false => self.charges(id, statement, index).await?,
         };
-        let place = self.disk.admit(quota::added(&charges, held))?;
+        let place = self.disk.admit(quota::added(&charges, held), quota::copied(&charges, held))?;
         let reservation = self.quota.reserve(statement.namespace, now, &charges)?;
         let promise = Promise { statement, disperser_signature, slot };
         Ok(Admitted { promise, digest, id, parameters, index, disperser, held, reservation, _place: place })
@@ -167,10 +170,16 @@ impl Attestor {
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         self.store.writable()?;
         let now = self.clock.now();
-        rules::clock(self.registry.finality().as_ref(), now)?;
+        self.check_clock(now)?;
         let active = self.registry.active_epoch(now).await.map_err(Error::Registry)?;
         rules::slot(&active, &self.public_key)?;
         Ok(())
+    }
+
+    /// The clock agrees with L1 and with the other members.
+    pub(crate) fn check_clock(&self, now: u64) -> Result<(), Error> {
+        rules::clock(self.registry.finality().as_ref(), now)?;
+        rules::peers(self.peers.ahead(&*self.clock), now)
     }
 
     /// Why nothing is signed by a registry that could not be read for too long, where that is so.

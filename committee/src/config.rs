@@ -6,6 +6,7 @@
 mod archive;
 mod known;
 mod limits;
+mod memory;
 
 use std::{
     fs::OpenOptions,
@@ -29,6 +30,7 @@ pub(crate) use archive::{Place, is_loopback};
 pub use holdfast_l1::Settings as L1;
 pub use holdfast_transport::configuration::{Error, Log, LogFormat};
 pub use limits::Limits;
+pub(crate) use memory::{LEAST_WINDOW, Memory};
 
 /// What every variable of a member begins with.
 pub const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
@@ -262,6 +264,13 @@ impl Config {
         }
         if let Err((key, reason)) = self.limits.check() {
             return invalid(key, reason);
+        }
+        if let Err(needed) = Memory::of(&self.limits) {
+            let Limits { calls, connections, memory_mib, .. } = self.limits;
+            let reason = format!(
+                "must be at least {needed} for these budgets, {calls} calls and {connections} connections, got {memory_mib}"
+            );
+            return invalid("limits.memory_mib", reason);
         }
         self.archive.as_ref().map_or(Ok(()), Archive::check)
     }

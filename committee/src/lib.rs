@@ -41,8 +41,11 @@ mod repair;
 mod resume;
 mod scrub;
 
+mod allocator;
 mod health;
 mod metrics;
+mod peer_time;
+mod pressure;
 mod process;
 mod report;
 mod serving;

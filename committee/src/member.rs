@@ -19,12 +19,12 @@ use tokio_util::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    admin,
+    admin, allocator,
     archive::{self, Archive, Found},
     attestor::{Attestor, MOST_CHECKPOINTS, Strangers},
     awaited::{self, Awaited},
     clock::{Clock, SystemClock},
-    config::{self, Config},
+    config::{self, Config, Memory},
     disk::Disk,
     error::Error,
     files::read,
@@ -33,7 +33,8 @@ use crate::{
     listen::listen,
     listener::{Admission, Caps, Listener},
     operator::{LogControl, Operator},
-    process,
+    peer_time::PeerTime,
+    pressure, process,
     quota::Quota,
     repair,
     report::Report,
@@ -101,6 +102,7 @@ pub async fn run(
     log: Option<Arc<dyn LogControl>>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    allocator::bound();
     let mut shutdown = pin!(shutdown);
     let (registry, awaited) = tokio::select! {
         registry = awaited::registry(&config) => registry?,
@@ -238,6 +240,8 @@ impl Member {
         let Self { config, key, registry, clock, missing, awaited, distrusted, log, .. } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
+        let memory = Memory::of(&config.limits)
+            .map_err(|needed| Error::Server(format!("{needed} MiB of memory are needed for these limits")))?;
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
         let public_key = key.public_key();
         let identity = Identity { public_key, domain: registry.domain() };
@@ -259,12 +263,14 @@ impl Member {
         let quota = Quota::new(config.policy.namespace_quota());
         let disk = Disk::open(&config, Arc::clone(&store))?;
         let archive = archive(&config, public_key, &store).await?;
+        let peers = PeerTime::default();
         let attestor = Arc::new(Attestor {
             key: Arc::new(key),
             public_key,
             registry,
             policy: config.policy.clone(),
             clock: Arc::clone(&clock),
+            peers: peers.clone(),
             quota,
             disk,
             store: Arc::clone(&store),
@@ -276,7 +282,7 @@ impl Member {
         let waits = awaited.as_ref().map_or_else(|| watch::channel(None).1, |awaited| awaited.waits());
         let shared = serving::shared(
             attestor,
-            &config.limits,
+            (&config.limits, memory),
             waits.clone(),
             Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
             Arc::new(Operator::new(&config.data_dir, log)),
@@ -289,6 +295,7 @@ impl Member {
             all: limits.connections,
             each: limits.connections_per_address,
             reserve: limits.connections_reserved,
+            windows: memory.windows,
         };
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let admission = Admission::new(caps, shared.known.clone());
@@ -300,7 +307,7 @@ impl Member {
         let retention = Retention::new(
             Arc::clone(&store),
             registry,
-            Arc::clone(&clock),
+            (Arc::clone(&clock), peers),
             Arc::clone(&operator),
             config.policy.deletion_grace,
         );
@@ -313,6 +320,8 @@ impl Member {
             let report = Report::new(Arc::clone(&shared), admission.clone(), health.clone());
             background.spawn(site::serve(listener, report, stop.clone()));
         }
+        background.spawn(pressure::watch(Arc::clone(&shared), stop.clone()));
+        background.spawn(pressure::measure_disk(Arc::clone(&shared), stop.clone()));
         background.spawn(resume::run(Arc::clone(&shared.attestor), stop.clone()));
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
         if let Some(archive) = archive {

@@ -87,9 +87,21 @@ impl Report {
         let usage = attestor.store.usage();
         let (descriptors, descriptors_limit) = process::usage();
         let budgets = [("receiving", &shared.receiving), ("working", &shared.working), ("sending", &shared.sending)];
+        let budgets = budgets.into_iter().map(|(name, budget)| (name, budget.used(), budget.total()));
+        let (given, windows) = self.admission.windows();
+        let resident = process::resident();
+        let whole = usize::try_from(resident.unwrap_or(0)).unwrap_or(usize::MAX);
+        let others = [
+            ("reading", shared.shelf.bytes(), shared.memory.reading),
+            ("windows", given, windows),
+            ("process", whole, shared.memory.process),
+        ];
+        let (calls, calls_limit) = shared.places.usage();
         shared.metrics.page(&Now {
             connections: self.admission.count(),
-            memory: budgets.into_iter().map(|(name, budget)| (name, budget.used(), budget.total())).collect(),
+            memory: budgets.chain(others).collect(),
+            memory_full: shared.is_full(),
+            calls_under_way: (calls, calls_limit),
             serving: self.serving().await,
             drained: shared.operator.is_drained(),
             under_way: shared.operator.under_way(),
@@ -98,13 +110,14 @@ impl Report {
             stored: usage.bytes,
             writes_disabled: attestor.store.writes_disabled().borrow().as_ref().map(|disabled| disabled.why),
             reopened: attestor.store.reopened(),
-            resident: process::resident(),
+            resident,
             disk_free: store::free(&shared.host.data_dir).ok(),
             disk_budget: attestor.disk.budget(),
             descriptors,
             descriptors_limit,
             epoch,
             finality: finality.as_ref().map(|it| (now.saturating_sub(it.timestamp), it.stalled, it.dissenters.len())),
+            clock_ahead_of_peers: attestor.peers.ahead(&*attestor.clock),
             clock_behind: finality.map_or(0, |it| it.timestamp.saturating_sub(now)),
             repair: shared.repair.progress(),
             archive: attestor.archive.as_ref().map(|archive| archive.view(now)),

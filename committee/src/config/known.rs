@@ -1,6 +1,6 @@
 //! Every setting there is.
 
-pub(super) const KEYS: [&str; 48] = [
+pub(super) const KEYS: [&str; 50] = [
     "listen",
     "tls.certificate",
     "tls.key",
@@ -31,10 +31,12 @@ pub(super) const KEYS: [&str; 48] = [
     "policy.repair_delay",
     "policy.repair_mib_per_second",
     "policy.deletion_grace",
+    "limits.memory_mib",
     "limits.receiving_mib",
     "limits.sending_mib",
     "limits.working_mib",
     "limits.reading_mib",
+    "limits.calls",
     "limits.connections",
     "limits.connections_per_address",
     "limits.connections_reserved",

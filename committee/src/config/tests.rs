@@ -94,6 +94,8 @@ fn values_that_cannot_work_are_refused_with_what_was_expected() {
         (GOOD.replace("60d", "10d"), "at most max_retention"),
         (GOOD.replace("60d", "sixty days"), "sixty days"),
         (format!("{GOOD}\n[limits]\nreceiving_mib = 0\n"), "limits.receiving_mib"),
+        (format!("{GOOD}\n[limits]\nmemory_mib = 512\n"), "`limits.memory_mib` must be at least"),
+        (format!("{GOOD}\n[limits]\nconnections = 20000\n"), "`limits.memory_mib` must be at least"),
         (format!("{GOOD}\nscrub_period = \"0s\"\n"), "policy.scrub_period"),
         (
             format!("{GOOD}\n[limits]\nconnections = 8\nconnections_reserved = 8\n"),

@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 use super::{
     budget::Share,
     outcome::Outcome,
+    places::Place,
     shelf::{Item, Shelf},
     status::Error,
 };
@@ -86,16 +87,18 @@ pub(crate) struct Outgoing {
     given: usize,
     answer: Answer,
     outcome: Outcome,
-    /// Memory and the call's place, until the last piece is given.
-    _share: Share,
-    _open: Open,
+    /// Memory and the call's places, until the last piece is given.
+    _held: Held,
 }
 
+/// What an answer holds for as long as it is on its way.
+type Held = (Share, Open, Option<Place>);
+
 impl Outgoing {
-    pub(super) fn new(inner: tonic::body::Body, answer: Answer, outcome: Outcome, share: Share, open: Open) -> Self {
+    pub(super) fn new(inner: tonic::body::Body, answer: Answer, outcome: Outcome, held: Held) -> Self {
         // Even before its first piece: the transport does not ask for one while the peer has no room for it.
         answer.given();
-        Self { inner, rest: Bytes::new(), given: 0, answer, outcome, _share: share, _open: open }
+        Self { inner, rest: Bytes::new(), given: 0, answer, outcome, _held: held }
     }
 }
 

@@ -148,6 +148,12 @@ impl Shelf {
         Ok(bytes)
     }
 
+    /// Bytes on the shelf and being read from the store.
+    pub(crate) fn bytes(&self) -> usize {
+        let units = usize::try_from(self.units).unwrap_or(usize::MAX);
+        self.state().bytes + units.saturating_sub(self.loading.available_permits()) * UNIT
+    }
+
     /// The hashes of a shard's leaves, once they are known.
     pub(crate) fn leaves(&self, item: &Item) -> Option<Arc<[Digest]>> {
         self.state().items.get(item)?.leaves.clone()
