@@ -116,8 +116,4 @@ async fn a_bucket_with_object_lock_keeps_what_is_archived_and_one_without_is_ref
     until(|| away.view().trouble.is_some()).await;
     assert_eq!((away.view().objects, away.view().waiting), (0, 1));
     away.reads(&blobs[..1]).await;
-    // Nor is one that is not there an empty one.
-    let away = Away::at(at("s3://nowhere-at-all/m3", Lock::None), later).await;
-    away.store(&blobs[0]).await;
-    until(|| away.view().trouble == Some(Trouble::Denied)).await;
 }
