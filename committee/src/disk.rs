@@ -10,9 +10,12 @@
 //! A promise until a later day is another copy of the data, and the one before stays until its own day is over. What is held
 //! counts once, so the files are measured as well: where they are more than the budget no copy is made.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::{
