@@ -265,7 +265,7 @@ impl Config {
         if let Err((key, reason)) = self.limits.check() {
             return invalid(key, reason);
         }
-        if let Err(needed) = Memory::of(&self.limits) {
+        if let Err(needed) = Memory::of(&self.limits, self.archive.is_some()) {
             let Limits { calls, connections, memory_mib, .. } = self.limits;
             let reason = format!(
                 "must be at least {needed} for these budgets, {calls} calls and {connections} connections, got {memory_mib}"

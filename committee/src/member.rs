@@ -240,7 +240,7 @@ impl Member {
         let Self { config, key, registry, clock, missing, awaited, distrusted, log, .. } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
-        let memory = Memory::of(&config.limits)
+        let memory = Memory::of(&config.limits, config.archive.is_some())
             .map_err(|needed| Error::Server(format!("{needed} MiB of memory are needed for these limits")))?;
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
         let public_key = key.public_key();

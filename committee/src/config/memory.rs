@@ -13,6 +13,8 @@ const MIB: usize = 1 << 20;
 const STORE: usize = 384 * MIB;
 /// The program and its threads, what repair fetches (128 MiB), L1, the metrics, and what the allocator keeps.
 const PROCESS: usize = 256 * MIB;
+/// What is on its way to an archive (128 MiB) and from it (64 MiB), where there is one.
+const ARCHIVE: usize = 192 * MIB;
 /// A call under way, without its body: its task, and its place in HTTP/2.
 const CALL: usize = 16 << 10;
 /// A connection, without what is in flight on it: its task, and the buffers of TLS and HTTP/2.
@@ -42,12 +44,13 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// What these limits come to; where they do not fit, the MiB that they need.
-    pub(crate) fn of(limits: &Limits) -> Result<Self, usize> {
+    /// What these limits come to, with an archive or without; where they do not fit, the MiB that they need.
+    pub(crate) fn of(limits: &Limits, archive: bool) -> Result<Self, usize> {
         let process = limits.memory_mib.saturating_mul(MIB);
         let fixed = [
             STORE,
             PROCESS,
+            if archive { ARCHIVE } else { 0 },
             limits.calls.saturating_mul(CALL),
             limits.connections.saturating_mul(CONNECTION),
             limits.connections.saturating_mul(LEAST_WINDOW),
@@ -76,17 +79,18 @@ mod tests {
     fn the_parts_are_never_more_than_the_whole() {
         for memory_mib in [800, 1024, 2048, 4096, 1 << 20] {
             for connections in [65, 512, 2000] {
-                for receiving_mib in [None, Some(1), Some(300)] {
+                for (receiving_mib, archive) in [(None, false), (Some(1), true), (Some(300), false)] {
                     let limits = Limits { memory_mib, connections, receiving_mib, ..Limits::default() };
-                    let Ok(memory) = Memory::of(&limits) else { continue };
+                    let Ok(memory) = Memory::of(&limits, archive) else { continue };
                     let Memory { process, receiving, working, sending, reading, windows } = memory;
-                    let held = STORE + PROCESS + limits.calls * CALL + connections * CONNECTION;
+                    let archive = if archive { ARCHIVE } else { 0 };
+                    let held = STORE + PROCESS + archive + limits.calls * CALL + connections * CONNECTION;
                     assert!(held + receiving + working + sending + reading + windows <= process, "{memory:?}");
                     assert!(windows >= connections * LEAST_WINDOW && working >= LEAST_BUDGET, "{memory:?}");
                 }
             }
         }
-        let default = Memory::of(&Limits::default()).expect("the defaults fit");
+        let default = Memory::of(&Limits::default(), false).expect("the defaults fit");
         assert!(default.receiving > 200 * MIB && default.windows > 400 * MIB, "{default:?}");
     }
 
@@ -98,10 +102,10 @@ mod tests {
             Limits { connections: 100_000, ..Limits::default() },
             Limits { connections: usize::MAX, calls: usize::MAX, receiving_mib: Some(usize::MAX), ..Limits::default() },
         ] {
-            let needed = Memory::of(&limits).expect_err("too little");
+            let needed = Memory::of(&limits, false).expect_err("too little");
             assert!(needed > limits.memory_mib, "{needed}");
             if needed < usize::MAX / MIB {
-                Memory::of(&Limits { memory_mib: needed, ..limits }).expect("what it said is enough");
+                Memory::of(&Limits { memory_mib: needed, ..limits }, false).expect("what it said is enough");
             }
         }
     }
