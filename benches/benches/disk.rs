@@ -22,9 +22,9 @@ use holdfast_benches::{Table, percentile};
 use holdfast_certificate::{CommitteeFile, DisperserKey, FileMember, FileNamespace, HOUR, Namespace, Registration};
 use holdfast_committee::{
     Clock, Config, Member,
-    store::{IfMissing, Store},
+    store::{Identity, IfMissing, Store},
 };
-use holdfast_registry::FileRegistry;
+use holdfast_registry::{FileRegistry, Registry as _};
 use shards::{Item, NOW, Shards, identity, key};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -255,8 +255,10 @@ fn expiry(runtime: &Runtime) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = Config::in_folder(([127, 0, 0, 1], 0).into(), folder.path());
     config.policy.deletion_grace = Duration::from_secs(HOUR);
-    let store = Store::open(&config.data_dir, &identity(), IfMissing::Create).expect("opens");
-    let shards = Mutex::new(others());
+    let registry = Arc::new(registry());
+    let identity = Identity { domain: registry.domain(), ..identity() };
+    let store = Store::open(&config.data_dir, &identity, IfMissing::Create).expect("opens");
+    let shards = Mutex::new(Shards::new(identity.domain));
     let next = |number: u64| shards.lock().expect("no panic").next(BYTES, 1 + number % DAYS);
     runtime.block_on(async {
         let held = stream::iter(0..count).map(|number| {
@@ -274,7 +276,7 @@ fn expiry(runtime: &Runtime) {
     drop(store);
     let full = occupied(&config.data_dir);
     let clock = Arc::new(SetClock(AtomicU64::new(NOW)));
-    let member = Member::new(config.clone(), key(), Arc::new(registry())).with_clock(clock.clone());
+    let member = Member::new(config.clone(), key(), registry).with_clock(clock.clone());
     let (dropped, took, left, settled) = runtime.block_on(async {
         let member = member.launch().await.expect("starts");
         clock.0.store(NOW + (DAYS + 5) * DAY, Ordering::SeqCst);
