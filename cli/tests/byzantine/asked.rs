@@ -105,8 +105,9 @@ impl Besieged {
             let has_result = || fs::read(&stdout).is_ok_and(|bytes| serde_json::from_slice::<Value>(&bytes).is_ok());
             if result_at.is_none() && has_result() {
                 result_at = Some(began.elapsed());
-                // What follows is for the slow, and may be ended.
-                signal(child.id().try_into().unwrap(), Signal::INT);
+                // What follows is for the slow, and may be ended. (A test run in the background ignores SIGINT, and so do its
+                // children.)
+                signal(child.id().try_into().unwrap(), Signal::TERM);
             }
             if began.elapsed() > LIMIT {
                 child.kill().unwrap();
