@@ -12,7 +12,7 @@ FILE ?= testdata/op-channel.bin
 # Folders of interop/ with tests.
 INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu soak fuzz lint bench bench-peers contracts golden mutants
+.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-simulation test-reader test-any-cpu soak fuzz lint bench bench-peers contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -53,7 +53,7 @@ drill: build interop-modules ## members away, then 360 batches of 10 MB in one g
 	cd interop/op && HOLDFAST=$(HOLDFAST) DRILL_BATCHES=$(or $(DRILL_BATCHES),360) DRILL_BYTES=$(or $(DRILL_BYTES),10000000) \
 	  go test -count=1 -timeout 6h -v -run TestABacklog ./...
 
-test: test-contracts test-foundry test-rust test-reader ## every test
+test: test-contracts test-foundry test-rust test-simulation test-reader ## every test
 
 test-contracts: node ## the committed contract artifacts are what the sources compile to
 	cd contracts && node build/compile.js --check
@@ -64,11 +64,15 @@ test-foundry: node ## the Solidity tests of the contracts, by the rules of the h
 test-rust: node first-build ## Rust tests and doctests of every crate, the contracts' bytecode and anvil included
 	$(CARGO) test --release --workspace
 
+test-simulation: first-build ## a committee in one thread whose machines fail, 500 seeds; HOLDFAST_SEED=n replays one and prints it
+	cd simulation && CARGO_TARGET_DIR="$(TARGET)" $(CARGO) test --release $(if $(HOLDFAST_SEED),--test seeds -- --nocapture)
+
 test-reader: build ## the independent Python reader against a real committee with a lying member
 	@scripts/test-reader.sh $(HOLDFAST)
 
-soak: first-build ## what takes hours: 10,000 power cuts; and the start of a member with a million blobs
+soak: first-build ## what takes hours: 10,000 power cuts; 100,000 seeds of the simulation; the start of a member with a million blobs
 	HOLDFAST_POWER_CUTS=10000 $(CARGO) test --release --workspace --test power_cut -- --nocapture
+	cd simulation && HOLDFAST_SEEDS=100000 CARGO_TARGET_DIR="$(TARGET)" $(CARGO) test --release --test seeds -- --nocapture
 	HOLDFAST_RESTART_BLOBS=1000000 $(CARGO) test --release --workspace --lib -- --ignored --nocapture a_member_with_many_blobs
 
 # Seconds for each of the targets, which run one after the other in every test program, and these beside each other.
