@@ -12,7 +12,7 @@ FILE ?= testdata/op-channel.bin
 # Folders of interop/ with tests.
 INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-simulation test-reader test-any-cpu soak fuzz lint bench bench-peers contracts golden mutants
+.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-simulation test-reader test-any-cpu s3 soak versions fuzz lint bench bench-all bench-peers contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -70,10 +70,24 @@ test-simulation: first-build ## a committee in one thread whose machines fail, 5
 test-reader: build ## the independent Python reader against a real committee with a lying member
 	@scripts/test-reader.sh $(HOLDFAST)
 
-soak: first-build ## what takes hours: 10,000 power cuts; 100,000 seeds of the simulation; the start of a member with a million blobs
+s3: first-build ## a member's archive on a server that speaks S3, with Object Lock (moto, from PyPI, in target/s3)
+	@[ -x "$(TARGET)/s3/bin/moto_server" ] || { python3 -m venv "$(TARGET)/s3" && "$(TARGET)/s3/bin/pip" install --quiet 'moto[server]==5.2.1'; }
+	HOLDFAST_MOTO_SERVER="$(TARGET)/s3/bin/moto_server" $(CARGO) test --release --workspace --lib -- --nocapture archive::s3
+
+# How long members are under load whose memory is looked at.
+SOAK_DURATION ?= 1h
+
+soak: build ## what takes hours: 10,000 power cuts, 100,000 seeds of the simulation, 1,000 on each file system, a million blobs, honest calls beside attacks, memory over SOAK_DURATION (1h) of load
 	HOLDFAST_POWER_CUTS=10000 $(CARGO) test --release --workspace --test power_cut -- --nocapture
+	HOLDFAST_IMAGE_CUTS=1000 $(CARGO) test --release --workspace --test power_cut_images -- --nocapture --test-threads 1
 	cd simulation && HOLDFAST_SEEDS=100000 CARGO_TARGET_DIR="$(TARGET)" $(CARGO) test --release --test seeds -- --nocapture
 	HOLDFAST_RESTART_BLOBS=1000000 $(CARGO) test --release --workspace --lib -- --ignored --nocapture a_member_with_many_blobs
+	HOLDFAST_SIEGE_ROUNDS=36 HOLDFAST_SIEGE_TIMES=2 $(CARGO) test --release --workspace --test siege -- --nocapture --test-threads 1
+	$(HOLDFAST) bench --devnet 5 -t 4 -k 2 --op mixed --sizes 100k --rate 10 --concurrency 64 --duration $(SOAK_DURATION) \
+	  --html $(TARGET)/soak.html --force
+
+versions: first-build ## this version and another (RELEASE: a tag, a commit or a binary) in one committee, both ways round
+	@scripts/versions.sh "$(RELEASE)" "$(TARGET)"
 
 # Seconds for each of the targets, which run one after the other in every test program, and these beside each other.
 FUZZ_SECONDS ?= 60
@@ -94,8 +108,11 @@ lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is in
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	  else echo "cargo-deny is not installed: licences and sources of dependencies not checked (cargo install cargo-deny)"; fi
 
-bench: deps ## criterion benches: code and commitment, storing on five members, the gateway against the SDK
+bench: deps ## benches: code, storing on 5, 20 and 94 members, the gateway, the store on its disk, repair, a client's memory
 	$(CARGO) bench -p holdfast-benches
+
+bench-all: build ## holdfast bench on several committees, with faults, TLS and a long line (root): one page in the target folder
+	scripts/bench-all.sh $(HOLDFAST) $(TARGET)/bench
 
 bench-peers: deps ## Holdfast's code beside others', on one core: commonware's Reed-Solomon and ZODA, rsema1d, reed-solomon-simd
 	cd benches/peers && RAYON_NUM_THREADS=1 taskset -c 0 cargo bench --locked

@@ -1,14 +1,22 @@
 //! `holdfast bench`: a load generator for a committee, or for one that it starts itself.
 
+mod apart;
 mod fleet;
+mod line;
 mod load;
 mod machine;
 mod page;
 mod payloads;
+mod plots;
 mod report;
+mod svg;
 mod usage;
 
-use std::{num::NonZeroU32, path::Path, path::PathBuf, time::Duration};
+use std::{
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use holdfast_certificate::Namespace;
@@ -17,6 +25,7 @@ use holdfast_client::Client;
 use crate::{
     config::Config,
     exit::{Exit, fail},
+    files,
     output::{Output, progress},
     put::By,
     shutdown::Shutdown,
@@ -25,6 +34,7 @@ use crate::{
 };
 
 use fleet::{Fault, Fleet};
+use line::{Line, Loss, parse_loss, parse_round_trip};
 use load::{Load, Pace};
 use report::{Report, Run};
 use usage::Watch;
@@ -54,6 +64,16 @@ pub(crate) struct BenchArgs {
     /// What the last member of --devnet does while the others are measured.
     #[arg(long, value_enum, requires = "devnet")]
     fault: Option<Fault>,
+    /// How long a packet to a member of --devnet and one back take, such as 150ms: client and members then have network name
+    /// spaces of their own, and a router between them. Needs root.
+    #[arg(long, value_name = "SPAN", requires = "devnet", value_parser = parse_round_trip)]
+    rtt: Option<Duration>,
+    /// Of the packets in each direction that router loses so many, such as 1%.
+    #[arg(long, value_name = "PERCENT", requires = "devnet", value_parser = parse_loss)]
+    loss: Option<Loss>,
+    /// This process has the network name space already that the line needs.
+    #[arg(long, hide = true, requires = "devnet")]
+    apart: bool,
     /// What is done to the committee.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "store")]
     op: Vec<Op>,
@@ -84,6 +104,9 @@ pub(crate) struct BenchArgs {
     /// Also write one HTML page with plots, which needs nothing but itself.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Measure nothing, and put these results of earlier runs (what --json printed), separated by commas, on that page together.
+    #[arg(long, value_name = "FILES", value_delimiter = ',', requires = "html", conflicts_with_all = ["devnet", "namespace", "rate"])]
+    join: Vec<PathBuf>,
     #[command(flatten)]
     replace: Replace,
 }
@@ -95,6 +118,8 @@ pub(crate) enum Op {
     Store,
     /// Read a payload back, up to its last verified byte.
     Read,
+    /// A store and a read in turn.
+    Mixed,
 }
 
 impl Op {
@@ -102,22 +127,47 @@ impl Op {
         match self {
             Self::Store => "store",
             Self::Read => "read",
+            Self::Mixed => "store and read",
         }
     }
 }
 
+impl BenchArgs {
+    /// The line to the members, where there is to be one.
+    fn line(&self) -> Option<Line> {
+        let any = self.rtt.is_some() || self.loss.is_some();
+        any.then(|| Line::new(self.rtt.unwrap_or_default(), self.loss.unwrap_or_default()))
+    }
+
+    /// Refuses what would not measure what it says.
+    fn check(&self) -> anyhow::Result<()> {
+        if self.fault == Some(Fault::Corrupt) && self.op.iter().any(|op| *op != Op::Read) {
+            return fail(Exit::Usage, "--fault corrupt changes what one member gives out: it goes with --op read");
+        }
+        Ok(())
+    }
+}
+
 pub(crate) async fn run(args: &BenchArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
-    let shutdown = Shutdown::listen(false)?;
+    args.check()?;
     let target = args.replace.optional(args.html.as_ref())?;
     if target.as_ref().is_some_and(crate::target::Target::is_standard_output) {
         return fail(Exit::Usage, "--html needs a file: the results go to standard output");
     }
-    let fleet = match args.devnet {
+    if !args.join.is_empty() {
+        let reports = args.join.iter().map(|file| read(file)).collect::<anyhow::Result<Vec<_>>>()?;
+        return target.map_or(Ok(()), |target| target.write(page::html(&reports).as_bytes()));
+    }
+    if args.line().is_some() && !args.apart {
+        return apart::begin_again();
+    }
+    let shutdown = Shutdown::listen(false)?;
+    let mut fleet = match args.devnet {
         Some(members) => Some(Fleet::start(args, members, &shutdown).await?),
         None => None,
     };
     let measured = tokio::select! {
-        measured = measure(args, config, fleet.as_ref()) => measured,
+        measured = measure(args, config, fleet.as_mut()) => measured,
         () = shutdown.requested() => fail(Exit::Other, "interrupted"),
     };
     if let Some(fleet) = fleet {
@@ -125,12 +175,22 @@ pub(crate) async fn run(args: &BenchArgs, config: Option<&Path>, output: Output)
     }
     let report = measured?;
     output.print(&report, Report::text)?;
-    target.map_or(Ok(()), |target| target.write(page::html(&report).as_bytes()))
+    target.map_or(Ok(()), |target| target.write(page::html(&[report]).as_bytes()))
 }
 
-async fn measure(args: &BenchArgs, config: Option<&Path>, fleet: Option<&Fleet>) -> anyhow::Result<Report> {
-    let client = client(args, config, fleet).await?;
-    let mut report = Report::new(args, fleet);
+/// The results of an earlier run.
+fn read(file: &Path) -> anyhow::Result<Report> {
+    match serde_json::from_slice(&files::read(file)?) {
+        Ok(report) => Ok(report),
+        Err(error) => {
+            fail(Exit::Usage, format!("{} is not what holdfast bench --json printed: {error}", file.display()))
+        }
+    }
+}
+
+async fn measure(args: &BenchArgs, config: Option<&Path>, mut fleet: Option<&mut Fleet>) -> anyhow::Result<Report> {
+    let client = client(args, config, fleet.as_deref()).await?;
+    let mut report = Report::new(args, fleet.as_deref());
     for op in &args.op {
         for by in &args.by {
             for bytes in &args.sizes {
@@ -142,7 +202,7 @@ async fn measure(args: &BenchArgs, config: Option<&Path>, fleet: Option<&Fleet>)
                         retain: args.retain,
                         pace: Pace { concurrency: *concurrency, rate: args.rate },
                     };
-                    report.runs.push(one(args, &client, fleet, load).await?);
+                    report.runs.push(one(args, &client, fleet.as_deref_mut(), load).await?);
                 }
             }
         }
@@ -152,15 +212,25 @@ async fn measure(args: &BenchArgs, config: Option<&Path>, fleet: Option<&Fleet>)
 }
 
 /// Warms up, and measures one combination.
-async fn one(args: &BenchArgs, client: &Client, fleet: Option<&Fleet>, load: Load) -> anyhow::Result<Run> {
+async fn one(args: &BenchArgs, client: &Client, mut fleet: Option<&mut Fleet>, load: Load) -> anyhow::Result<Run> {
+    if let Some(fleet) = fleet.as_deref_mut() {
+        fleet.whole().await?;
+    }
     let prepared = load.prepare(client).await?;
+    if let Some(fleet) = fleet.as_deref_mut() {
+        fleet.corrupt().await?;
+    }
     if !args.warm_up.is_zero() {
         prepared.run(client, args.warm_up, |_| {}).await?;
         let _late = tokio::time::timeout(SETTLE, client.drain()).await;
     }
-    let watch = Watch::begin(fleet.map(Fleet::processes).unwrap_or_default())?;
+    let mut watch = Watch::begin(fleet.map(|fleet| fleet.processes()).unwrap_or_default())?;
     let told = load.title();
-    let outcome = prepared.run(client, args.duration, |line| progress(format!("{told}  {line}"))).await?;
+    let outcome = prepared.run(client, args.duration, |line| {
+        watch.sample();
+        progress(format!("{told}  {line}"));
+    });
+    let outcome = outcome.await?;
     // What a store leaves to be done in the background is part of its work; a member that hangs is not waited for.
     let _late = tokio::time::timeout(SETTLE, client.drain()).await;
     Ok(Run::new(&load, &outcome, &watch.end()?))

@@ -85,6 +85,7 @@ async fn start(layout: &Layout, shutdown: &Shutdown, report: &mut Report) -> any
         l1: Some(L1Kind::Embedded),
         gateway: Vec::new(),
         tls: Vec::new(),
+        network: None,
     };
     report
         .step("start L1 and 7 members, register keys and committee", async {

@@ -9,9 +9,12 @@ mod line;
 pub(crate) mod process;
 pub(crate) mod state;
 mod status;
+mod tun;
 pub(crate) mod up;
+pub(crate) mod wire;
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -20,8 +23,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use fault::Order;
-pub(crate) use fault::{Fault, break_member};
+pub(crate) use fault::{Fault, break_member, mend};
 pub(crate) use state::{Layout, State};
+pub(crate) use tun::TUN;
 
 use crate::{
     exit::{Exit, fail},
@@ -63,6 +67,9 @@ pub(crate) enum Devnet {
     /// A slow line to a member, in the foreground; `fault` runs this.
     #[command(hide = true)]
     Line(line::LineArgs),
+    /// A router that delays and loses packets, in the foreground; `bench` runs this.
+    #[command(hide = true)]
+    Wire(wire::WireArgs),
     /// A member whose clock is wrong, in the foreground; `fault` runs this.
     #[command(hide = true)]
     Clock(clock::ClockArgs),
@@ -100,6 +107,18 @@ pub(crate) struct UpArgs {
     /// Members that speak TLS, each with a key of its own that is pinned: m0,m2, or all; only for a new devnet.
     #[arg(long, value_delimiter = ',', value_name = "MEMBERS")]
     pub(crate) tls: Vec<String>,
+    /// Another network than this machine's loopback.
+    #[arg(skip)]
+    pub(crate) network: Option<Network>,
+}
+
+/// Where members are that are reached over a network of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    /// Where they listen.
+    pub(crate) address: IpAddr,
+    /// The program with arguments that runs a command there.
+    pub(crate) through: Vec<String>,
 }
 
 impl UpArgs {
@@ -249,6 +268,7 @@ pub(crate) async fn run(command: Devnet, config: Option<&Path>, output: Output) 
         }
         Devnet::L1(args) => l1::run(args).await,
         Devnet::Line(args) => line::run(args).await,
+        Devnet::Wire(args) => wire::run(args).await,
         Devnet::Clock(args) => clock::run(config, args).await,
     }
 }

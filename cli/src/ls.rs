@@ -6,12 +6,9 @@ use clap::Args;
 use futures::future::join_all;
 use holdfast_certificate::{Namespace, Statement};
 use holdfast_erasure::BlobId;
-use holdfast_proto::{
-    MAX_MESSAGE_BYTES,
-    v1::{ListBlobsRequest, ListBlobsResponse, retrieval_client::RetrievalClient},
-};
+use holdfast_proto::v1::{ListBlobsRequest, ListBlobsResponse, retrieval_client::RetrievalClient};
 use holdfast_registry::Endpoint;
-use holdfast_transport::MemberKey;
+use holdfast_transport::{Fair, MemberKey};
 use serde::Serialize;
 use tonic::transport::Channel;
 
@@ -26,8 +23,12 @@ use crate::{
 
 /// How long one page of one member may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(10);
-/// The most blobs on a page, by the protocol.
-const PAGE: u32 = 1000;
+/// Blobs on a page.
+const PAGE: u32 = 256;
+/// What a page may have: that many statements, and no more, since parts that are empty take a hundred times their size.
+const PAGE_BYTES: usize = 128 << 10;
+/// What is listed where nothing is said.
+const LISTED: u32 = 1000;
 /// The most blobs that are asked of one member.
 const MOST: u32 = 100_000;
 
@@ -41,7 +42,7 @@ pub(crate) struct LsArgs {
     #[arg(long, value_delimiter = ',', value_parser = parse_member)]
     from: Vec<u16>,
     /// The most blobs that are asked of one member, oldest first.
-    #[arg(long, default_value_t = PAGE, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
+    #[arg(long, default_value_t = LISTED, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
     limit: u32,
     /// Also those whose retention has ended.
     #[arg(long)]
@@ -138,7 +139,7 @@ async fn of_member(
     limit: u32,
 ) -> Result<(Statements, bool), String> {
     let channel = connect(endpoint, member).await?;
-    let mut client = RetrievalClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let mut client = RetrievalClient::new(Fair::new(channel)).max_decoding_message_size(PAGE_BYTES);
     let (mut statements, mut more) = (Vec::new(), false);
     for namespace in namespaces {
         let mut left = limit;
@@ -171,7 +172,10 @@ async fn of_member(
     Ok((statements, more))
 }
 
-async fn page(client: &mut RetrievalClient<Channel>, request: ListBlobsRequest) -> Result<ListBlobsResponse, String> {
+async fn page(
+    client: &mut RetrievalClient<Fair<Channel>>,
+    request: ListBlobsRequest,
+) -> Result<ListBlobsResponse, String> {
     match tokio::time::timeout(PAGE_LIMIT, client.list_blobs(request)).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
         Ok(Err(status)) => Err(format!("{:?}: {}", status.code(), status.message())),

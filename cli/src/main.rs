@@ -42,6 +42,7 @@ mod waiting;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -175,7 +176,9 @@ fn main() -> ExitCode {
             LogFormat::Json => tracing::warn!(%remark, "config.environment"),
         }
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.worker_threads(cores).thread_name_fn(thread_names(cores)).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             progress(format!("holdfast: cannot start: {error}"));
@@ -192,6 +195,13 @@ fn main() -> ExitCode {
             ExitCode::from(exit::exit_of(&error) as u8)
         }
     }
+}
+
+/// Names by which `top -H` and `bench` tell calls from work that blocks: a runtime starts its workers first, and threads for
+/// what blocks when they are needed.
+fn thread_names(workers: usize) -> impl Fn() -> String + Send + Sync {
+    let started = AtomicUsize::new(0);
+    move || if started.fetch_add(1, Ordering::Relaxed) < workers { "async" } else { "blocking" }.to_owned()
 }
 
 impl Cli {

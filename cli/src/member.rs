@@ -77,7 +77,11 @@ pub(crate) enum Member {
     /// It runs the member, which serves and signs meanwhile, until all is there, and then stops it.
     ///
     /// Example: holdfast --config m0/member.toml member recover
-    Recover,
+    Recover {
+        /// First record what the member's archive has; what was signed last and had not come there is got from the others.
+        #[arg(long)]
+        from_archive: bool,
+    },
     /// Make another TLS key that the member's own key endorses: clients take it without a word on L1.
     ///
     /// Example: holdfast --config m0/member.toml member new-tls --host m0.example
@@ -192,7 +196,7 @@ pub(crate) async fn run(
             let asked = async move { shutdown.requested().await };
             committee::run(load(config)?, missing, log.control(), asked).await.or_else(refused)
         }
-        Member::Recover => recover::run(load(config)?, output).await,
+        Member::Recover { from_archive } => recover::run(load(config)?, from_archive, output).await,
         Member::Status => status::run(&load(config)?, output).await,
         Member::Obligations => obligations::run(&load(config)?, output).await,
         Member::Drain(args) => drain::drain(&args, &load(config)?, output).await,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use holdfast_certificate::check_endpoint;
 use holdfast_registry::Endpoint;
-use holdfast_transport::{MemberKey, Trust};
+use holdfast_transport::{Fair, MemberKey, Trust};
 use tonic::{Status, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
@@ -32,6 +32,6 @@ pub(crate) async fn connect(endpoint: &Endpoint, member: Option<MemberKey>) -> R
 /// Whether a member says that a service of this name serves.
 pub(crate) async fn serves(channel: Channel, service: &str) -> Result<bool, Status> {
     let request = HealthCheckRequest { service: service.to_owned() };
-    let answer = HealthClient::new(channel).check(request).await?.into_inner();
+    let answer = HealthClient::new(Fair::new(channel)).check(request).await?.into_inner();
     Ok(answer.status() == ServingStatus::Serving)
 }

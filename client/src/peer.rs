@@ -11,7 +11,7 @@ use holdfast_proto::{
         store_payload_request, store_shard_request,
     },
 };
-use holdfast_transport::{Body, Misfit, Network, Trust, chunks_of, connect_lazy};
+use holdfast_transport::{Body, Fair, Misfit, Network, Trust, chunks_of, connect_lazy};
 use tonic::{Status, Streaming, transport::Channel};
 
 use crate::{code::Code, failure::FailureReason, fault::Fault, words::peer_text};
@@ -225,7 +225,7 @@ impl Peer {
     pub(crate) async fn get_info(&self) -> Result<v1::GetInfoResponse, FailureReason> {
         let channel = self.channel()?;
         again_if_broken(|| async {
-            let mut client = NodeClient::new(channel.clone()).max_decoding_message_size(MAX_METADATA_BYTES);
+            let mut client = NodeClient::new(Fair::new(channel.clone())).max_decoding_message_size(MAX_METADATA_BYTES);
             let answer = client.get_info(v1::GetInfoRequest {}).await;
             answer.map(tonic::Response::into_inner).map_err(|status| FailureReason::of_write(&status))
         })
@@ -234,11 +234,11 @@ impl Peer {
 
     async fn write<T, F: Future<Output = Result<T, Status>>>(
         &self,
-        call: impl Fn(DispersalClient<Channel>) -> F,
+        call: impl Fn(DispersalClient<Fair<Channel>>) -> F,
     ) -> Result<T, FailureReason> {
         let channel = self.channel()?;
         again_if_broken(|| async {
-            let client = DispersalClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+            let client = DispersalClient::new(Fair::new(channel.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
             call(client).await.map_err(|status| FailureReason::of_write(&status))
         })
         .await
@@ -246,11 +246,11 @@ impl Peer {
 
     async fn read<T, F: Future<Output = Result<T, Status>>>(
         &self,
-        call: impl Fn(RetrievalClient<Channel>) -> F,
+        call: impl Fn(RetrievalClient<Fair<Channel>>) -> F,
     ) -> Result<T, FailureReason> {
         let channel = self.channel()?;
         again_if_broken(|| async {
-            let client = RetrievalClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+            let client = RetrievalClient::new(Fair::new(channel.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
             call(client).await.map_err(|status| FailureReason::of_read(&status))
         })
         .await

@@ -3,8 +3,10 @@
 //! `HOLDFAST_MEMBER_LISTEN` sets `listen`, `HOLDFAST_MEMBER_L1_RPC_URL` sets `rpc_url` of the table `l1`. Relative paths
 //! are relative to the file's folder. Everything is checked once, at the start.
 
+mod archive;
 mod known;
 mod limits;
+mod memory;
 
 use std::{
     fs::OpenOptions,
@@ -23,9 +25,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::GRACE;
 
+pub use archive::{Archive, Lock};
+pub(crate) use archive::{Place, is_loopback};
 pub use holdfast_l1::Settings as L1;
 pub use holdfast_transport::configuration::{Error, Log, LogFormat};
 pub use limits::Limits;
+pub(crate) use memory::{LEAST_WINDOW, Memory};
 
 /// What every variable of a member begins with.
 pub const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
@@ -63,6 +68,9 @@ pub struct Config {
     /// The registry on L1. Exactly one of this and `committee_file` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l1: Option<L1>,
+    /// Where what is kept goes when it outgrows the disk; nowhere if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "archive::deserialize")]
+    pub archive: Option<Archive>,
     /// What the member promises.
     #[serde(default)]
     pub policy: Policy,
@@ -158,6 +166,7 @@ impl Config {
             admin_socket: None,
             committee_file: Some(folder.join("committee.json")),
             l1: None,
+            archive: None,
             policy: Policy::default(),
             limits: Limits::default(),
             log: Log::default(),
@@ -256,11 +265,21 @@ impl Config {
         if let Err((key, reason)) = self.limits.check() {
             return invalid(key, reason);
         }
-        Ok(())
+        if let Err(needed) = Memory::of(&self.limits, self.archive.is_some()) {
+            let Limits { calls, connections, memory_mib, .. } = self.limits;
+            let reason = format!(
+                "must be at least {needed} for these budgets, {calls} calls and {connections} connections, got {memory_mib}"
+            );
+            return invalid("limits.memory_mib", reason);
+        }
+        self.archive.as_ref().map_or(Ok(()), Archive::check)
     }
 
     fn resolve(&mut self, folder: &Path) {
         self.password_file = password::place(folder, &self.password_file);
+        if let Some(key) = self.archive.as_mut().and_then(|archive| archive.secret_key_file.as_mut()) {
+            *key = password::place(folder, key);
+        }
         let mut paths = vec![&mut self.data_dir, &mut self.keystore];
         paths.extend(self.admin_socket.as_mut());
         paths.extend(self.committee_file.as_mut());

@@ -4,6 +4,11 @@
 //!
 //! What is refused here costs the disperser one answer. A disk that is full to its end costs everybody: the store keeps room
 //! for itself beside this (`store/room.rs`), but others may fill the same disk.
+//!
+//! # What is copied takes room
+//!
+//! A promise until a later day is another copy of the data, and the one before stays until its own day is over. What is held
+//! counts once, so the files are measured as well: where they are more than the budget no copy is made.
 
 use std::{
     path::Path,
@@ -14,13 +19,15 @@ use std::{
 };
 
 use crate::{
-    config::{self, Policy},
+    config::{self, Config, Policy},
     store::{self, Store},
 };
 
 /// Of what the disk has for the store, by default so much is for data: the rest is for logs, indices and what RocksDB has yet to
 /// delete.
 const SHARE: u64 = 90;
+/// Of the store's files, so much may be logs, indices, and what RocksDB has yet to delete.
+const BESIDE: u64 = 1 << 30;
 
 /// The budget, and what is on its way into the store.
 #[derive(Clone, Debug)]
@@ -28,6 +35,8 @@ pub(crate) struct Disk {
     budget: u64,
     store: Arc<Store>,
     coming: Arc<AtomicU64>,
+    /// Bytes of its files, as they were measured last, and what was copied since.
+    files: Arc<AtomicU64>,
 }
 
 /// The budget is used up.
@@ -51,17 +60,20 @@ pub(crate) struct Place {
 
 impl Disk {
     /// The budget of the settings, or most of what the disk has for the store in `dir`.
-    pub(crate) fn open(policy: &Policy, dir: &Path, store: Arc<Store>) -> Result<Self, config::Error> {
+    pub(crate) fn open(config: &Config, store: Arc<Store>) -> Result<Self, config::Error> {
+        let (policy, dir) = (&config.policy, &config.data_dir);
         let taken = store::occupied(dir).unwrap_or_default();
         let budget = budget(policy, store::free(dir).ok().map(|free| free.saturating_add(taken)))?;
-        if let Some(most) = promised_at_most(policy).filter(|most| *most > budget) {
+        // What goes to an archive leaves the disk when that fills.
+        let outgrown = promised_at_most(policy).filter(|most| *most > budget && config.archive.is_none());
+        if let Some(most) = outgrown {
             tracing::warn!(
                 budget,
                 most,
                 "disk.budget: the namespaces served may have more kept for policy.max_retention than there is room for"
             );
         }
-        Ok(Self { budget, store, coming: Arc::default() })
+        Ok(Self { budget, store, coming: Arc::default(), files: Arc::new(taken.into()) })
     }
 
     /// Bytes that are kept at most.
@@ -69,14 +81,35 @@ impl Disk {
         self.budget
     }
 
-    /// Takes a place for so many bytes, or says how much there is. What adds none is always taken.
-    pub(crate) fn admit(&self, bytes: u64) -> Result<Place, OverBudget> {
+    /// Takes a place for so many bytes that are new here, and so many that are copied to a later day, or says how much there
+    /// is. What adds none is always taken.
+    pub(crate) fn admit(&self, bytes: u64, copied: u64) -> Result<Place, OverBudget> {
         let place = self.charge(bytes);
-        let used = self.store.usage().bytes.saturating_add(self.coming.load(Ordering::SeqCst)).saturating_sub(bytes);
+        let coming = self.coming.load(Ordering::SeqCst).saturating_sub(bytes);
+        let files = self.files.load(Ordering::SeqCst).saturating_sub(BESIDE);
+        let used = self.store.usage().bytes.max(files).saturating_add(coming);
         if bytes > 0 && used.saturating_add(bytes) > self.budget {
             return Err(OverBudget { budget: self.budget, used, wanted: bytes });
         }
+        let used = files.saturating_add(coming);
+        if copied > 0 && used.saturating_add(copied) > self.budget {
+            return Err(OverBudget { budget: self.budget, used, wanted: copied });
+        }
+        self.files.fetch_add(copied, Ordering::SeqCst);
         Ok(place)
+    }
+
+    /// Measures the files in `dir` anew. Blocking.
+    pub(crate) fn measure(&self, dir: &Path) {
+        if let Ok(taken) = store::occupied(dir) {
+            self.files.store(taken, Ordering::SeqCst);
+        }
+    }
+
+    /// As if so many bytes of files had been measured.
+    #[cfg(test)]
+    pub(crate) fn set_files(&self, bytes: u64) {
+        self.files.store(bytes, Ordering::SeqCst);
     }
 
     /// Takes it whatever there is: for what was promised before.
@@ -119,6 +152,8 @@ fn promised_at_most(policy: &Policy) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

@@ -35,6 +35,9 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The archive.
+    #[error("archive: {0}")]
+    Archive(String),
     /// The TLS certificate or its key.
     #[error("TLS: {0}")]
     Tls(#[from] holdfast_transport::tls::Error),

@@ -17,6 +17,7 @@ use crate::{
     clock::Clock,
     error::Error,
     operator::Operator,
+    peer_time::PeerTime,
     store::{Answer, GRACE, Store},
 };
 
@@ -30,6 +31,9 @@ const ALL_LOOKUPS: Duration = Duration::from_secs(600);
 /// How far the clock may be ahead of what L1 says before it is logged: a block is some minutes old when it is final.
 const DISAGREEMENT: u64 = 6 * 3600;
 
+/// How far the clock may be off from those of most other members, in seconds, before nothing is dropped.
+const PEERS_DISAGREEMENT: u64 = 3600;
+
 /// How far ahead the contract lets a namespace be held: what is said beyond is a node's lie, and would fill a disk for ever.
 const LONGEST_HOLD: u64 = 90 * 86_400;
 
@@ -40,12 +44,13 @@ const LONGEST_HOLD: u64 = 90 * 86_400;
 /// What is dropped does not come back, and a clock that is set ahead makes everything look expired. So where there is an L1
 /// the time must have come by both: by this machine's clock, and by the time of a block that was final, plus what has
 /// passed since it was seen by the steady clock that nobody sets. A member that has not heard of L1 since its start drops
-/// nothing.
+/// nothing, nor does one whose clock most other members contradict by more than an hour.
 #[derive(Debug)]
 pub(crate) struct Retention {
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) clock: Arc<dyn Clock>,
+    peers: PeerTime,
     operator: Arc<Operator>,
     /// Seconds past its time and the hour that clocks may differ, before anything is dropped.
     grace: u64,
@@ -58,18 +63,26 @@ impl Retention {
     pub(crate) fn new(
         store: Arc<Store>,
         registry: Arc<dyn Registry>,
-        clock: Arc<dyn Clock>,
+        (clock, peers): (Arc<dyn Clock>, PeerTime),
         operator: Arc<Operator>,
         grace: Duration,
     ) -> Self {
         let grace = grace.as_secs().saturating_sub(GRACE);
-        Self { store, registry, clock, operator, grace, seen: Mutex::default() }
+        Self { store, registry, clock, peers, operator, grace, seen: Mutex::default() }
     }
 
     /// Drops every bucket in which all has expired and nothing is held, and names them. None while the operator holds all.
     pub(crate) async fn drop_expired(&self) -> Result<Vec<String>, Error> {
         if let Some(until) = self.operator.held_until(self.clock.now()) {
             tracing::info!(until, "store.keep_expired: by the operator's order");
+            return Ok(Vec::new());
+        }
+        let ahead = self.peers.ahead(&*self.clock);
+        if ahead.unsigned_abs() > PEERS_DISAGREEMENT {
+            tracing::error!(
+                ahead,
+                "store.drop_expired: the clock is off from those of most other members, so nothing is dropped"
+            );
             return Ok(Vec::new());
         }
         let now = self.time().await;

@@ -25,6 +25,7 @@
 
 mod accept;
 pub mod admin;
+mod archive;
 mod awaited;
 mod clock;
 pub mod config;
@@ -40,8 +41,11 @@ mod repair;
 mod resume;
 mod scrub;
 
+mod allocator;
 mod health;
 mod metrics;
+mod peer_time;
+mod pressure;
 mod process;
 mod report;
 mod serving;
@@ -70,6 +74,7 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use archive::Found;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::Error;

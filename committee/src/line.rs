@@ -31,6 +31,8 @@ pub(crate) enum Cut {
     Unread,
     /// Nothing could be written for long.
     Blocked,
+    /// It sent more frames that carry nothing than it may.
+    Frames,
     /// It was the longest idle one when others needed the room.
     Replaced,
 }
@@ -42,6 +44,7 @@ impl Cut {
             Self::Idle => "idle",
             Self::Unread => "unread",
             Self::Blocked => "blocked",
+            Self::Frames => "frames",
             Self::Replaced => "replaced",
         }
     }
@@ -75,6 +78,7 @@ pub(crate) struct Line {
     /// Frames that it may send beside its allowance.
     credit: AtomicU64,
     blocked_since: Mutex<Option<Instant>>,
+    flooded: AtomicBool,
     replaced: CancellationToken,
 }
 
@@ -107,6 +111,7 @@ impl Line {
             next: AtomicU64::new(0),
             credit: AtomicU64::new(0),
             blocked_since: Mutex::new(None),
+            flooded: AtomicBool::new(false),
             replaced: CancellationToken::new(),
         })
     }
@@ -144,6 +149,15 @@ impl Line {
     /// The frames that were earned since the last time.
     pub(crate) fn spend(&self) -> u64 {
         self.credit.swap(0, Ordering::Relaxed)
+    }
+
+    /// It sent more frames than it may.
+    pub(crate) fn flood(&self) {
+        self.flooded.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_flooded(&self) -> bool {
+        self.flooded.load(Ordering::SeqCst)
     }
 
     /// Whether the last write moved anything.

@@ -35,6 +35,8 @@ use meter::Meter;
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a peer that has nothing under way may take to hear that the member stops.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// A frame is at most one part in so many of what may be in flight: a part of one that has come is counted by nobody.
+const WINDOW_FRAMES: u32 = 32;
 /// After a failure to accept, such as that the process has no descriptor left: trying at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -128,6 +130,9 @@ impl Listener {
             () = self.kill.cancelled() => None,
         };
         if let Some(cut) = cut {
+            if cut == Cut::Frames {
+                self.admission.cool(place.line.origin(), Instant::now());
+            }
             self.shared.metrics.cut(cut.name());
             tracing::debug!(origin = %place.line.origin(), why = cut.name(), "listener.cut");
         }
@@ -160,9 +165,9 @@ impl Listener {
             blocked: limits.stall_deadline * 2,
         };
         let line = &place.line;
-        let meter = Meter::new(io, Arc::clone(line), limits.frames_per_second);
+        let meter = Meter::new(io, Arc::clone(line), limits.frames_per_second, self.shared.rates.clone());
         let gate = Gate::new(Arc::clone(&self.shared), self.routes.clone(), Arc::clone(line));
-        let mut connection = std::pin::pin!(self.http(place.known).serve_connection(TokioIo::new(meter), gate));
+        let mut connection = std::pin::pin!(self.http(place.window).serve_connection(TokioIo::new(meter), gate));
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut farewell: Option<Instant> = None;
@@ -172,7 +177,7 @@ impl Listener {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "listener.connection");
                     }
-                    return None;
+                    return line.has_flooded().then_some(Cut::Frames);
                 }
                 () = self.stop.cancelled(), if farewell.is_none() => {
                     connection.as_mut().graceful_shutdown();
@@ -195,19 +200,16 @@ impl Listener {
 
     /// HTTP/2 as a member speaks it. What is not set here, h2 bounds itself: a header block's CONTINUATION frames, by the
     /// size of headers; empty and tiny DATA frames, by a budget; unanswered PINGs and SETTINGS, by not reading on.
-    fn http(&self, known: bool) -> http2::Builder<TokioExecutor> {
-        let (stream, connection) = if known {
-            (settings::STREAM_WINDOW_BYTES, settings::CONNECTION_WINDOW_BYTES)
-        } else {
-            (settings::STRANGER_STREAM_WINDOW_BYTES, settings::STRANGER_CONNECTION_WINDOW_BYTES)
-        };
+    fn http(&self, window: usize) -> http2::Builder<TokioExecutor> {
+        let connection = u32::try_from(window).unwrap_or(u32::MAX);
+        let stream = (connection / 2).clamp(settings::LEAST_STREAM_WINDOW_BYTES, settings::STREAM_WINDOW_BYTES);
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
             .initial_stream_window_size(stream)
             .initial_connection_window_size(connection)
             .adaptive_window(false)
-            .max_frame_size(settings::FRAME_BYTES)
+            .max_frame_size((connection / WINDOW_FRAMES).clamp(settings::LEAST_FRAME_BYTES, settings::FRAME_BYTES))
             .max_send_buf_size(settings::SEND_BUFFER_BYTES)
             .max_header_list_size(settings::HEADER_BYTES)
             .max_concurrent_streams(self.shared.limits.streams_per_connection)

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 
-use holdfast_certificate::{Keystore, SecretKey};
+use holdfast_certificate::{Keystore, PublicKey, SecretKey};
 use holdfast_proto::v1;
 use holdfast_registry::Registry;
 use holdfast_transport::{Listen, Network, Pin, blocking, configuration::password::password, tls::ServerTls};
@@ -20,11 +20,12 @@ use tokio_util::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    admin,
+    admin, allocator,
+    archive::{self, Archive, Found},
     attestor::{Attestor, MOST_CHECKPOINTS, Strangers},
     awaited::{self, Awaited},
     clock::{Clock, SystemClock},
-    config::Config,
+    config::{self, Config, Memory},
     disk::Disk,
     error::Error,
     files::read,
@@ -33,7 +34,8 @@ use crate::{
     listen::listen,
     listener::{Admission, Caps, Listener},
     operator::{LogControl, Operator},
-    process,
+    peer_time::PeerTime,
+    pressure, process,
     quota::Quota,
     repair,
     report::Report,
@@ -111,6 +113,7 @@ pub async fn run(
     log: Option<Arc<dyn LogControl>>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    allocator::bound();
     let mut shutdown = pin!(shutdown);
     let (registry, awaited) = tokio::select! {
         registry = awaited::registry(&config) => registry?,
@@ -211,6 +214,43 @@ impl Member {
         Ok(Self::new(config, key, registry))
     }
 
+    /// Records in the store what its archive has, where it is lost or an old copy, and distrusts it: what was signed last may not
+    /// be there. Nothing is served meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::launch`]; [`Error::Archive`].
+    pub(crate) async fn restore(&self) -> Result<Found, Error> {
+        self.restore_from(|_| {}).await
+    }
+
+    /// The same from an archive that is seen to before.
+    pub(crate) async fn restore_from(&self, prepare: impl FnOnce(&Archive)) -> Result<Found, Error> {
+        let config = &self.config;
+        config.check()?;
+        let Some(settings) = &config.archive else {
+            let reason = "is missing: there is none to recover from".into();
+            return Err(config::Error::Invalid { key: "archive", reason }.into());
+        };
+        // Where it is taken a member is at work on this folder.
+        let _port = listen(config.listen)?;
+        let public_key = self.key.public_key();
+        let identity = Identity { public_key, domain: self.registry.domain() };
+        let (data_dir, missing) = (config.data_dir.clone(), self.missing);
+        let store = tokio::task::spawn_blocking(move || Store::open(&data_dir, &identity, missing))
+            .await
+            .map_err(|e| Error::Server(e.to_string()))??;
+        let (store, now) = (Arc::new(store), self.clock.now());
+        if store.lost_at().is_none() {
+            store.set_lost(Some(self.distrusted.unwrap_or(now)))?;
+        }
+        let archive = Archive::new(settings.clone(), public_key, Arc::clone(&store));
+        prepare(&archive);
+        let found = archive::restore(&archive, &self.registry, now).await;
+        store.close().await?;
+        found.map_err(|error| Error::Archive(error.to_string()))
+    }
+
     /// Listens, opens the store, serves.
     ///
     /// # Errors
@@ -220,6 +260,8 @@ impl Member {
         let Self { config, key, registry, clock, missing, awaited, distrusted, log, machine, .. } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
+        let memory = Memory::of(&config.limits, config.archive.is_some())
+            .map_err(|needed| Error::Server(format!("{needed} MiB of memory are needed for these limits")))?;
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
         let public_key = key.public_key();
         let identity = Identity { public_key, domain: registry.domain() };
@@ -241,16 +283,20 @@ impl Member {
             store.set_lost(Some(at))?;
         }
         let quota = Quota::new(config.policy.namespace_quota());
-        let disk = Disk::open(&config.policy, &config.data_dir, Arc::clone(&store))?;
+        let disk = Disk::open(&config, Arc::clone(&store))?;
+        let archive = archive(&config, public_key, &store).await?;
+        let peers = PeerTime::default();
         let attestor = Arc::new(Attestor {
             key: Arc::new(key),
             public_key,
             registry,
             policy: config.policy.clone(),
             clock: Arc::clone(&clock),
+            peers: peers.clone(),
             quota,
             disk,
             store: Arc::clone(&store),
+            archive: archive.clone(),
             workers: Workers::new(),
             strangers: Strangers::new(),
             network: machine.as_ref().map(|machine| Arc::clone(&machine.network)),
@@ -259,7 +305,7 @@ impl Member {
         let waits = awaited.as_ref().map_or_else(|| watch::channel(None).1, |awaited| awaited.waits());
         let shared = serving::shared(
             attestor,
-            &config.limits,
+            (&config.limits, memory),
             waits.clone(),
             Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
             Arc::new(Operator::new(&config.data_dir, log)),
@@ -272,6 +318,7 @@ impl Member {
             all: limits.connections,
             each: limits.connections_per_address,
             reserve: limits.connections_reserved,
+            windows: memory.windows,
         };
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let admission = Admission::new(caps, shared.known.clone());
@@ -286,7 +333,7 @@ impl Member {
         let retention = Retention::new(
             Arc::clone(&store),
             registry,
-            Arc::clone(&clock),
+            (Arc::clone(&clock), peers),
             Arc::clone(&operator),
             config.policy.deletion_grace,
         );
@@ -299,8 +346,15 @@ impl Member {
             let report = Report::new(Arc::clone(&shared), admission.clone(), health.clone());
             background.spawn(site::serve(listener, report, stop.clone()));
         }
+        if machine.is_none() {
+            background.spawn(pressure::watch(Arc::clone(&shared), stop.clone()));
+            background.spawn(pressure::measure_disk(Arc::clone(&shared), stop.clone()));
+        }
         background.spawn(resume::run(Arc::clone(&shared.attestor), stop.clone()));
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
+        if let Some(archive) = archive {
+            background.spawn(archive::run(archive, Arc::clone(&shared.attestor), stop.clone()));
+        }
         background.spawn(repair::run(Arc::clone(&shared.attestor), Arc::clone(&shared.repair), stop.clone()));
         background.spawn(scrub::run(Arc::clone(&store), clock, config.policy.scrub_period, operator, stop.clone()));
         if let Some(orders) = orders {
@@ -490,6 +544,23 @@ async fn door(addr: SocketAddr, machine: Option<&Machine>) -> Result<(Door, Sock
         }
         Some(machine) => Ok((Door::Other(machine.network.listen(addr).await.map_err(failed)?), addr)),
     }
+}
+
+/// The archive of the settings. A store that has one is not opened without it: what is there alone could not be read.
+async fn archive(config: &Config, key: PublicKey, store: &Arc<Store>) -> Result<Option<Arc<Archive>>, Error> {
+    let Some(settings) = &config.archive else {
+        let reader = Arc::clone(store);
+        let recorded = blocking(move || reader.archive());
+        return match recorded.await.map_err(|e| Error::Server(e.to_string()))?? {
+            None => Ok(None),
+            Some(_) => Err(config::Error::Invalid {
+                key: "archive",
+                reason: "is missing, and what this store holds may be in its archive alone".into(),
+            }
+            .into()),
+        };
+    };
+    Ok(Some(Arc::new(Archive::new(settings.clone(), key, Arc::clone(store)))))
 }
 
 fn is_counting(disabled: Option<&Disabled>) -> bool {

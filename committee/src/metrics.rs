@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use prometheus_client::{
-    encoding::text::encode,
+    encoding::text::{encode_eof, encode_registry},
     metrics::{
         counter::Counter,
         family::Family,
@@ -18,7 +18,11 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-use crate::{repair::Progress, store::Why};
+use crate::{
+    archive::{Trouble, View},
+    repair::Progress,
+    store::Why,
+};
 
 type Label = [(&'static str, &'static str); 1];
 
@@ -26,11 +30,17 @@ type Label = [(&'static str, &'static str); 1];
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    /// What every process calls by the same name, without this one's prefix.
+    process: Registry,
+    process_resident: Gauge,
     calls: Family<[(&'static str, &'static str); 2], Counter>,
     call_seconds: Family<Label, Histogram>,
     refused: Family<Label, Counter>,
     cut: Family<Label, Counter>,
     connections: Gauge,
+    calls_under_way: Gauge,
+    calls_limit: Gauge,
+    memory_full: Gauge,
     memory: Family<Label, Gauge>,
     memory_limit: Family<Label, Gauge>,
     serving: Family<Label, Gauge>,
@@ -51,8 +61,23 @@ pub(crate) struct Metrics {
     finality_stalled: Gauge,
     dissenters: Gauge,
     clock_behind: Gauge,
+    clock_ahead_of_peers: Gauge,
     tls_seconds_left: Gauge,
+    archive: Archive,
     repair: Repair,
+}
+
+/// What is in the archive.
+#[derive(Debug)]
+struct Archive {
+    objects: Gauge,
+    bytes: Gauge,
+    waiting: Gauge,
+    waiting_bytes: Gauge,
+    oldest_waiting: Gauge,
+    reads: Gauge,
+    failed_reads: Gauge,
+    trouble: Family<Label, Gauge>,
 }
 
 /// What is made whole again.
@@ -75,6 +100,10 @@ pub(crate) struct Now {
     pub(crate) connections: usize,
     /// By name: bytes taken, and bytes there are.
     pub(crate) memory: Vec<(&'static str, usize, usize)>,
+    /// Whether nothing new is taken from strangers for want of memory.
+    pub(crate) memory_full: bool,
+    /// How many, and how many there may be.
+    pub(crate) calls_under_way: (usize, usize),
     /// By service.
     pub(crate) serving: Vec<(&'static str, bool)>,
     pub(crate) drained: bool,
@@ -95,6 +124,8 @@ pub(crate) struct Now {
     /// Seconds since the finalized block, whether finality stalls, and how many nodes contradict the others.
     pub(crate) finality: Option<(u64, bool, usize)>,
     pub(crate) clock_behind: u64,
+    pub(crate) archive: Option<View>,
+    pub(crate) clock_ahead_of_peers: i64,
     pub(crate) repair: Progress,
     pub(crate) damaged: u64,
     pub(crate) lost: bool,
@@ -106,6 +137,9 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("holdfast_member");
         let seconds = || Histogram::new(exponential_buckets(0.000_5, 4.0, 9));
+        let mut process = Registry::default();
+        let process_resident = Gauge::default();
+        process.register("process_resident_memory_bytes", "Memory of the process", process_resident.clone());
         let calls = Family::default();
         registry.register("calls", "Calls by path and status code", calls.clone());
         let call_seconds = Family::<Label, Histogram>::new_with_constructor(seconds);
@@ -121,6 +155,10 @@ impl Metrics {
             gauge
         };
         let connections = gauge("connections", "Connections open");
+        let calls_under_way = gauge("calls_under_way", "Calls under way");
+        let calls_limit = gauge("calls_limit", "Calls that may be under way");
+        let memory_full =
+            gauge("memory_full", "1 while the process has so much memory that nothing new is taken from strangers");
         let drained = gauge("drained", "1 while it takes nothing new by its operator's order");
         let under_way = gauge("stores_under_way", "Statements that are being stored and signed");
         let held_until = gauge("hold_until_timestamp_seconds", "Until when nothing is dropped by its operator's order");
@@ -137,7 +175,18 @@ impl Metrics {
         let finality_stalled = gauge("l1_finality_stalled", "1 while nothing seems to become final");
         let dissenters = gauge("l1_dissenting_nodes", "L1 nodes that contradicted the others within an hour");
         let clock_behind = gauge("clock_behind_seconds", "By how much this clock is behind L1's finalized block");
+        let text = "By how much this clock is ahead of those of most other members";
+        let clock_ahead_of_peers = gauge("clock_ahead_of_peers_seconds", text);
         let tls_seconds_left = gauge("tls_seconds_left", "Time until the TLS certificate ends, 0 without TLS");
+        let archive = [
+            gauge("archive_objects", "Shards and whole payloads in the archive"),
+            gauge("archive_bytes", "Their bytes"),
+            gauge("archive_waiting", "Shards and whole payloads that are to go there"),
+            gauge("archive_waiting_bytes", "Their bytes"),
+            gauge("archive_oldest_waiting_seconds", "For how long the first of them waits"),
+            gauge("archive_reads", "Reads from the archive since the start"),
+            gauge("archive_reads_failed", "Of them, those that it did not answer"),
+        ];
         let repair = Repair {
             queued: gauge("repair_queued", "Statements whose data is to be fetched"),
             queued_bytes: gauge("repair_queued_bytes", "Bytes to be fetched for them"),
@@ -157,14 +206,22 @@ impl Metrics {
         let memory = family("memory_bytes", "Bytes taken of each budget");
         let memory_limit = family("memory_limit_bytes", "Bytes of each budget");
         let writes_disabled = family("writes_disabled", "1 for the reason why nothing is written, while nothing is");
+        let trouble = family("archive_trouble", "1 for the kind of trouble with the archive");
+        let [objects, bytes, waiting, waiting_bytes, oldest_waiting, reads, failed_reads] = archive;
+        let archive = Archive { objects, bytes, waiting, waiting_bytes, oldest_waiting, reads, failed_reads, trouble };
         let serving = family("serving", "1 while the service is SERVING, by name");
         Self {
             registry,
+            process,
+            process_resident,
             calls,
             call_seconds,
             refused,
             cut,
             connections,
+            calls_under_way,
+            calls_limit,
+            memory_full,
             memory,
             memory_limit,
             serving,
@@ -185,7 +242,9 @@ impl Metrics {
             finality_stalled,
             dissenters,
             clock_behind,
+            clock_ahead_of_peers,
             tls_seconds_left,
+            archive,
             repair,
         }
     }
@@ -209,6 +268,10 @@ impl Metrics {
     /// The page, as Prometheus reads it.
     pub(crate) fn page(&self, now: &Now) -> String {
         self.connections.set(whole(now.connections as u64));
+        let (calls, calls_limit) = now.calls_under_way;
+        self.calls_under_way.set(whole(calls as u64));
+        self.calls_limit.set(whole(calls_limit as u64));
+        self.memory_full.set(i64::from(now.memory_full));
         for (name, used, total) in &now.memory {
             self.memory.get_or_create(&[("budget", *name)]).set(whole(*used as u64));
             self.memory_limit.get_or_create(&[("budget", *name)]).set(whole(*total as u64));
@@ -227,6 +290,7 @@ impl Metrics {
         }
         self.reopened.set(whole(now.reopened));
         self.resident.set(whole(now.resident.unwrap_or(0)));
+        self.process_resident.set(whole(now.resident.unwrap_or(0)));
         self.disk_free.set(whole(now.disk_free.unwrap_or(0)));
         self.disk_budget.set(whole(now.disk_budget));
         self.descriptors.set(whole(now.descriptors.unwrap_or(0)));
@@ -237,12 +301,33 @@ impl Metrics {
         self.finality_stalled.set(i64::from(stalled));
         self.dissenters.set(whole(dissenters as u64));
         self.clock_behind.set(whole(now.clock_behind));
+        self.clock_ahead_of_peers.set(now.clock_ahead_of_peers);
         self.tls_seconds_left.set(whole(now.tls_seconds_left.unwrap_or(0)));
+        self.archive.set(now.archive);
         self.repair.set(now);
         let mut page = String::new();
         // Writing to a string does not fail.
-        let _written = encode(&mut page, &self.registry);
+        let _written = encode_registry(&mut page, &self.process)
+            .and_then(|()| encode_registry(&mut page, &self.registry))
+            .and_then(|()| encode_eof(&mut page));
         page
+    }
+}
+
+impl Archive {
+    fn set(&self, view: Option<View>) {
+        let view = view.unwrap_or_default();
+        self.objects.set(whole(view.objects));
+        self.bytes.set(whole(view.bytes));
+        self.waiting.set(whole(view.waiting));
+        self.waiting_bytes.set(whole(view.waiting_bytes));
+        self.oldest_waiting.set(whole(view.oldest_waiting));
+        self.reads.set(whole(view.reads));
+        self.failed_reads.set(whole(view.failed_reads));
+        for trouble in Trouble::ALL {
+            let so = view.trouble == Some(trouble);
+            self.trouble.get_or_create(&[("kind", trouble.label())]).set(i64::from(so));
+        }
     }
 }
 

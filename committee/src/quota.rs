@@ -171,6 +171,12 @@ pub(crate) fn added(charges: &[Charge; 2], held: bool) -> u64 {
     charges.iter().filter(|_| !held).filter(|charge| charge.until > 0).map(|charge| charge.bytes).sum()
 }
 
+/// The bytes that it may have copied to a later day, where what it speaks of is `held` already.
+pub(crate) fn copied(charges: &[Charge; 2], held: bool) -> u64 {
+    let later = |charge: &&Charge| charge.from == 0 && charge.until > 0;
+    charges.iter().filter(|_| held).filter(later).map(|charge| charge.bytes).sum()
+}
+
 fn charge(bytes: u64, from: u64, until: u64) -> Charge {
     let copied = until > from && store::day_of(until) > store::day_of(from);
     Charge { bytes, from: if copied { 0 } else { from }, until }

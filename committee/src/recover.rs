@@ -6,6 +6,7 @@ use holdfast_proto::v1;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    archive::Found,
     awaited,
     clock::{Clock as _, SystemClock},
     config::Config,
@@ -30,16 +31,20 @@ pub struct Recovered {
     pub progress: v1::Repair,
     /// Shards held at the end.
     pub blobs: u64,
+    /// What was found in the archive, where it was to be looked at.
+    pub found: Option<Found>,
 }
 
 /// Makes a store where there is none, or distrusts the one that is there; runs the member, which serves and signs meanwhile,
-/// until it holds all again that the other members' lists say it has signed, or until `shutdown`; and stops it.
+/// until it holds all again that the other members' lists say it has signed, or until `shutdown`; and stops it. With `from_archive`
+/// it first records what its archive has; what was signed last may not be there, and is looked for as without it.
 ///
 /// # Errors
 ///
 /// As [`run`](crate::run).
 pub async fn recover(
     config: Config,
+    from_archive: bool,
     shutdown: impl Future<Output = ()>,
     tell: impl Fn(&v1::Repair),
 ) -> Result<Recovered, Error> {
@@ -47,11 +52,19 @@ pub async fn recover(
     let (registry, awaited) = tokio::select! {
         registry = awaited::registry(&config) => registry?,
         () = &mut shutdown => {
-            return Ok(Recovered { complete: false, progress: v1::Repair::default(), blobs: 0 });
+            return Ok(stopped(None));
         }
     };
     let member = Member::open(config, registry).await?.if_missing(IfMissing::Replace).awaiting(awaited);
-    let mut running = member.distrusting(SystemClock.now()).launch().await?;
+    let member = member.distrusting(SystemClock.now());
+    let found = match from_archive {
+        false => None,
+        true => tokio::select! {
+            found = member.restore() => Some(found?),
+            () = &mut shutdown => return Ok(stopped(None)),
+        },
+    };
+    let mut running = member.launch().await?;
     let mut told = Instant::now();
     let stopped = loop {
         if running.store().lost_at().is_none() {
@@ -71,5 +84,10 @@ pub async fn recover(
     let ended = running.stop().await;
     let complete = stopped?;
     ended?;
-    Ok(Recovered { complete, progress, blobs })
+    Ok(Recovered { complete, progress, blobs, found })
+}
+
+/// Before anything was got back from the others.
+fn stopped(found: Option<Found>) -> Recovered {
+    Recovered { complete: false, progress: v1::Repair::default(), blobs: 0, found }
 }

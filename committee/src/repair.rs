@@ -8,6 +8,7 @@ mod desk;
 mod lists;
 mod offer;
 mod queue;
+mod rate;
 mod work;
 
 use std::{sync::Arc, time::Duration};

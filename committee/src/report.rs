@@ -12,6 +12,7 @@ use tonic_health::{
 };
 
 use crate::{
+    archive::View,
     health::SERVICES,
     listener::Admission,
     metrics::Now,
@@ -57,6 +58,7 @@ pub(crate) struct Status {
     pub(crate) stored: u64,
     pub(crate) disk_free: Option<u64>,
     pub(crate) disk_budget: u64,
+    pub(crate) archive: Option<View>,
     pub(crate) damaged: u64,
     pub(crate) lost_at: Option<u64>,
     pub(crate) scrubbed_at: u64,
@@ -85,9 +87,21 @@ impl Report {
         let usage = attestor.store.usage();
         let (descriptors, descriptors_limit) = process::usage();
         let budgets = [("receiving", &shared.receiving), ("working", &shared.working), ("sending", &shared.sending)];
+        let budgets = budgets.into_iter().map(|(name, budget)| (name, budget.used(), budget.total()));
+        let (given, windows) = self.admission.windows();
+        let resident = process::resident();
+        let whole = usize::try_from(resident.unwrap_or(0)).unwrap_or(usize::MAX);
+        let others = [
+            ("reading", shared.shelf.bytes(), shared.memory.reading),
+            ("windows", given, windows),
+            ("process", whole, shared.memory.process),
+        ];
+        let (calls, calls_limit) = shared.places.usage();
         shared.metrics.page(&Now {
             connections: self.admission.count(),
-            memory: budgets.into_iter().map(|(name, budget)| (name, budget.used(), budget.total())).collect(),
+            memory: budgets.chain(others).collect(),
+            memory_full: shared.is_full(),
+            calls_under_way: (calls, calls_limit),
             serving: self.serving().await,
             drained: shared.operator.is_drained(),
             under_way: shared.operator.under_way(),
@@ -96,15 +110,17 @@ impl Report {
             stored: usage.bytes,
             writes_disabled: attestor.store.writes_disabled().borrow().as_ref().map(|disabled| disabled.why),
             reopened: attestor.store.reopened(),
-            resident: process::resident(),
+            resident,
             disk_free: store::free(&shared.host.data_dir).ok(),
             disk_budget: attestor.disk.budget(),
             descriptors,
             descriptors_limit,
             epoch,
             finality: finality.as_ref().map(|it| (now.saturating_sub(it.timestamp), it.stalled, it.dissenters.len())),
+            clock_ahead_of_peers: attestor.peers.ahead(&*attestor.clock),
             clock_behind: finality.map_or(0, |it| it.timestamp.saturating_sub(now)),
             repair: shared.repair.progress(),
+            archive: attestor.archive.as_ref().map(|archive| archive.view(now)),
             damaged: attestor.store.damaged(),
             lost: attestor.store.lost_at().is_some(),
             tls_seconds_left: self.tls_ends().map(|end| end.saturating_sub(now)),
@@ -138,6 +154,7 @@ impl Report {
             stored: usage.bytes,
             disk_free: store::free(&shared.host.data_dir).ok(),
             disk_budget: attestor.disk.budget(),
+            archive: attestor.archive.as_ref().map(|archive| archive.view(now)),
             damaged: attestor.store.damaged(),
             lost_at: attestor.store.lost_at(),
             scrubbed_at: attestor.store.scrubbed_at(),

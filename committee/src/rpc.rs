@@ -2,6 +2,7 @@
 
 mod calls;
 mod gate;
+mod places;
 mod rates;
 mod shed;
 
@@ -26,6 +27,7 @@ pub(crate) use certificates::Certificates;
 pub(crate) use dispersal::DispersalService;
 pub(crate) use gate::Gate;
 pub(crate) use node::NodeService;
+pub(crate) use places::Places;
 pub(crate) use rates::Rates;
 pub(crate) use retrieval::RetrievalService;
 pub(crate) use shared::{Host, Shared};

@@ -14,14 +14,15 @@ use tonic_health::server::{HealthReporter, health_reporter};
 
 use crate::{
     attestor::Attestor,
-    config::Limits,
+    config::{Limits, Memory},
     error::Error,
     known::Known,
     metrics::Metrics,
     operator::Operator,
     repair::Desk,
     rpc::{
-        Budget, Certificates, DispersalService, Host, NodeService, REPORT, Rates, RetrievalService, Shared, Shed, Shelf,
+        Budget, Certificates, DispersalService, Host, NodeService, Places, REPORT, Rates, RetrievalService, Shared,
+        Shed, Shelf,
     },
 };
 
@@ -33,20 +34,23 @@ const TLS_WARNING: Duration = Duration::from_secs(14 * 86_400);
 /// What the services share.
 pub(crate) fn shared(
     attestor: Arc<Attestor>,
-    limits: &Limits,
+    (limits, memory): (&Limits, Memory),
     waits: watch::Receiver<Option<Arc<str>>>,
     host: Host,
     operator: Arc<Operator>,
 ) -> Arc<Shared> {
     Arc::new(Shared {
         attestor,
-        receiving: Budget::new(limits.receiving()),
-        working: Budget::new(limits.working()),
-        sending: Budget::new(limits.sending()),
-        shelf: Arc::new(Shelf::new(limits.reading())),
+        receiving: Budget::new(memory.receiving),
+        working: Budget::new(memory.working),
+        sending: Budget::new(memory.sending),
+        shelf: Arc::new(Shelf::new(memory.reading)),
+        places: Places::new(limits.calls),
+        memory,
+        full: false.into(),
         certificates: Certificates::default(),
         repair: Arc::new(Desk::new()),
-        rates: Rates::new(limits.calls_per_second, limits.costly_calls_per_second),
+        rates: Rates::new(limits.calls_per_second, limits.costly_calls_per_second, limits.frames_per_second),
         shed: Shed::default(),
         metrics: Arc::new(Metrics::new()),
         known: Known::default(),

@@ -14,6 +14,8 @@
 //!
 //! A read is checked against the recorded root before it is returned; damage is [`Error::Damaged`], never other bytes.
 
+mod archived;
+mod change;
 mod covered;
 mod current;
 mod damage;
@@ -71,8 +73,11 @@ use engine::Disk;
 use ground::Ground;
 use keeper::Keeper;
 use marker::Marker;
+use records::Held;
 use writer::{Copy, Hold, Job, QUEUE, Shared};
 
+pub(crate) use archived::Content;
+pub(crate) use change::{Change, Kept, Restored};
 pub use disabled::{Disabled, Why};
 pub use error::Error;
 pub use expiry::GRACE;
@@ -80,9 +85,10 @@ pub(crate) use expiry::{DROP_INTERVAL, SteadyClock};
 pub use folder::IfMissing;
 pub(crate) use holds::Answer;
 pub use marker::StoreId;
+pub(crate) use read::Given;
 pub use read::Listed;
 pub use records::{Identity, Promise};
-pub(crate) use records::{ListRead, Unfillable};
+pub(crate) use records::{ListRead, Unfillable, commitment as encode_commitment, decode_commitment};
 pub use resume::Resume;
 pub use rocks::rocksdb_in;
 pub(crate) use room::{free, occupied};
@@ -102,21 +108,45 @@ pub struct Store {
 /// How much is held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Shards, or whole payloads.
+    /// Shards, or whole payloads, wherever they are.
     pub items: u64,
-    /// Their bytes.
+    /// Bytes of those that are on the disk.
     pub bytes: u64,
+    /// Those that are in the archive.
+    pub archived: u64,
+    /// Their bytes.
+    pub archived_bytes: u64,
+    /// Bytes of those that are in none.
+    pub waiting_bytes: u64,
 }
 
 impl Usage {
-    fn add(&mut self, length: u32) {
+    fn add(&mut self, held: &Held) {
+        let length = u64::from(held.length);
         self.items += 1;
-        self.bytes += u64::from(length);
+        if held.place.is_here() {
+            self.bytes += length;
+        }
+        if held.place.is_archived() {
+            self.archived += 1;
+            self.archived_bytes += length;
+        } else {
+            self.waiting_bytes += length;
+        }
     }
 
-    fn remove(&mut self, length: u32) {
+    fn remove(&mut self, held: &Held) {
+        let length = u64::from(held.length);
         self.items = self.items.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(length.into());
+        if held.place.is_here() {
+            self.bytes = self.bytes.saturating_sub(length);
+        }
+        if held.place.is_archived() {
+            self.archived = self.archived.saturating_sub(1);
+            self.archived_bytes = self.archived_bytes.saturating_sub(length);
+        } else {
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(length);
+        }
     }
 }
 
@@ -394,13 +424,26 @@ impl Store {
         self.shared.writable()
     }
 
-    /// Shards held, and the bytes of shards and whole payloads together; as it was before while they are counted anew.
+    /// Shards held, and all else of shards and whole payloads together; as it was before while they are counted anew.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let usage = self.shared.usage();
-        let items =
-            usage.iter().filter(|(bucket, _)| bucket.kind == keys::Kind::Shards).map(|(_, usage)| usage.items).sum();
-        Usage { items, bytes: usage.values().map(|usage| usage.bytes).sum() }
+        let mut all = Usage::default();
+        for (bucket, of) in usage.iter() {
+            if bucket.kind == keys::Kind::Shards {
+                all.items += of.items;
+            }
+            all.bytes += of.bytes;
+            all.archived += of.archived;
+            all.archived_bytes += of.archived_bytes;
+            all.waiting_bytes += of.waiting_bytes;
+        }
+        all
+    }
+
+    /// Shards and whole payloads that are in no archive.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.shared.usage().values().map(|usage| usage.items.saturating_sub(usage.archived)).sum()
     }
 
     /// Finishes waiting writes, flushes, and closes the database; resolves when the folder's lock is free.

@@ -1,5 +1,6 @@
 //! One member over real gRPC. The modules are named by what happens to it.
 
+mod archive;
 mod attack;
 mod certificates;
 mod checkpoint;

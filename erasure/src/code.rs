@@ -12,7 +12,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reed_solomon_erasure::{Field as _, ReedSolomon};
+use reed_solomon_erasure::ReedSolomon;
 
 use crate::field::Field;
 use crate::parameters::Parameters;
@@ -83,20 +83,5 @@ impl Code {
         }
         self.inner.reconstruct(&mut shards).expect("any k distinct shards of one length rebuild the others");
         wanted.iter().map(|&position| shards[position].take().expect("every shard was reconstructed")).collect()
-    }
-}
-
-/// Writes to each output the sum of the inputs times that output's row of factors. All slices have one length, above zero.
-///
-/// Callers pass tiles that fit the first-level cache, since every output is read and written once for each input.
-pub(crate) fn combine(rows: &[Vec<u8>], inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
-    for (i, input) in inputs.iter().enumerate() {
-        for (row, output) in rows.iter().zip(outputs.iter_mut()) {
-            if i == 0 {
-                Field::mul_slice(row[i], input, output);
-            } else {
-                Field::mul_slice_add(row[i], input, output);
-            }
-        }
     }
 }

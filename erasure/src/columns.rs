@@ -7,7 +7,8 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::code::{Code, combine};
+use crate::code::Code;
+use crate::combine::combine;
 use crate::fingerprint::{Points, fingerprints_of};
 use crate::{buffers, digest::Digest, leaves::two_leaf_hashes, merkle, parameters::LEAF_BYTES, parameters::Parameters};
 

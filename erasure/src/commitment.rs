@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::code::{Code, combine};
+use crate::code::Code;
+use crate::combine::combine;
 use crate::fingerprint::{Points, ROW_BYTES};
 use crate::{
     blob::Blob, digest::BlobId, digest::Digest, digest::sha256, error::Error, merkle, parameters::Parameters,

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::code::{Code, combine};
+use crate::code::Code;
+use crate::combine::combine;
 use crate::{
     commitment::AcceptedShard, commitment::Commitment, error::Error, parameters::LEAF_BYTES, parameters::ShardIndex,
 };

@@ -38,6 +38,7 @@ mod parameters;
 mod buffers;
 mod code;
 mod columns;
+mod combine;
 mod evaluate;
 mod field;
 mod fingerprint;

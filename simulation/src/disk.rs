@@ -182,8 +182,10 @@ impl State {
             let mut changed = Batch::default();
             for put in batch.puts() {
                 let this = put.family == family && put.key == key;
-                let value = if this { value.clone() } else { put.value.clone() };
-                changed.put(put.family.clone(), put.key.clone(), value);
+                match put.value.clone() {
+                    Some(before) => changed.put(put.family.clone(), put.key.clone(), if this { value.clone() } else { before }),
+                    None => changed.remove(put.family.clone(), put.key.clone()),
+                }
             }
             *batch = changed;
         }
@@ -320,6 +322,10 @@ impl Engine for Open {
         self.sync()
     }
 
+    fn compact(&self, _family: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
     fn sync(&self) -> Result<(), Failure> {
         self.write(Batch::default(), true)
     }
@@ -337,7 +343,11 @@ fn apply(families: &mut Families, batch: &Batch) {
     for put in batch.puts() {
         // What was meant for a family that is gone is gone with it.
         if let Some(family) = families.get_mut(&*put.family) {
-            Arc::make_mut(family).insert(put.key.clone(), put.value.clone());
+            let family = Arc::make_mut(family);
+            match &put.value {
+                Some(value) => drop(family.insert(put.key.clone(), value.clone())),
+                None => drop(family.remove(&put.key)),
+            }
         }
     }
 }

@@ -10,6 +10,10 @@
 //!
 //! [`endpoint`] is the one way from a URL and a pin to a connection: what cannot be as safe as they say is refused.
 //!
+//! # No peer holds a task
+//!
+//! Over a [`Fair`] connection, answers without end let others have their turn.
+//!
 //! # Nothing past the end
 //!
 //! A [`Body`] takes exactly the bytes that it was made for, and what a peer has only announced costs no memory.
@@ -19,6 +23,7 @@ mod body;
 #[cfg(feature = "configuration")]
 pub mod configuration;
 mod dial;
+mod fair;
 pub mod human;
 mod loopback;
 mod network;
@@ -32,6 +37,7 @@ mod trust;
 pub use blocking::{block_in_place, blocking};
 pub use body::{Body, Misfit, chunks, chunks_of};
 pub use dial::{DialError, endpoint};
+pub use fair::{Fair, FairBody};
 pub use loopback::free_addresses;
 pub use network::{Listen, Network, Soon, Stream, connect_lazy};
 pub use trust::{MemberKey, Pin, Trust};

@@ -7,9 +7,9 @@ use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::BenchArgs;
+use super::{BenchArgs, apart};
 use crate::{
-    devnet::{L1Kind, Layout, State, UpArgs, up},
+    devnet::{self, L1Kind, Layout, State, UpArgs, break_member, mend, up, wire::Wire},
     output::progress,
     shutdown::Shutdown,
 };
@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Down,
     /// It is stopped: connections to it are taken, and never answered.
     Hung,
+    /// It gives out other bytes than those it was given to keep, and believes in them.
+    Corrupt,
 }
 
 impl Fault {
@@ -28,6 +30,7 @@ impl Fault {
         match self {
             Self::Down => "down",
             Self::Hung => "hung",
+            Self::Corrupt => "corrupt",
         }
     }
 }
@@ -40,6 +43,9 @@ pub(super) struct Fleet {
     /// Removed with everything in it when the bench ends.
     _folder: TempDir,
     hung: Option<Pid>,
+    /// A member that is to be corrupt whenever something is read.
+    corrupt: Option<String>,
+    wire: Option<Wire>,
 }
 
 impl Fleet {
@@ -52,6 +58,13 @@ impl Fleet {
         };
         let folder = folder.context("no folder for the members")?;
         let layout = Layout::new(&folder.path().join("devnet"));
+        let wire = match args.line() {
+            Some(_) => {
+                let (round_trip, loss) = (args.rtt.unwrap_or_default(), args.loss.unwrap_or_default());
+                Some(apart::join(folder.path(), round_trip, loss).await?)
+            }
+            None => None,
+        };
         let up = UpArgs {
             dir: layout.dir().to_owned(),
             members: Some(members),
@@ -60,9 +73,17 @@ impl Fleet {
             l1: Some(L1Kind::None),
             gateway: Vec::new(),
             tls: if args.tls { vec!["all".to_owned()] } else { Vec::new() },
+            network: wire.as_ref().map(apart::network),
         };
-        let state = up::create(&layout, &up, true, shutdown).await?;
-        let mut fleet = Self { layout, state, _folder: folder, hung: None };
+        let created = up::create(&layout, &up, true, shutdown).await;
+        let state = match (created, &wire) {
+            (Err(error), Some(wire)) => {
+                wire.stop().await;
+                return Err(error);
+            }
+            (created, _) => created?,
+        };
+        let mut fleet = Self { layout, state, _folder: folder, hung: None, corrupt: None, wire };
         if let Some(fault) = args.fault
             && let Err(error) = fleet.break_last(fault).await
         {
@@ -91,7 +112,27 @@ impl Fleet {
             // It hears nothing until it goes on.
             kill_process(pid, Signal::CONT).context("a member that was stopped cannot go on")?;
         }
-        up::stop(&self.layout, &mut self.state).await
+        let stopped = up::stop(&self.layout, &mut self.state).await;
+        if let Some(wire) = &self.wire {
+            wire.stop().await;
+        }
+        stopped
+    }
+
+    /// Undoes [`Self::corrupt`], so that it can be stored to.
+    pub(super) async fn whole(&mut self) -> anyhow::Result<()> {
+        if let Some(name) = self.corrupt.clone() {
+            mend(&self.layout, &mut self.state, &name).await?;
+        }
+        Ok(())
+    }
+
+    /// The member that is to be corrupt gives out other bytes for all that it holds.
+    pub(super) async fn corrupt(&mut self) -> anyhow::Result<()> {
+        if let Some(name) = self.corrupt.clone() {
+            progress(break_member(&self.layout, &mut self.state, &name, devnet::Fault::WrongShard, None).await?);
+        }
+        Ok(())
     }
 
     async fn break_last(&mut self, fault: Fault) -> anyhow::Result<()> {
@@ -107,6 +148,7 @@ impl Fleet {
                 kill_process(pid, Signal::STOP).context("a member cannot be stopped")?;
                 self.hung = Some(pid);
             }
+            (Fault::Corrupt, Some(_)) => self.corrupt = Some(last.name()),
             (_, None) => {}
         }
         Ok(())

@@ -92,7 +92,7 @@ impl Load {
     pub(super) async fn prepare(self, client: &Client) -> anyhow::Result<Prepared> {
         let payloads = Arc::new(Payloads::of(self.bytes));
         let mut stored = Vec::new();
-        if self.op == Op::Read {
+        if self.op != Op::Store {
             for _ in 0..READ {
                 let dispersed = client.disperse(payloads.next(), self.options()).await;
                 stored.push(dispersed.context("cannot store what is to be read")?.certificate);
@@ -186,19 +186,21 @@ struct Caller {
 impl Caller {
     /// One call; its time counts from `due`, or from its own begin.
     async fn call(&self, number: usize, due: Option<Instant>) -> Ended {
-        match self.load.op {
-            Op::Store => {
-                let payload: Bytes = self.payloads.next();
-                let since = due.unwrap_or_else(Instant::now);
-                let dispersed = self.client.disperse(payload, self.load.options()).await;
-                dispersed.map(|_| since.elapsed()).map_err(|error| error.to_string())
-            }
-            Op::Read => {
-                let since = due.unwrap_or_else(Instant::now);
-                let certificate = &self.stored[number % self.stored.len()];
-                let retrieved = self.client.retrieve(certificate, RetrieveOptions::default()).await;
-                retrieved.map(|_| since.elapsed()).map_err(|error| error.to_string())
-            }
+        let stores = match self.load.op {
+            Op::Store => true,
+            Op::Read => false,
+            Op::Mixed => number.is_multiple_of(2),
+        };
+        if stores {
+            let payload: Bytes = self.payloads.next();
+            let since = due.unwrap_or_else(Instant::now);
+            let dispersed = self.client.disperse(payload, self.load.options()).await;
+            dispersed.map(|_| since.elapsed()).map_err(|error| error.to_string())
+        } else {
+            let since = due.unwrap_or_else(Instant::now);
+            let certificate = &self.stored[number % self.stored.len()];
+            let retrieved = self.client.retrieve(certificate, RetrieveOptions::default()).await;
+            retrieved.map(|_| since.elapsed()).map_err(|error| error.to_string())
         }
     }
 }

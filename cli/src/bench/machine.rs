@@ -2,21 +2,21 @@
 
 use std::fs;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Instructions that change the figures where a processor has them.
 const TELLING: [&str; 6] = ["sha_ni", "avx2", "avx512f", "gfni", "vpclmulqdq", "adx"];
 
 /// What this machine is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Machine {
     pub(super) processor: String,
     pub(super) cores: usize,
-    pub(super) instructions: Vec<&'static str>,
+    pub(super) instructions: Vec<String>,
     pub(super) memory_bytes: u64,
     pub(super) kernel: String,
-    pub(super) version: &'static str,
+    pub(super) version: String,
 }
 
 impl Machine {
@@ -34,10 +34,10 @@ impl Machine {
         Self {
             processor: field("model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            instructions: TELLING.iter().filter(has).copied().collect(),
+            instructions: TELLING.iter().filter(has).map(|name| (*name).to_owned()).collect(),
             memory_bytes: kib.unwrap_or(0_u64) * 1024,
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
-            version: concat!(env!("CARGO_PKG_VERSION"), " ", env!("HOLDFAST_COMMIT")),
+            version: concat!(env!("CARGO_PKG_VERSION"), " ", env!("HOLDFAST_COMMIT")).to_owned(),
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     BenchArgs,
-    fleet::{Fault, Fleet},
+    fleet::Fleet,
+    line::Line,
     load::{Load, Outcome},
     machine::Machine,
     usage::Usage,
@@ -23,7 +24,7 @@ const PERCENTILES: [f64; 17] =
     [1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 100.0];
 
 /// All that was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
     pub(super) at: String,
@@ -34,22 +35,25 @@ pub(super) struct Report {
 }
 
 /// A committee of processes on this machine.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Devnet {
     pub(super) members: usize,
     pub(super) threshold: u16,
     pub(super) original_shards: u16,
     pub(super) tls: bool,
-    pub(super) fault: Option<&'static str>,
+    pub(super) fault: Option<String>,
+    /// Between the client and the members; absent where there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) line: Option<Line>,
 }
 
 /// One combination, measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Run {
-    pub(super) op: &'static str,
-    pub(super) by: &'static str,
+    pub(super) op: String,
+    pub(super) by: String,
     pub(super) bytes: u32,
     pub(super) concurrency: u16,
     /// Calls a second that were begun; absent where each call followed another.
@@ -70,10 +74,13 @@ pub(super) struct Run {
     pub(super) percentiles: Vec<(f64, f64)>,
     pub(super) cpu: Cpu,
     pub(super) peak_bytes: Peak,
+    /// What was resident, every two seconds or, of a long run, less often.
+    #[serde(default)]
+    pub(super) memory: Vec<Memory>,
 }
 
 /// Milliseconds of processor time for a call.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Cpu {
     pub(super) client: f64,
@@ -84,10 +91,34 @@ pub(super) struct Cpu {
     pub(super) per_megabyte: Option<f64>,
     /// The members' share by what their threads are called; what threads had used that have ended since is in none.
     pub(super) members_by_thread: BTreeMap<String, f64>,
+    /// Milliseconds for each megabyte of payload, of client and members together, by what is done.
+    #[serde(default)]
+    pub(super) stages: Vec<Stage>,
+}
+
+/// What one kind of work takes, for a megabyte (10^6 bytes) of payload.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Stage {
+    pub(super) stage: String,
+    /// Milliseconds in the program itself.
+    pub(super) user: f64,
+    /// Milliseconds in the kernel for it.
+    pub(super) kernel: f64,
+}
+
+/// Bytes that were resident at a moment.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Memory {
+    pub(super) seconds: f64,
+    pub(super) client: u64,
+    /// Each member that runs.
+    pub(super) members: Vec<u64>,
 }
 
 /// The most memory that was resident since the start.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Peak {
     pub(super) client: u64,
@@ -98,7 +129,8 @@ impl Report {
     pub(super) fn new(args: &BenchArgs, fleet: Option<&Fleet>) -> Self {
         let devnet = fleet.map(|fleet| {
             let (members, threshold, original_shards) = fleet.shape();
-            Devnet { members, threshold, original_shards, tls: args.tls, fault: args.fault.map(Fault::name) }
+            let (tls, fault, line) = (args.tls, args.fault.map(|fault| fault.name().to_owned()), args.line());
+            Devnet { members, threshold, original_shards, tls, fault, line }
         });
         Self { at: human_time(now()), machine: Machine::this(), devnet, runs: Vec::new() }
     }
@@ -107,11 +139,20 @@ impl Report {
     pub(super) fn scene(&self) -> String {
         let Machine { processor, cores, instructions, version, .. } = &self.machine;
         let mut text = format!("holdfast {version}; {cores} cores of {processor} ({})", instructions.join(", "));
-        if let Some(Devnet { members, threshold, original_shards, tls, fault }) = &self.devnet {
-            let _ = write!(text, "; {members} members as processes, t={threshold} k={original_shards}, synced");
-            text.push_str(if *tls { ", TLS" } else { ", no TLS" });
-            let _ = fault.map(|fault| write!(text, ", one {fault}"));
-        }
+        text.push_str("; ");
+        text.push_str(&self.committee());
+        text
+    }
+
+    /// The committee in a few words.
+    pub(super) fn committee(&self) -> String {
+        let Some(Devnet { members, threshold, original_shards, tls, fault, line }) = &self.devnet else {
+            return "a configured committee".to_owned();
+        };
+        let mut text = format!("{members} members as processes, t={threshold} k={original_shards}, synced");
+        text.push_str(if *tls { ", TLS" } else { ", no TLS" });
+        let _ = fault.as_ref().map(|fault| write!(text, ", one {fault}"));
+        let _ = line.as_ref().map(|line| write!(text, ", {}", line.in_words()));
         text
     }
 
@@ -148,8 +189,8 @@ impl Run {
         let total = usage.members_ms.map(|members| each(usage.client_ms + members));
         let megabytes = f64::from(load.bytes) / 1e6;
         Self {
-            op: load.op.name(),
-            by: if load.by == By::Shard { "shard" } else { "payload" },
+            op: load.op.name().to_owned(),
+            by: if load.by == By::Shard { "shard" } else { "payload" }.to_owned(),
             bytes: load.bytes,
             concurrency: load.pace.concurrency,
             rate: load.pace.rate.map(std::num::NonZeroU32::get),
@@ -171,8 +212,26 @@ impl Run {
                 total,
                 per_megabyte: total.map(|total| total / megabytes),
                 members_by_thread: usage.by_thread.iter().map(|(name, ms)| (name.clone(), each(*ms))).collect(),
+                stages: usage
+                    .stages
+                    .iter()
+                    .map(|(stage, spent)| Stage {
+                        stage: (*stage).to_owned(),
+                        user: each(spent.user) / megabytes,
+                        kernel: each(spent.kernel) / megabytes,
+                    })
+                    .collect(),
             },
             peak_bytes: Peak { client: usage.client_peak, member: usage.member_peak },
+            memory: usage
+                .memory
+                .iter()
+                .map(|sample| Memory {
+                    seconds: sample.seconds,
+                    client: sample.client,
+                    members: sample.members.clone(),
+                })
+                .collect(),
         }
     }
 
@@ -183,6 +242,14 @@ impl Run {
             None => format!("{} {size} by {}, {} at once", self.op, self.by, self.concurrency),
         }
     }
+
+    /// What runs of one kind share that differ in their size only.
+    pub(super) fn kind(&self) -> String {
+        match self.rate {
+            Some(rate) => format!("{} by {}, {rate}/s", self.op, self.by),
+            None => format!("{} by {}, {} at once", self.op, self.by, self.concurrency),
+        }
+    }
 }
 
 fn milliseconds(times: &Histogram<u64>, percentile: f64) -> f64 {
@@ -190,7 +257,7 @@ fn milliseconds(times: &Histogram<u64>, percentile: f64) -> f64 {
 }
 
 /// As on the command line.
-fn human_size(bytes: u32) -> String {
+pub(super) fn human_size(bytes: u32) -> String {
     match bytes {
         _ if bytes.is_multiple_of(1_000_000) => format!("{} MB", bytes / 1_000_000),
         _ if bytes.is_multiple_of(1000) => format!("{} kB", bytes / 1000),

@@ -118,6 +118,9 @@ pub(crate) struct Member {
     /// The pin of its TLS key; absent where it speaks plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls_pin: Option<Pin>,
+    /// The program with arguments that runs it in another network name space; none if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) through: Vec<String>,
 }
 
 /// A fault that was made, with what it takes to undo it.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::{IpAddr, SocketAddr},
     path::Path,
     time::{Duration, Instant},
 };
@@ -144,13 +145,16 @@ async fn fill(
         Store::create(&dir.join("data"), &key.public_key())?;
         secrets.push(key);
         let tls_pin = if args.speaks_tls(slot) { Some(write_tls(&dir)?) } else { None };
+        let network = args.network.as_ref();
+        let listen = &listens[usize::from(slot) + 1];
         state.members.push(Member {
             slot,
-            listen: listens[usize::from(slot) + 1].clone(),
+            listen: network.map_or(Ok(listen.clone()), |network| elsewhere(listen, network.address))?,
             process: None,
             tied,
             faults: Vec::new(),
             tls_pin,
+            through: network.map(|network| network.through.clone()).unwrap_or_default(),
         });
     }
 
@@ -282,12 +286,8 @@ fn spawn_member(layout: &Layout, member: &mut Member, tied: bool, start: &Start)
     };
     let environment: Vec<_> = start.behind.iter().map(|address| ("HOLDFAST_MEMBER_LISTEN", address.as_str())).collect();
     let log = layout.log(&member.name());
-    let launch = Launch {
-        tied,
-        environment: &environment,
-        through: start.full.as_deref().unwrap_or_default(),
-        ..Launch::new(&arguments, &log)
-    };
+    let through = [&member.through, start.full.as_deref().unwrap_or_default()].concat();
+    let launch = Launch { tied, environment: &environment, through: &through, ..Launch::new(&arguments, &log) };
     member.tied = tied;
     member.process = Some(process::start(&launch)?);
     Ok(())
@@ -438,6 +438,12 @@ fn account_key(slot: u16) -> [u8; 32] {
     DEV_KEYS[1 + usize::from(slot) % (DEV_KEYS.len() - 1)]
 }
 
+/// The same port of another address.
+fn elsewhere(listen: &str, address: IpAddr) -> anyhow::Result<String> {
+    let listen: SocketAddr = listen.parse().context("an address")?;
+    Ok(SocketAddr::new(address, listen.port()).to_string())
+}
+
 /// Writes every member's configuration and the client's.
 fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
     let source = |base: &str| match &state.l1 {
@@ -449,8 +455,10 @@ fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
             Some(_) => format!("\n[tls]\ncertificate = \"{TLS_CERTIFICATE}\"\nkey = \"{TLS_KEY}\"\n"),
             None => String::new(),
         };
+        // In a network of its own nobody else is.
+        let plain = if tls.is_empty() && !member.through.is_empty() { "insecure_plaintext = true\n" } else { "" };
         let text = format!(
-            "# A member of a devnet.\nlisten = \"{}\"\ndata_dir = \"data\"\nkeystore = \"keystore.json\"\npassword_file = \"password\"\n{}{}",
+            "# A member of a devnet.\nlisten = \"{}\"\ndata_dir = \"data\"\nkeystore = \"keystore.json\"\npassword_file = \"password\"\n{plain}{}{}",
             member.listen,
             source("../"),
             tls,

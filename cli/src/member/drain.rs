@@ -8,7 +8,7 @@ use holdfast_certificate::PublicKey;
 use holdfast_committee::{self as committee, admin::Order};
 use holdfast_proto::v1::{GetInfoRequest, dispersal_server, node_client::NodeClient};
 use holdfast_registry::{self as registry, EpochRecord, Registry};
-use holdfast_transport::MemberKey;
+use holdfast_transport::{Fair, MemberKey};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -26,6 +26,9 @@ use crate::{
 
 /// How long another member may take to say how it is.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// What it may say of itself.
+const ANSWER_BYTES: usize = 128 << 10;
 
 /// How to drain.
 #[derive(Debug, Args)]
@@ -184,7 +187,8 @@ async fn stores(record: &EpochRecord, slot: u16) -> Result<(), String> {
     let endpoint = record.endpoints.get(usize::from(slot)).ok_or("it has no endpoint")?;
     let channel = peers::connect(endpoint, MemberKey::of(&record.committee, slot)).await?;
     let refused = |status: tonic::Status| format!("it does not answer as a member: {}", status.message());
-    let info = NodeClient::new(channel.clone()).get_info(GetInfoRequest {}).await.map_err(refused)?.into_inner();
+    let mut node = NodeClient::new(Fair::new(channel.clone())).max_decoding_message_size(ANSWER_BYTES);
+    let info = node.get_info(GetInfoRequest {}).await.map_err(refused)?.into_inner();
     if record.committee.key(slot).is_none_or(|key| info.public_key != key.to_bytes().as_slice()) {
         return Err("whoever answers there has another key".to_owned());
     }

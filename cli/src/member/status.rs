@@ -27,6 +27,8 @@ struct Status {
     writes_disabled: Option<String>,
     store_id: String,
     store_lost_at: Option<u64>,
+    /// Absent where it has none.
+    archive: Option<Archive>,
     damaged: u64,
     scrubbed_at: Option<u64>,
     repair: Repair,
@@ -42,6 +44,44 @@ struct Status {
     tls: Option<TlsView>,
     /// What its operator has ordered; absent where this user cannot ask for that.
     orders: Option<Orders>,
+}
+
+/// What is in the member's archive.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Archive {
+    objects: u64,
+    bytes: u64,
+    waiting: u64,
+    waiting_bytes: u64,
+    oldest_waiting_seconds: u64,
+    trouble: Option<String>,
+}
+
+impl Archive {
+    fn of(archive: &holdfast_proto::v1::Archive) -> Self {
+        Self {
+            objects: archive.objects,
+            bytes: archive.bytes,
+            waiting: archive.waiting,
+            waiting_bytes: archive.waiting_bytes,
+            oldest_waiting_seconds: archive.oldest_waiting_seconds,
+            trouble: Some(plain(&archive.trouble)).filter(|trouble| !trouble.is_empty()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let waiting = match self.waiting {
+            0 => "none waits".to_owned(),
+            waiting => format!(
+                "{waiting} wait ({}), the first for {} s",
+                human_bytes(self.waiting_bytes),
+                self.oldest_waiting_seconds
+            ),
+        };
+        let trouble = self.trouble.as_ref().map_or_else(String::new, |trouble| format!("; {trouble}"));
+        format!("{} objects ({}), {waiting}{trouble}", self.objects, human_bytes(self.bytes))
+    }
 }
 
 /// The TLS certificate that the member uses.
@@ -162,6 +202,7 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
         writes_disabled: Some(info.writes_disabled).filter(|reason| !reason.is_empty()),
         store_id: hex::encode(&info.store_id),
         store_lost_at: Some(info.store_lost_at).filter(|at| *at > 0),
+        archive: info.archive.as_ref().map(Archive::of),
         damaged: info.damaged,
         scrubbed_at: Some(info.scrubbed_at).filter(|at| *at > 0),
         repair: Repair::of(&info.repair.unwrap_or_default()),
@@ -202,6 +243,9 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
             number(status.descriptors_limit),
             status.tls.as_ref().map_or_else(|| "none: plain text".to_owned(), TlsView::text),
         );
+        if let Some(archive) = &status.archive {
+            text += &format!("archive   {}\n", archive.text());
+        }
         if let Some(orders) = &status.orders {
             text += &format!("orders    {}\n", orders.text());
         }

@@ -26,4 +26,5 @@ mod scripts;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 mod tls;
+mod versions;
 mod walkthroughs;

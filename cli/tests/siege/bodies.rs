@@ -7,7 +7,7 @@ use holdfast_proto::v1::{self, store_shard_request::Part};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
-    raw::{DATA, END_HEADERS, HEADERS, Raw, frame, headers},
+    raw::{DATA, END_HEADERS, END_STREAM, HEADERS, Raw, frame, header, headers, message},
     siege::Siege,
     support::{MIB, noise},
 };
@@ -30,7 +30,7 @@ fn shards_that_are_asked_for_and_not_read() {
             })
         })
         .collect();
-    siege.endure("448 shards of 32 MiB that nobody reads", 16);
+    siege.endure("448 shards of 32 MiB that nobody reads");
     drop(unread);
 }
 
@@ -50,7 +50,7 @@ fn lists_that_are_asked_for_and_not_read() {
             })
         })
         .collect();
-    siege.endure("800 lists that nobody reads", 8);
+    siege.endure("800 lists that nobody reads");
     drop(unread);
 }
 
@@ -68,7 +68,7 @@ fn headers_that_announce_32_mib_and_no_byte_of_it() {
             client.store_shard(stalled).await
         });
     }
-    siege.endure("64 headers for 32 MiB each", 64);
+    siege.endure("64 headers for 32 MiB each");
 }
 
 #[test]
@@ -88,13 +88,13 @@ fn bodies_at_some_bytes_a_second() {
             }
         });
     }
-    siege.endure("32 bodies by the byte", 4);
+    siege.endure("32 bodies by the byte");
 }
 
 #[test]
 fn messages_that_are_announced_and_never_finished() {
     let siege = Siege::begin();
-    let announced = [&[0][..], &(1u32 << 20).to_be_bytes()].concat();
+    let announced = [&[0][..], &(4u32 << 20).to_be_bytes()].concat();
     let unfinished: Vec<Raw> = (0..32u8)
         .map(|number| {
             let (member, last) = (siege.member, 64 + number % 8);
@@ -118,6 +118,67 @@ fn messages_that_are_announced_and_never_finished() {
             })
         })
         .collect();
-    siege.endure("3072 unfinished messages", 32);
+    siege.endure("3072 unfinished messages");
     drop(unfinished);
+}
+
+/// Headers of a call with nearly as many others as are taken, each short and none that means anything.
+fn bomb(path: &str) -> Vec<u8> {
+    let mut all = headers(path);
+    // 34 bytes each by HTTP/2's count, of 8 KiB.
+    for number in 0..210u16 {
+        let [a, b] = number.to_be_bytes().map(|byte| b'a' + byte % 26);
+        all.extend(header(&char::from(a).to_string(), &char::from(b).to_string()));
+    }
+    all
+}
+
+/// Connections from seven addresses, as many of each as it may have, with so many calls each.
+fn everywhere(siege: &Siege, calls: u32, window: u32, call: impl Fn(u32) -> Vec<u8>) -> Vec<Raw> {
+    let connections = (0..7u8).flat_map(|address| (0..64).map(move |_| 200 + address));
+    connections
+        .filter_map(|last| {
+            siege.strangers.block_on(async {
+                let mut stranger = Raw::try_connect(siege.member, last, window).await?;
+                let all: Vec<u8> = (0..calls).flat_map(|number| call(2 * number + 1)).collect();
+                stranger.send(&all).await.then_some(stranger)
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn header_bombs_from_four_hundred_connections() {
+    let siege = Siege::begin();
+    let bomb = bomb("/holdfast.v1.Dispersal/StoreShard");
+    let open = everywhere(&siege, 96, 64 << 10, |stream| frame(HEADERS, END_HEADERS, stream, &bomb));
+    siege.endure(&format!("96 header bombs on each of {} connections", open.len()));
+}
+
+#[test]
+fn everything_at_once() {
+    let siege = Siege::begin();
+    let shard = message(&siege.known_shard());
+    let list = message(&v1::ListBlobsRequest { page_size: 1000, ..Default::default() });
+    let checkpoint = v1::SignCheckpointRequest { blob_ids: vec![7; 4096 * 32].into(), ..Default::default() };
+    let checkpoint = message(&checkpoint);
+    let bomb = bomb("/holdfast.v1.Dispersal/StorePayload");
+    let announced = [&[0][..], &(4u32 << 20).to_be_bytes(), &[0; 1000]].concat();
+    let asked = |path: &str, stream, body: &[u8]| {
+        let data: Vec<u8> = body.chunks(16 << 10).flat_map(|part| frame(DATA, 0, stream, part)).collect();
+        [frame(HEADERS, END_HEADERS, stream, &headers(path)), data, frame(DATA, END_STREAM, stream, &[])].concat()
+    };
+    let open = everywhere(&siege, 64, 0, |stream| match stream % 10 {
+        1 => asked("/holdfast.v1.Retrieval/GetShard", stream, &shard),
+        3 => asked("/holdfast.v1.Retrieval/ListBlobs", stream, &list),
+        5 => [
+            frame(HEADERS, END_HEADERS, stream, &headers("/holdfast.v1.Dispersal/StoreShard")),
+            frame(DATA, 0, stream, &announced),
+        ]
+        .concat(),
+        // Not on every connection: they share a window that nothing gives back.
+        7 if stream < 10 => asked("/holdfast.v1.Dispersal/SignCheckpoint", stream, &checkpoint),
+        _ => frame(HEADERS, END_HEADERS, stream, &bomb),
+    });
+    siege.endure(&format!("everything at once, on {} connections", open.len()));
 }

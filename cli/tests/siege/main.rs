@@ -1,4 +1,4 @@
-//! A member under siege: the binary as it runs, with the limits that it has by default, strangers at addresses of their own
+//! A member under siege: the binary as it runs, with the limits that it has by default and less memory, strangers at addresses of their own
 //! (127.0.0.0/8), and beside each attack honest puts and gets by the same binary. Each test prints what it measured.
 #![allow(clippy::unwrap_used)]
 

@@ -24,6 +24,9 @@ use crate::{
     signer::DisperserSigner,
 };
 
+/// To encode so many bytes takes no longer than to have another thread do it.
+const BRIEF_BYTES: usize = 4 << 10;
+
 /// What is dispersed, but for the epoch: it stays the same if the epoch changes on the way.
 struct Asked {
     payload: Bytes,
@@ -103,8 +106,9 @@ impl Put<'_> {
         }
         let (payload, dispersal) = (self.asked.payload.clone(), self.asked.dispersal);
         let (cpu, code) = (&self.context.cpu, parameters.code());
-        let cores = cpu.cores();
-        cpu.run(move || encode_on(cores, code, payload, dispersal).map_err(Error::Code)).await
+        let (cores, brief) = (cpu.cores(), payload.len() <= BRIEF_BYTES);
+        let work = move || encode_on(cores, code, payload, dispersal).map_err(Error::Code);
+        if brief { work() } else { cpu.run(work).await }
     }
 
     async fn signed(

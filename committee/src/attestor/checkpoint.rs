@@ -39,7 +39,7 @@ impl Attestor {
             .cpu(move || Checkpoint::over(namespace, epoch, &ids, retain_until).map(|checkpoint| (checkpoint, ids)))
             .await?
             .map_err(Error::Format)?;
-        rules::clock(self.registry.finality().as_ref(), now)?;
+        self.check_clock(now)?;
         let active = self.active_epoch(epoch, now).await?;
         let slot = rules::slot(&active, &self.public_key)?;
         rules::served(&namespace, &self.policy)?;

@@ -22,6 +22,18 @@ pub(crate) enum Error {
         /// The block's time.
         l1: u64,
     },
+    /// The clock is off from those of most other members.
+    #[error(
+        "this member's clock ({now}) is {} s {} those of most other members, so it signs nothing",
+        ahead.unsigned_abs(),
+        if *ahead > 0 { "ahead of" } else { "behind" }
+    )]
+    PeersClock {
+        /// The clock, unix seconds.
+        now: u64,
+        /// By how many seconds it is ahead; below zero where it is behind.
+        ahead: i64,
+    },
     /// A field that breaks a rule of format, or another code than the epoch's.
     #[error("statement: {0}")]
     Format(#[source] holdfast_certificate::Error),

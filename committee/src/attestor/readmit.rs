@@ -70,7 +70,7 @@ impl Attestor {
         let (place, reservation) = if signed {
             (self.disk.charge(bytes), self.quota.charge(statement.namespace, &charges))
         } else {
-            (self.disk.admit(bytes)?, self.quota.reserve(statement.namespace, now, &charges)?)
+            (self.disk.admit(bytes, 0)?, self.quota.reserve(statement.namespace, now, &charges)?)
         };
         let promise = Promise { statement, disperser_signature, slot };
         let admitted = Admitted { promise, digest, id, parameters, index, disperser, held, reservation, _place: place };

@@ -8,7 +8,7 @@ use holdfast_registry::{EpochRecord, Finality, NamespaceRecord};
 use super::Error;
 use crate::config::Policy;
 
-/// How far this member's clock may be behind a block that is final already, in seconds.
+/// How far this member's clock may be behind a block that is final already, and off from the other members', in seconds.
 const CLOCK_SLACK: u64 = 60;
 
 /// The clock is not behind L1: a block that is final was made in the past. A clock that is ahead looks like an L1 that stands
@@ -20,6 +20,11 @@ pub(super) fn clock(finality: Option<&Finality>, now: u64) -> Result<(), Error> 
         }
         _ => Ok(()),
     }
+}
+
+/// The clock is not off from what most other members say. They may all be wrong, but then it is not for this one alone to go on.
+pub(super) fn peers(ahead: i64, now: u64) -> Result<(), Error> {
+    if ahead.unsigned_abs() > CLOCK_SLACK { Err(Error::PeersClock { now, ahead }) } else { Ok(()) }
 }
 
 /// The statement is for the call it came with.
@@ -139,5 +144,16 @@ mod tests {
         assert!(clock(Some(&at(1060)), 1000).is_ok() && clock(Some(&at(0)), 1000).is_ok());
         let error = clock(Some(&at(1061)), 1000).expect_err("behind");
         assert!(matches!(error, Error::Clock { now: 1000, l1: 1061 }), "{error}");
+    }
+
+    #[test]
+    fn a_clock_that_most_peers_contradict_signs_nothing() {
+        for ahead in [0, 60, -60] {
+            assert!(peers(ahead, 1000).is_ok(), "{ahead}");
+        }
+        for (ahead, says) in [(61, "61 s ahead of"), (-61, "61 s behind"), (i64::MIN, "behind")] {
+            let error = peers(ahead, 1000).expect_err("off").to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Every setting there is.
 
-pub(super) const KEYS: [&str; 40] = [
+pub(super) const KEYS: [&str; 50] = [
     "listen",
     "tls.certificate",
     "tls.key",
@@ -14,6 +14,14 @@ pub(super) const KEYS: [&str; 40] = [
     "l1.rpc_url",
     "l1.registry",
     "l1.code_hash",
+    "archive",
+    "archive.url",
+    "archive.endpoint",
+    "archive.region",
+    "archive.access_key_id",
+    "archive.secret_key_file",
+    "archive.lock",
+    "archive.keep_local",
     "policy.max_retention",
     "policy.max_whole",
     "policy.namespace_quota_gib_days",
@@ -23,10 +31,12 @@ pub(super) const KEYS: [&str; 40] = [
     "policy.repair_delay",
     "policy.repair_mib_per_second",
     "policy.deletion_grace",
+    "limits.memory_mib",
     "limits.receiving_mib",
     "limits.sending_mib",
     "limits.working_mib",
     "limits.reading_mib",
+    "limits.calls",
     "limits.connections",
     "limits.connections_per_address",
     "limits.connections_reserved",

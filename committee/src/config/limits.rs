@@ -5,22 +5,28 @@ use std::time::Duration;
 use holdfast_transport::human;
 use serde::{Deserialize, Serialize};
 
-const MIB: usize = 1 << 20;
-
 /// What a member takes on at once, and from one peer. Each is named in docs/operations.md with what it protects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    /// Memory of the whole process, in MiB; the budgets and windows that are not given by name follow from it.
+    pub memory_mib: usize,
     /// Memory for bodies being received, in MiB, as they come. A quarter of it, at most, is one address's, one namespace's or
     /// one disperser's.
-    pub receiving_mib: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receiving_mib: Option<usize>,
     /// Memory for what is computed of, or read back for, dispersals, in MiB; shared out in the same way.
-    pub working_mib: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_mib: Option<usize>,
     /// Memory for answers on their way, in MiB: of a long one, what is in flight. A quarter of it, at most, is one
     /// address's, and an eighth is for small ones.
-    pub sending_mib: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sending_mib: Option<usize>,
     /// Memory for shards and payloads that are being read, in MiB; at least twice the largest payload.
-    pub reading_mib: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading_mib: Option<usize>,
+    /// Calls at once in all; one address has an eighth of them.
+    pub calls: usize,
     /// Connections in all.
     pub connections: usize,
     /// Connections of one IPv4 address, or of one /64 of IPv6.
@@ -57,10 +63,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            receiving_mib: 256,
-            working_mib: 256,
-            sending_mib: 256,
-            reading_mib: 256,
+            memory_mib: 2048,
+            receiving_mib: None,
+            working_mib: None,
+            sending_mib: None,
+            reading_mib: None,
+            calls: 4096,
             connections: 512,
             connections_per_address: 64,
             connections_reserved: 64,
@@ -79,29 +87,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(crate) fn receiving(&self) -> usize {
-        self.receiving_mib.saturating_mul(MIB)
-    }
-
-    pub(crate) fn working(&self) -> usize {
-        self.working_mib.saturating_mul(MIB)
-    }
-
-    pub(crate) fn sending(&self) -> usize {
-        self.sending_mib.saturating_mul(MIB)
-    }
-
-    pub(crate) fn reading(&self) -> usize {
-        self.reading_mib.saturating_mul(MIB)
-    }
-
     /// Checks what the types do not: the key that is wrong, and why.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let counts = [
-            ("limits.receiving_mib", self.receiving_mib),
-            ("limits.working_mib", self.working_mib),
-            ("limits.sending_mib", self.sending_mib),
-            ("limits.reading_mib", self.reading_mib),
+            ("limits.receiving_mib", self.receiving_mib.unwrap_or(1)),
+            ("limits.working_mib", self.working_mib.unwrap_or(1)),
+            ("limits.sending_mib", self.sending_mib.unwrap_or(1)),
+            ("limits.reading_mib", self.reading_mib.unwrap_or(1)),
+            ("limits.calls", self.calls),
             ("limits.connections", self.connections),
             ("limits.connections_per_address", self.connections_per_address),
             ("limits.streams_per_connection", self.streams_per_connection as usize),

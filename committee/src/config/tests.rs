@@ -94,6 +94,8 @@ fn values_that_cannot_work_are_refused_with_what_was_expected() {
         (GOOD.replace("60d", "10d"), "at most max_retention"),
         (GOOD.replace("60d", "sixty days"), "sixty days"),
         (format!("{GOOD}\n[limits]\nreceiving_mib = 0\n"), "limits.receiving_mib"),
+        (format!("{GOOD}\n[limits]\nmemory_mib = 512\n"), "`limits.memory_mib` must be at least"),
+        (format!("{GOOD}\n[limits]\nconnections = 20000\n"), "`limits.memory_mib` must be at least"),
         (format!("{GOOD}\nscrub_period = \"0s\"\n"), "policy.scrub_period"),
         (
             format!("{GOOD}\n[limits]\nconnections = 8\nconnections_reserved = 8\n"),
@@ -141,8 +143,13 @@ fn the_example_names_every_limit_with_its_default() {
 fn fuzz_settings() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (file, written) = (folder.path().join("member.toml"), folder.path().join("written.toml"));
-    let seeds =
-        [GOOD.to_owned(), l1(r#"["http://a", "https://b/key"]"#), include_str!("../../../examples/member.toml").into()];
+    let seeds = [
+        GOOD.to_owned(),
+        l1(r#"["http://a", "https://b/key"]"#),
+        include_str!("../../../examples/member.toml").into(),
+        format!("archive = \"s3://bucket/p\"\n{GOOD}"),
+        format!("{GOOD}\n[archive]\nurl = \"file:///a\"\nkeep_local = \"2d\"\n"),
+    ];
     holdfast_fuzz::Target::new("settings of a member", seeds).cases(6000).run(|bytes| {
         std::fs::write(&file, bytes).expect("written");
         if let Ok(config) = Config::load(&file) {
@@ -151,4 +158,43 @@ fn fuzz_settings() {
             assert_eq!(Config::load(&written).expect("what was written"), config);
         }
     });
+}
+
+#[test]
+fn an_archive_is_a_url_alone_or_a_table_and_what_cannot_be_one_is_refused_by_its_name() {
+    let above = |line: &str| GOOD.replace("\n[policy]", &format!("{line}\n[policy]"));
+    let alone = load(&above("archive = \"s3://bucket/some/prefix\"")).expect("good").archive.expect("given");
+    assert_eq!(alone, Archive::at("s3://bucket/some/prefix"));
+    let place = alone.place().expect("a bucket");
+    assert_eq!(place, Place::Bucket { name: "bucket".into(), prefix: "some/prefix".into() });
+    let table = |lines: &str| load(&format!("{GOOD}\n[archive]\n{lines}\n"));
+    let all = table(
+        "url = \"s3://bucket\"\nendpoint = \"http://127.0.0.1:9000\"\nregion = \"r\"\naccess_key_id = \"i\"\n\
+         secret_key_file = \"key.txt\"\nlock = \"compliance\"\nkeep_local = \"2d\"",
+    );
+    let all = all.expect("good").archive.expect("given");
+    assert_eq!((all.lock, all.keep_local), (Lock::Compliance, Some(2 * DAY)));
+    assert!(all.secret_key_file.expect("given").is_absolute());
+    assert_eq!(
+        table("url = \"file:///mnt/archive\"").expect("good").archive.expect("given").place().expect("a folder"),
+        Place::Folder("/mnt/archive".into())
+    );
+    for (wrong, says) in [
+        ("url = \"https://bucket\"", "archive.url"),
+        ("url = \"file://relative\"", "archive.url"),
+        ("url = \"s3://\"", "archive.url"),
+        ("url = \"s3://Bucket/x\"", "archive.url"),
+        ("url = \"s3://bucket/a//b\"", "archive.url"),
+        ("url = \"s3://bucket/../b\"", "archive.url"),
+        ("url = \"s3://bucket\"\nendpoint = \"http://10.0.0.7:9000\"", "archive.endpoint"),
+        ("url = \"s3://bucket\"\nendpoint = \"http://localhost.example:9000\"", "archive.endpoint"),
+        ("url = \"s3://bucket\"\naccess_key_id = \"i\"", "archive.access_key_id"),
+        ("url = \"file:///mnt\"\nlock = \"compliance\"", "archive.lock"),
+        ("url = \"s3://bucket\"\nlock = \"forever\"", "lock"),
+        ("region = \"r\"", "url"),
+        ("url = \"s3://bucket\"\nprefix = \"x\"", "archive.prefix"),
+    ] {
+        let error = table(wrong).expect_err(wrong).to_string();
+        assert!(error.contains(says), "{wrong}: {error}");
+    }
 }

@@ -1,8 +1,9 @@
 //! What a peer may send beside bodies: HTTP/2 frames that cost work and carry nothing are counted as they are read.
 //!
 //! SETTINGS, PING, PRIORITY, WINDOW_UPDATE and RST_STREAM cost the one who sends them nothing, and HTTP/2 has no flow
-//! control for them. Each connection has an allowance that time, bytes of bodies and calls that were let in fill up; who
-//! uses it up is disconnected.
+//! control for them; nor for headers, of which each byte may name a whole header. Each connection has an allowance that time,
+//! bytes of bodies and calls that were let in fill up, and each origin has one for all of its connections; who uses one up is
+//! disconnected.
 
 use std::{
     io,
@@ -16,11 +17,15 @@ use tokio::{
     time::Instant,
 };
 
-use crate::line::Line;
+use crate::{line::Line, rpc::Rates};
 
 const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 const HEAD: usize = 9;
 const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const CONTINUATION: u8 = 9;
+/// So many bytes of headers count as a frame more: the headers of most calls have fewer, once the first was made.
+const HEADER_BYTES_PER_FRAME: u64 = 64;
 /// A DATA frame with less in it is counted as the others are.
 const TINY: usize = 256;
 /// One frame more for so many bytes of bodies, in either direction: readers say all the time what they have taken.
@@ -35,11 +40,12 @@ pub(super) struct Meter<T> {
     line: Arc<Line>,
     frames: Frames,
     allowance: Allowance,
+    rates: Rates,
 }
 
 impl<T> Meter<T> {
-    pub(super) fn new(io: T, line: Arc<Line>, frames_per_second: u32) -> Self {
-        Self { io, line, frames: Frames::default(), allowance: Allowance::new(frames_per_second) }
+    pub(super) fn new(io: T, line: Arc<Line>, frames_per_second: u32, rates: Rates) -> Self {
+        Self { io, line, frames: Frames::default(), allowance: Allowance::new(frames_per_second), rates }
     }
 }
 
@@ -86,6 +92,9 @@ impl Frames {
                     seen.body += self.skip as u64;
                 } else {
                     seen.frames += 1;
+                    if matches!(kind, HEADERS | CONTINUATION) {
+                        seen.frames += self.skip as u64 / HEADER_BYTES_PER_FRAME;
+                    }
                 }
             }
         }
@@ -108,23 +117,24 @@ impl Allowance {
         Self { per_second, left: per_second * BURST_SECONDS, filled: Instant::now(), body: 0 }
     }
 
-    /// Counts what was seen; false when it is too much.
-    fn take(&mut self, seen: &Seen, earned: impl FnOnce() -> u64, now: impl FnOnce() -> Instant) -> bool {
+    /// Counts what was seen, after what bodies and calls have earned; none when it is too much, and else what nothing has earned.
+    fn take(&mut self, seen: &Seen, earned: u64, now: impl FnOnce() -> Instant) -> Option<u64> {
+        let most = self.per_second * BURST_SECONDS;
         self.body += seen.body;
-        if seen.frames > self.left {
+        let credit = self.body / BYTES_PER_FRAME + earned;
+        self.body %= BYTES_PER_FRAME;
+        let frames = seen.frames.saturating_sub(credit);
+        self.left = self.left.saturating_add(credit.saturating_sub(seen.frames)).min(most);
+        if frames > self.left {
             // Only now is it worth looking at the clock.
             let now = now();
             let micros = u64::try_from(now.saturating_duration_since(self.filled).as_micros()).unwrap_or(u64::MAX);
-            let filled = micros.saturating_mul(self.per_second) / 1_000_000 + self.body / BYTES_PER_FRAME + earned();
-            self.left = self.left.saturating_add(filled).min(self.per_second * BURST_SECONDS);
+            let filled = micros.saturating_mul(self.per_second) / 1_000_000;
+            self.left = self.left.saturating_add(filled).min(most);
             self.filled = now;
-            self.body %= BYTES_PER_FRAME;
         }
-        match self.left.checked_sub(seen.frames) {
-            Some(left) => self.left = left,
-            None => return false,
-        }
-        true
+        self.left = self.left.checked_sub(frames)?;
+        Some(frames)
     }
 }
 
@@ -134,11 +144,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Meter<T> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.io).poll_read(cx, buffer);
         let seen = this.frames.see(&buffer.filled()[before..]);
-        if this.allowance.take(&seen, || this.line.spend(), Instant::now) {
-            read
-        } else {
-            Poll::Ready(Err(io::Error::other("too many frames")))
+        let taken = this.allowance.take(&seen, this.line.spend(), Instant::now);
+        if taken.is_some_and(|frames| this.rates.check_frames(this.line.origin(), frames)) {
+            return read;
         }
+        this.line.flood();
+        Poll::Ready(Err(io::Error::other("too many frames")))
     }
 }
 
@@ -211,19 +222,28 @@ mod tests {
     }
 
     #[test]
+    fn headers_count_by_their_bytes() {
+        let stream =
+            [&[0; PREFACE][..], &frame(HEADERS, 63), &frame(HEADERS, 6400), &frame(CONTINUATION, 640)].concat();
+        assert_eq!(Frames::default().see(&stream), Seen { frames: 3 + 100 + 10, body: 0 });
+    }
+
+    #[test]
     fn the_allowance_is_filled_by_time_by_bodies_and_by_calls() {
         let mut allowance = Allowance::new(100);
         let start = allowance.filled;
-        let mut take =
-            |frames, second| allowance.take(&Seen { frames, body: 0 }, || 0, || start + Duration::from_secs(second));
+        let mut take = |frames, second| {
+            allowance.take(&Seen { frames, body: 0 }, 0, || start + Duration::from_secs(second)).is_some()
+        };
         assert!(take(400, 0) && !take(1, 0));
         assert!(take(100, 1) && !take(1, 1));
         assert!(!take(401, 1000), "what is saved up is bounded");
         assert!(take(400, 1000) && !take(1, 1000));
         let body = Seen { frames: 0, body: 50 * BYTES_PER_FRAME };
-        assert!(allowance.take(&body, || 0, || start));
-        let mut take = |frames, earned| allowance.take(&Seen { frames, body: 0 }, || earned, || start);
-        assert!(take(50, 0) && !take(1, 0));
-        assert!(take(4, 4) && !take(1, 0), "calls that were let in");
+        assert_eq!(allowance.take(&body, 0, || start), Some(0));
+        let mut take = |frames, earned| allowance.take(&Seen { frames, body: 0 }, earned, || start);
+        assert!(take(50, 0).is_some() && take(1, 0).is_none());
+        assert_eq!(take(4, 4), Some(0), "calls that were let in");
+        assert_eq!(take(1, 0), None);
     }
 }

@@ -11,7 +11,10 @@ use holdfast_erasure::BlobId;
 use holdfast_proto::v1;
 use tokio::{sync::Notify, time::Instant};
 
-use super::queue::{Count, Ending, Queue, Want};
+use super::{
+    queue::{Count, Ending, Queue, Want},
+    rate::Rate,
+};
 
 /// Tries that are remembered for whoever looks.
 const RECENT: usize = 12;
@@ -34,8 +37,7 @@ struct State {
     repaired: u64,
     repaired_bytes: u64,
     unfillable: u64,
-    /// When the queue was last empty, and what was repaired since.
-    busy: Option<(Instant, u64)>,
+    rate: Rate,
     twin: Option<String>,
     /// The last tries that came to something, the newest first.
     recent: VecDeque<Ended>,
@@ -93,7 +95,6 @@ impl Desk {
     pub(super) fn add(&self, want: Want, known_to: Option<u16>, from: Instant) -> bool {
         let mut state = self.state();
         let added = state.queue.add(want, known_to, from);
-        state.busy.get_or_insert((Instant::now(), 0));
         drop(state);
         self.changed.notify_one();
         added
@@ -105,8 +106,9 @@ impl Desk {
 
     /// What to begin with, and the keys of the peers that are known to have it.
     pub(super) fn next(&self) -> Option<(Want, Vec<PublicKey>)> {
-        let mut state = self.state();
-        let (want, known_to) = state.queue.next(Instant::now())?;
+        let (mut state, now) = (self.state(), Instant::now());
+        let (want, known_to) = state.queue.next(now)?;
+        state.rate.begin(now);
         let keys = known_to.iter().filter_map(|number| state.peers.get(usize::from(*number)).copied()).collect();
         Some((want, keys))
     }
@@ -139,21 +141,19 @@ impl Desk {
     }
 
     pub(super) fn end(&self, digest: &StatementDigest, ending: &Ending, pause: Duration) {
-        let mut state = self.state();
+        let (mut state, now) = (self.state(), Instant::now());
         match ending {
             Ending::Whole { bytes } => {
                 state.repaired += 1;
                 state.repaired_bytes += bytes;
-                if let Some((_, done)) = &mut state.busy {
-                    *done += 1;
-                }
+                state.rate.done(*bytes, now);
             }
             Ending::Unfillable => state.unfillable += 1,
             _ => {}
         }
-        state.queue.end(digest, ending, Instant::now(), pause);
+        state.queue.end(digest, ending, now, pause);
         if state.queue.count().queued == 0 {
-            state.busy = None;
+            state.rate.end();
         }
         drop(state);
         self.changed.notify_one();
@@ -220,10 +220,7 @@ impl Desk {
     pub(crate) fn progress(&self) -> Progress {
         let state = self.state();
         let count = state.queue.count();
-        let eta = state.busy.filter(|(_, done)| *done > 0 && count.queued > 0).map(|(since, done)| {
-            let seconds = since.elapsed().as_secs_f64() * count.queued as f64 / done as f64;
-            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-        });
+        let eta = state.rate.eta(count.queued, count.queued_bytes, Instant::now());
         let State { repaired, repaired_bytes, unfillable, lists, .. } = *state;
         Progress { count, repaired, repaired_bytes, unfillable, eta, lists }
     }

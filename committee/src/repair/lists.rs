@@ -23,7 +23,7 @@ use super::{
     desk::Desk,
     queue::{Cause, Want},
 };
-use crate::{attestor::Attestor, store::ListRead};
+use crate::{attestor::Attestor, peer_time::Seen, store::ListRead};
 
 /// Epochs, counted back from the newest, whose members are asked.
 const MOST_EPOCHS: u64 = 32;
@@ -33,6 +33,8 @@ const PAGES: usize = 4;
 const PAGE: usize = 256;
 /// A list is not read from its start more often than so many seconds.
 const LEAST_PERIOD: u64 = 3600;
+/// Within what time a peer must answer for its clock to be looked at.
+const PROMPT: Duration = Duration::from_secs(5);
 /// How long a peer is not listened to that has lied.
 const DEAF: Duration = Duration::from_secs(3600);
 
@@ -63,6 +65,8 @@ struct Peer {
     /// To its end.
     heard: bool,
     deaf_until: Option<Instant>,
+    /// Its clock, when it was looked at last.
+    seen: Option<Seen>,
 }
 
 /// What one round has come to.
@@ -105,6 +109,7 @@ impl Lists {
             }
         });
         let more = join_all(rounds).await.contains(&true);
+        self.tell_time(records.first());
         Ok(Round { more, complete: self.is_complete(&records) })
     }
 
@@ -147,6 +152,14 @@ impl Lists {
         }
     }
 
+    /// What the other members of the newest epoch say that the time is.
+    fn tell_time(&self, newest: Option<&Arc<EpochRecord>>) {
+        let Some(record) = newest else { return };
+        let others = record.committee.keys().iter().filter(|key| **key != self.attestor.public_key);
+        let others: Vec<_> = others.map(|key| self.peers.get(&key.to_bytes()).and_then(|peer| peer.seen)).collect();
+        self.attestor.peers.tell(others.len(), others.into_iter().flatten().collect());
+    }
+
     /// Whether somebody else answers with this member's key where this member should.
     async fn look_for_a_twin(&self, newest: Option<&Arc<EpochRecord>>) {
         let Some(record) = newest else { return };
@@ -186,8 +199,18 @@ impl Peer {
     fn new(source: Source, number: u16, attestor: &Attestor) -> Self {
         let (store, at) = (Bytes::new(), Bytes::new());
         let (begun, recorded) = (0, Bytes::new());
-        let mut peer =
-            Self { source, number, store, at, begun, recorded, from_start: true, heard: false, deaf_until: None };
+        let mut peer = Self {
+            source,
+            number,
+            store,
+            at,
+            begun,
+            recorded,
+            from_start: true,
+            heard: false,
+            deaf_until: None,
+            seen: None,
+        };
         if let Some(read) = attestor.store.list_read(peer.source.key()) {
             let store = Bytes::copy_from_slice(&read.store);
             (peer.store, peer.at, peer.begun) = (store, read.place.clone(), read.begun);
@@ -230,6 +253,11 @@ impl Peer {
         let lost = attestor.store.lost_at().is_some();
         match self.source.info().await {
             Ok(info) => {
+                // Who does not say is not asked; what came late may be as wrong as it was late.
+                if info.time > 0 && info.answered_in <= PROMPT {
+                    let at = attestor.clock.steady().saturating_sub(info.answered_in / 2);
+                    self.seen = Some(Seen { time: info.time, at });
+                }
                 // The places of another store are others.
                 let other = info.store_id != self.store;
                 self.store = info.store_id;

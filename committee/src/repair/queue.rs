@@ -94,6 +94,9 @@ pub(crate) struct Queue {
     working: HashMap<StatementDigest, Option<u16>>,
     refused: HashSet<StatementDigest>,
     offered: usize,
+    /// Entries that are set aside, and the bytes of all others.
+    aside: u64,
+    queued_bytes: u64,
     next: u64,
 }
 
@@ -152,6 +155,7 @@ impl Queue {
             return false;
         }
         self.offered += usize::from(offered);
+        self.queued_bytes += want.bytes;
         self.next += 1;
         let known_to = known_to.into_iter().collect();
         let place = Place::Waiting(from);
@@ -207,7 +211,12 @@ impl Queue {
             Ending::Nowhere(_) => growing(pause.saturating_mul(10), LONGEST_ASIDE),
             Ending::Unanswered(_) | Ending::Hindered(_) | Ending::Doubtful(_) => growing(pause, LONGEST_PAUSE),
         };
-        entry.aside = matches!(ending, Ending::Nowhere(_));
+        let aside = matches!(ending, Ending::Nowhere(_));
+        match (std::mem::replace(&mut entry.aside, aside), aside) {
+            (false, true) => (self.aside, self.queued_bytes) = (self.aside + 1, self.queued_bytes - entry.want.bytes),
+            (true, false) => (self.aside, self.queued_bytes) = (self.aside - 1, self.queued_bytes + entry.want.bytes),
+            (false, false) | (true, true) => {}
+        }
         entry.place = Place::Waiting(now + pause);
         self.waiting.insert((now + pause, *digest));
     }
@@ -228,16 +237,8 @@ impl Queue {
 
     /// How much is queued, and set aside.
     pub(crate) fn count(&self) -> Count {
-        let mut count = Count::default();
-        for entry in self.entries.values() {
-            if entry.aside {
-                count.aside += 1;
-            } else {
-                count.queued += 1;
-                count.queued_bytes += entry.want.bytes;
-            }
-        }
-        count
+        let queued = self.entries.len() as u64 - self.aside;
+        Count { queued, queued_bytes: self.queued_bytes, aside: self.aside }
     }
 
     /// Whether anything is left that this peer is known to have.
@@ -267,6 +268,11 @@ impl Queue {
     fn forget(&mut self, digest: &StatementDigest) {
         let Some(entry) = self.entries.remove(digest) else { return };
         self.offered -= usize::from(matches!(entry.want.cause, Cause::Offered(_)));
+        if entry.aside {
+            self.aside -= 1;
+        } else {
+            self.queued_bytes -= entry.want.bytes;
+        }
         match entry.place {
             Place::Ready(rank) => self.ready.remove(&(rank, *digest)),
             Place::Waiting(from) => self.waiting.remove(&(from, *digest)),

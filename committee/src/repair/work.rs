@@ -280,6 +280,7 @@ impl Work {
             | Error::NotAccepted(_)
             | Error::WrongBlob { .. } => Ending::Refused(text),
             Error::Clock { .. }
+            | Error::PeersClock { .. }
             | Error::NoActiveEpoch { .. }
             | Error::TooManyStrangers { .. }
             | Error::TooManyCheckpoints { .. }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,6 +23,8 @@ const SHARES: usize = 4;
 const RESERVE: usize = 8;
 /// What fits the reserve.
 const SMALL: usize = 128 << 10;
+/// Bytes that have come and wait for room, of all calls together: beside the budget, since nobody can send them back.
+const WAITING: usize = 16 << 20;
 
 /// Somebody who may have only a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +48,8 @@ struct Shared {
     total: usize,
     state: Mutex<State>,
     freed: Notify,
+    /// Bytes that wait for room.
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +62,10 @@ struct State {
 #[derive(Clone, Debug)]
 pub(super) struct Bill(Arc<Mutex<Share>>);
 
+/// Bytes that have come and wait for room, until it is dropped.
+#[derive(Debug)]
+struct Waiting(Budget, usize);
+
 /// Bytes taken, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
@@ -65,7 +76,7 @@ pub(crate) struct Share {
 
 impl Budget {
     pub(crate) fn new(total: usize) -> Self {
-        Self(Arc::new(Shared { total: total.max(1), state: Mutex::default(), freed: Notify::new() }))
+        Self(Arc::new(Shared { total: total.max(1), state: Mutex::default(), freed: Notify::new(), waiting: 0.into() }))
     }
 
     /// Nothing yet, for `holders`.
@@ -102,6 +113,15 @@ impl Budget {
         }
     }
 
+    /// Room for bytes that wait for room.
+    fn hold(&self, bytes: usize) -> Result<Waiting, Error> {
+        let waiting = Waiting(self.clone(), bytes);
+        if self.0.waiting.fetch_add(bytes, Ordering::SeqCst).saturating_add(bytes) > WAITING {
+            return Err(Error::Busy { wanted: bytes, of: self.0.total, share: None });
+        }
+        Ok(waiting)
+    }
+
     /// Bytes that are taken.
     pub(crate) fn used(&self) -> usize {
         self.state().used
@@ -133,6 +153,12 @@ impl Budget {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(self.1, Ordering::SeqCst);
     }
 }
 
@@ -192,9 +218,10 @@ impl Bill {
         self.share().grow(more)
     }
 
-    /// Takes so many more bytes, waiting a moment for them.
+    /// Takes so many more bytes, which have come already, waiting a moment for them if not too many others do.
     pub(super) async fn grow_soon(self, more: usize) -> Result<(), Error> {
         let budget = self.share().budget.clone();
+        let _waiting = budget.hold(more)?;
         budget.wait(PATIENCE, || self.grow(more)).await
     }
 
@@ -288,5 +315,20 @@ mod tests {
         let waiting = budget.take_within(from(2), 4 * MIB, Duration::from_secs(60));
         let (share, ()) = tokio::join!(waiting, async { drop(held) });
         assert!(share.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_has_come_and_waits_for_room_is_bounded_too() {
+        let budget = Budget::new(16 * MIB);
+        let held = budget.take(from(1), 14 * MIB).await.expect("free");
+        let bill = || Bill::new(budget.open(from(2)));
+        let mut waiting: Vec<_> = (0..16).map(|_| tokio::spawn(bill().grow_soon(MIB))).collect();
+        tokio::task::yield_now().await;
+        let refused = tokio::time::timeout(PATIENCE / 2, bill().grow_soon(MIB)).await;
+        assert!(refused.expect("at once").is_err(), "sixteen wait already");
+        drop(held);
+        assert!(waiting.remove(0).await.expect("joined").is_ok());
+        futures::future::join_all(waiting).await;
+        assert_eq!(budget.0.waiting.load(Ordering::SeqCst), 0);
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Call {
     pub(super) answer: usize,
     /// Has the lower rate.
     pub(super) costly: bool,
+    /// Is answered also while memory is nearly full.
+    pub(super) vital: bool,
 }
 
 /// The limit of [`Kind::Long`]: a checkpoint may need some hundred megabytes read.
@@ -36,11 +38,15 @@ pub(super) const LONG: Duration = Duration::from_secs(60);
 const KIB: usize = 1 << 10;
 
 const fn call(path: &'static str, kind: Kind, request: usize, answer: usize) -> Call {
-    Call { path, kind, request, answer, costly: false }
+    Call { path, kind, request, answer, costly: false, vital: false }
 }
 
 const fn costly(path: &'static str, kind: Kind, request: usize, answer: usize) -> Call {
-    Call { path, kind, request, answer, costly: true }
+    Call { path, kind, request, answer, costly: true, vital: false }
+}
+
+const fn vital(path: &'static str, kind: Kind, request: usize, answer: usize) -> Call {
+    Call { path, kind, request, answer, costly: false, vital: true }
 }
 
 pub(super) const CALLS: [Call; 15] = [
@@ -57,9 +63,9 @@ pub(super) const CALLS: [Call; 15] = [
     call("/holdfast.v1.Retrieval/GetLeaf", Kind::Short, 256, 8 * KIB),
     // 1000 statements.
     costly("/holdfast.v1.Retrieval/ListBlobs", Kind::Short, 256, 384 * KIB),
-    call("/holdfast.v1.Node/GetInfo", Kind::Short, 256, 2 * KIB),
-    call("/grpc.health.v1.Health/Check", Kind::Short, 256, 64),
-    call("/grpc.health.v1.Health/Watch", Kind::Watches, 256, 256),
+    vital("/holdfast.v1.Node/GetInfo", Kind::Short, 256, 2 * KIB),
+    vital("/grpc.health.v1.Health/Check", Kind::Short, 256, 64),
+    vital("/grpc.health.v1.Health/Watch", Kind::Watches, 256, 256),
     costly("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Kind::Watches, 16 * KIB, 128 * KIB),
     costly("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Kind::Watches, 16 * KIB, 128 * KIB),
 ];

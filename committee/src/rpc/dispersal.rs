@@ -75,7 +75,7 @@ impl DispersalService {
         let under_way = self.0.begin()?;
         let header = body::header(&mut messages, shard_part).await?;
         let admitted = attestor
-            .admit(request(header.statement.as_ref(), &header.disperser_signature, Dispersal::ByShard)?)
+            .admit(self.request(header.statement.as_ref(), &header.disperser_signature, Dispersal::ByShard)?)
             .await?;
         if header.shard_index != u32::from(admitted.index().get()) {
             return Err(attestor::Error::WrongShard {
@@ -112,7 +112,7 @@ impl DispersalService {
         let under_way = self.0.begin()?;
         let header = body::header(&mut messages, payload_part).await?;
         let admitted = attestor
-            .admit(request(header.statement.as_ref(), &header.disperser_signature, Dispersal::ByPayload)?)
+            .admit(self.request(header.statement.as_ref(), &header.disperser_signature, Dispersal::ByPayload)?)
             .await?;
         let blob = admitted.statement().blob;
         let expected = usize::try_from(blob.payload_length).expect("usize has at least 32 bits");
@@ -126,6 +126,21 @@ impl DispersalService {
         let working = self.working(&bill, admitted.shard_length() * usize::from(blob.total_shards)).await?;
         let holding = attestor.recompute(&admitted, payload).await?;
         self.attest(admitted, (holding, Some(working)), (bill, under_way)).await
+    }
+
+    fn request(
+        &self,
+        statement: Option<&v1::Statement>,
+        disperser_signature: &[u8],
+        call: Dispersal,
+    ) -> Result<attestor::Request, Error> {
+        let statement = statement.ok_or(holdfast_proto::Error::Missing { field: "statement" })?;
+        Ok(attestor::Request {
+            statement: Statement::try_from(statement)?,
+            disperser_signature: holdfast_proto::disperser_signature(disperser_signature)?,
+            call,
+            known: Origin::current().is_some_and(|origin| self.0.known.has(origin)),
+        })
     }
 
     fn bill(&self, extensions: &Extensions) -> Bill {
@@ -235,19 +250,6 @@ impl DispersalService {
 
 /// What is held, with the memory that it was read or computed in.
 type Held = (Holding, Option<Share>);
-
-fn request(
-    statement: Option<&v1::Statement>,
-    disperser_signature: &[u8],
-    call: Dispersal,
-) -> Result<attestor::Request, Error> {
-    let statement = statement.ok_or(holdfast_proto::Error::Missing { field: "statement" })?;
-    Ok(attestor::Request {
-        statement: Statement::try_from(statement)?,
-        disperser_signature: holdfast_proto::disperser_signature(disperser_signature)?,
-        call,
-    })
-}
 
 fn shard_part(message: v1::StoreShardRequest) -> Part<v1::StoreShardHeader> {
     match message.part {

@@ -1,11 +1,11 @@
 //! What every call passes through, on its way in and on its way out.
 //!
-//! In this order: the rates of its origin, memory for its answer, its time; and its body is charged and timed as it
-//! comes ([`super::incoming`]), its answer as it goes ([`super::outgoing`]).
+//! In this order: all headers but those that mean something, the rates of its origin, a place, memory for its answer, its
+//! time; and its body is charged and timed as it comes ([`super::incoming`]), its answer as it goes ([`super::outgoing`]).
 
 use std::{convert::Infallible, pin::Pin, sync::Arc};
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 use tonic::{Status, service::Routes};
 use tower_service::Service as _;
 
@@ -15,10 +15,21 @@ use super::{
     incoming::Incoming,
     outcome::Outcome,
     outgoing::Outgoing,
+    places::Place,
     shared::Shared,
     status::{Error, blame},
 };
 use crate::{line::Line, origin::Origin};
+
+/// The headers of a call that mean something here; there may be hundreds of others, which would stay for as long as it does.
+static HEADERS: [header::HeaderName; 6] = [
+    header::CONTENT_TYPE,
+    header::TE,
+    header::HeaderName::from_static("grpc-encoding"),
+    header::HeaderName::from_static("grpc-accept-encoding"),
+    header::HeaderName::from_static("grpc-timeout"),
+    header::HeaderName::from_static("traceparent"),
+];
 
 /// The gate of one connection.
 #[derive(Clone, Debug)]
@@ -37,17 +48,33 @@ impl Gate {
         let shared = &self.shared;
         let call = calls::find(request.uri().path());
         let open = self.line.open(call.kind == Kind::Watches);
+        let place = self.place(call);
         let mut outcome = Outcome::begin(Arc::clone(shared), call.path);
         let holders = vec![Holder::Origin(self.line.origin())];
         let empty = shared.sending.open(holders.clone());
-        let (response, share) = match self.ask(call, request, holders).await {
+        let (asked, place) = match place {
+            Ok(place) => (self.ask(call, request, holders).await, Some(place)),
+            Err(error) => (Err(error), None),
+        };
+        let (response, share) = match asked {
             Ok((response, share)) => (blame(response), share),
             Err(error) => (Status::from(error).into_http(), empty),
         };
         // A refusal stands in the headers alone.
         outcome.finish(response.headers());
         let answer = self.line.answer(shared.pace());
-        response.map(|body| Outgoing::new(body, answer, outcome, share, open))
+        response.map(|body| Outgoing::new(body, answer, outcome, (share, open, place)))
+    }
+
+    /// A place for one more call.
+    fn place(&self, call: Call) -> Result<Place, Error> {
+        let (shared, origin) = (&self.shared, self.line.origin());
+        let known = shared.known.has(origin);
+        // Health and `GetInfo` are answered in any case: who runs the member has to see what is wrong.
+        if shared.is_full() && !known && !call.vital {
+            return Err(Error::Full);
+        }
+        shared.places.enter(origin, known, call.kind == Kind::Watches)
     }
 
     async fn ask(
@@ -83,9 +110,21 @@ impl hyper::service::Service<Request<hyper::body::Incoming>> for Gate {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<hyper::body::Incoming>) -> Self::Future {
+        slim(request.headers_mut());
         let gate = self.clone();
         let origin = gate.line.origin();
         Box::pin(Origin::scope(Some(origin), async move { Ok(gate.pass(request).await) }))
     }
+}
+
+/// Leaves the headers that mean something.
+fn slim(headers: &mut HeaderMap) {
+    let mut kept = HeaderMap::with_capacity(HEADERS.len());
+    for name in &HEADERS {
+        if let Some(value) = headers.remove(name) {
+            kept.insert(name, value);
+        }
+    }
+    *headers = kept;
 }

@@ -52,6 +52,7 @@ impl NodeService {
         });
         let disabled = disabled.or_else(|| self.0.waits.borrow().as_deref().map(without_paths));
         let disabled = disabled.or_else(|| attestor.registry_too_old().map(without_paths));
+        let disabled = disabled.or_else(|| attestor.check_clock(time).err().map(|error| error.to_string()));
         let disabled = disabled.or_else(|| self.0.operator.is_drained().then(|| DRAINED.to_owned()));
         v1::GetInfoResponse {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -75,6 +76,7 @@ impl NodeService {
             run_id: Bytes::copy_from_slice(self.0.repair.run_id()),
             twin: self.0.repair.twin().unwrap_or_default(),
             disk_budget: attestor.disk.budget(),
+            archive: attestor.archive.as_ref().map(|archive| archive.view(time).into()),
             free_bytes: store::free(&self.0.host.data_dir).ok(),
             descriptors,
             descriptors_limit,

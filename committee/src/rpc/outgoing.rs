@@ -14,10 +14,12 @@ use tonic::{Code, Status};
 use super::{
     budget::Share,
     outcome::Outcome,
+    places::Place,
     shelf::{Item, Shelf},
     status::Error,
 };
 use crate::{
+    archive::Archive,
     line::{Answer, Open},
     origin::Origin,
     store::Store,
@@ -39,13 +41,14 @@ pub(super) type Chunks<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>
 pub(super) struct Source {
     pub(super) shelf: Arc<Shelf>,
     pub(super) store: Arc<Store>,
+    pub(super) archive: Option<Arc<Archive>>,
     pub(super) workers: Workers,
     pub(super) item: Item,
 }
 
 impl Source {
     pub(super) async fn whole(&self) -> Result<Bytes, Error> {
-        self.shelf.take(self.item, &self.store, &self.workers).await
+        self.shelf.take(self.item, &self.store, self.archive.as_ref(), &self.workers).await
     }
 }
 
@@ -84,16 +87,18 @@ pub(crate) struct Outgoing {
     given: usize,
     answer: Answer,
     outcome: Outcome,
-    /// Memory and the call's place, until the last piece is given.
-    _share: Share,
-    _open: Open,
+    /// Memory and the call's places, until the last piece is given.
+    _held: Held,
 }
 
+/// What an answer holds for as long as it is on its way.
+type Held = (Share, Open, Option<Place>);
+
 impl Outgoing {
-    pub(super) fn new(inner: tonic::body::Body, answer: Answer, outcome: Outcome, share: Share, open: Open) -> Self {
+    pub(super) fn new(inner: tonic::body::Body, answer: Answer, outcome: Outcome, held: Held) -> Self {
         // Even before its first piece: the transport does not ask for one while the peer has no room for it.
         answer.given();
-        Self { inner, rest: Bytes::new(), given: 0, answer, outcome, _share: share, _open: open }
+        Self { inner, rest: Bytes::new(), given: 0, answer, outcome, _held: held }
     }
 }
 

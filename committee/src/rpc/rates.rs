@@ -10,18 +10,32 @@ use crate::origin::Origin;
 /// How many seconds' worth may be saved up.
 const BURST_SECONDS: u32 = 4;
 
+/// An origin may send as many frames as so many connections may.
+const CONNECTIONS: u32 = 4;
+
 /// The rates, which every origin has for itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Rates {
     all: Arc<DefaultKeyedRateLimiter<Origin>>,
     costly: Arc<DefaultKeyedRateLimiter<Origin>>,
+    /// HTTP/2 frames that carry nothing, over all connections of an origin.
+    frames: Arc<DefaultKeyedRateLimiter<Origin>>,
     most: u32,
     most_costly: u32,
 }
 
 impl Rates {
-    pub(crate) fn new(all: u32, costly: u32) -> Self {
-        Self { all: limiter(all), costly: limiter(costly), most: all, most_costly: costly }
+    /// So many calls a second, costly ones, and frames on one connection.
+    pub(crate) fn new(all: u32, costly: u32, frames: u32) -> Self {
+        let frames = limiter(frames.saturating_mul(CONNECTIONS));
+        Self { all: limiter(all), costly: limiter(costly), frames, most: all, most_costly: costly }
+    }
+
+    /// Counts frames that nothing has earned; false where the origin has sent too many.
+    pub(crate) fn check_frames(&self, origin: Origin, frames: u64) -> bool {
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        NonZeroU32::new(frames)
+            .is_none_or(|frames| self.frames.check_key_n(&origin, frames).is_ok_and(|in_rate| in_rate.is_ok()))
     }
 
     /// Counts a call, or refuses it.
@@ -37,7 +51,7 @@ impl Rates {
 
     /// Forgets origins that have their whole allowance again: to be called now and then, since each has an entry.
     pub(crate) fn forget(&self) {
-        for limiter in [&self.all, &self.costly] {
+        for limiter in [&self.all, &self.costly, &self.frames] {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -56,13 +70,20 @@ mod tests {
 
     #[test]
     fn every_origin_has_a_rate_of_its_own_and_a_lower_one_for_what_is_costly() {
-        let rates = Rates::new(50, 5);
+        let rates = Rates::new(50, 5, 10);
         let [one, other] = [1, 2].map(|last| Origin::of([192, 0, 2, last].into()));
         let costly = (0..100).take_while(|_| rates.check(one, true).is_ok()).count();
         assert!((20..30).contains(&costly), "{costly} costly calls");
         let all = (0..1000).take_while(|_| rates.check(one, false).is_ok()).count();
         assert!((170..220).contains(&all), "{all} calls");
         assert!(rates.check(other, true).is_ok());
+        let frames = (0..1000).take_while(|_| rates.check_frames(one, 1)).count();
+        assert!((155..200).contains(&frames), "{frames} frames over all its connections");
+        assert!(
+            rates.check_frames(other, 160)
+                && !rates.check_frames(other, 1_000_000_000_000)
+                && rates.check_frames(one, 0)
+        );
         rates.forget();
         assert!(rates.check(one, true).is_err(), "who is at its limit is not forgotten");
     }

@@ -141,9 +141,13 @@ impl RetrievalService {
         Ok(sound)
     }
 
-    /// Reads a shard, or the payload, which checks it.
+    /// Reads a shard, or the payload, which checks it. What is in the archive alone is looked after there.
     async fn look(&self, id: BlobId, index: Option<u16>) -> Result<(), Error> {
-        let item = self.read(move |store| Item::find(store, id, index)).await?;
+        let find = move |store: &Store| Ok((Item::find(store, id, index)?, store.is_away(&id, index)?));
+        let (item, away) = self.read(find).await?;
+        if away {
+            return Ok(());
+        }
         self.source(item).whole().await.map(drop)
     }
 
@@ -167,7 +171,7 @@ impl RetrievalService {
     fn source(&self, item: Item) -> Source {
         let attestor = &self.0.attestor;
         let (store, workers) = (Arc::clone(&attestor.store), attestor.workers.clone());
-        Source { shelf: Arc::clone(&self.0.shelf), store, workers, item }
+        Source { shelf: Arc::clone(&self.0.shelf), store, archive: attestor.archive.clone(), workers, item }
     }
 
     async fn leaf(&self, request: &v1::GetLeafRequest) -> Result<v1::GetLeafResponse, Error> {

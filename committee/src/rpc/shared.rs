@@ -12,10 +12,12 @@ use holdfast_transport::tls::ServerTls;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{budget::Budget, certificates::Certificates, rates::Rates, shed::Shed, shelf::Shelf, status::Error};
+use super::{
+    budget::Budget, certificates::Certificates, places::Places, rates::Rates, shed::Shed, shelf::Shelf, status::Error,
+};
 use crate::{
     attestor::Attestor,
-    config::Limits,
+    config::{Limits, Memory},
     known::Known,
     metrics::Metrics,
     operator::{Operator, UnderWay},
@@ -35,6 +37,12 @@ pub(crate) struct Shared {
     /// Bytes of answers on their way.
     pub(crate) sending: Budget,
     pub(crate) shelf: Arc<Shelf>,
+    /// Calls under way.
+    pub(crate) places: Places,
+    /// What of the process's memory is for what.
+    pub(crate) memory: Memory,
+    /// Set while the process has nearly all the memory that it may have.
+    pub(crate) full: AtomicBool,
     /// What is yet to be verified.
     pub(crate) certificates: Certificates,
     /// What is to be made whole.
@@ -62,6 +70,11 @@ pub(crate) struct Host {
 }
 
 impl Shared {
+    /// Whether the process has nearly all the memory that it may have.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
     }

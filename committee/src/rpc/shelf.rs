@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::status::Error;
 use crate::{
+    archive::Archive,
     origin::Origin,
     store::{self, Store},
     workers::Workers,
@@ -50,12 +51,24 @@ impl Item {
             Some(index) => store.shard(&self.id, index)?,
             None => store.whole(&self.id)?,
         };
-        if Self::find(store, self.id, self.index)? != *self {
-            let what = self.index.map_or_else(|| "the whole payload".into(), |index| format!("shard {index}"));
-            let reason = "it was stored anew while it was read".into();
-            return Err(store::Error::Damaged { id: self.id, what, reason });
-        }
+        self.is_still(store)?;
         Ok(bytes)
+    }
+
+    async fn read_archived(self, store: &Arc<Store>, archive: &Archive, workers: &Workers) -> Result<Bytes, Error> {
+        let bytes = archive.read(&self.id, self.index).await?;
+        let store = Arc::clone(store);
+        workers.disk(move || self.is_still(&store)).await??;
+        Ok(bytes)
+    }
+
+    fn is_still(&self, store: &Store) -> Result<(), store::Error> {
+        if Self::find(store, self.id, self.index)? == *self {
+            return Ok(());
+        }
+        let what = self.index.map_or_else(|| "the whole payload".into(), |index| format!("shard {index}"));
+        let reason = "it was stored anew while it was read".into();
+        Err(store::Error::Damaged { id: self.id, what, reason })
     }
 }
 
@@ -102,13 +115,19 @@ impl Shelf {
     }
 
     /// The item whole, from the shelf or else from the store, where it is checked.
-    pub(crate) async fn take(&self, item: Item, store: &Arc<Store>, workers: &Workers) -> Result<Bytes, Error> {
+    pub(crate) async fn take(
+        &self,
+        item: Item,
+        store: &Arc<Store>,
+        archive: Option<&Arc<Archive>>,
+        workers: &Workers,
+    ) -> Result<Bytes, Error> {
         if let Some(bytes) = self.find(&item) {
             return Ok(bytes);
         }
-        let (loading, units, store) = (Arc::clone(&self.loading), self.units, Arc::clone(store));
+        let (loading, units, from) = (Arc::clone(&self.loading), self.units, Arc::clone(store));
         let runtime = tokio::runtime::Handle::current();
-        let bytes = workers
+        let read = workers
             .load(move || {
                 let wanted = (item.length as usize).div_ceil(UNIT);
                 let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).clamp(1, units);
@@ -117,11 +136,25 @@ impl Shelf {
                     // Whoever has memory here is reading from the store, which ends by itself.
                     Err(_) => runtime.block_on(loading.acquire_many_owned(wanted)).ok(),
                 };
-                item.read(&store)
+                item.read(&from)
             })
-            .await??;
+            .await?;
+        let bytes = match (read, archive) {
+            (Err(store::Error::Archived { .. }), Some(archive)) => item.read_archived(store, archive, workers).await?,
+            // What the disk has lost the archive may have still.
+            (Err(damaged @ store::Error::Damaged { .. }), Some(archive)) => {
+                item.read_archived(store, archive, workers).await.map_err(|_| damaged)?
+            }
+            (read, _) => read?,
+        };
         self.put(item, &bytes);
         Ok(bytes)
+    }
+
+    /// Bytes on the shelf and being read from the store.
+    pub(crate) fn bytes(&self) -> usize {
+        let units = usize::try_from(self.units).unwrap_or(usize::MAX);
+        self.state().bytes + units.saturating_sub(self.loading.available_permits()) * UNIT
     }
 
     /// The hashes of a shard's leaves, once they are known.

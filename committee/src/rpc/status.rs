@@ -91,6 +91,15 @@ pub(crate) enum Error {
         /// How many are taken.
         most: u32,
     },
+    /// As many calls are under way as may be, of all or of one origin.
+    #[error("busy: {most} calls at once are taken, and an eighth of them from one address")]
+    TooManyAtOnce {
+        /// How many there may be.
+        most: usize,
+    },
+    /// The process has nearly all the memory that it may have.
+    #[error("busy: this member's memory is nearly full")]
+    Full,
     /// The peer cut the stream off, or sent a message over the size limit.
     #[error("the stream broke off: {}", .0.message())]
     Stream(#[source] Status),
@@ -177,7 +186,9 @@ impl Error {
                 }
                 _ => (Code::Cancelled, All),
             },
-            Self::Busy { .. } | Self::TooMany { .. } => (Code::ResourceExhausted, RetryAfter(RETRY_MS)),
+            Self::Busy { .. } | Self::TooMany { .. } | Self::TooManyAtOnce { .. } | Self::Full => {
+                (Code::ResourceExhausted, RetryAfter(RETRY_MS))
+            }
             Self::Draining | Self::Drained => (Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
             Self::CertificateEpoch { .. } => (Code::FailedPrecondition, All),
             Self::NotSigned(_) => (Code::NotFound, All),
@@ -217,7 +228,7 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
         E::TooManyStrangers { .. } | E::TooManyCheckpoints { .. } => {
             (Code::ResourceExhausted, Tell::RetryAfter(RETRY_MS))
         }
-        E::Clock { .. } => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
+        E::Clock { .. } | E::PeersClock { .. } => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::OverQuota(_) | E::OverBudget(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Store(error) => store_verdict(error),
         E::Registry(_) => (Code::Unavailable, Tell::NoRegistry(RETRY_MS)),
@@ -237,6 +248,7 @@ fn store_verdict(error: &store::Error) -> (Code, Tell) {
         // The record is damaged, and its text names files.
         E::Record { .. } => (Code::DataLoss, Tell::Id),
         E::WritesDisabled { .. } => (Code::Unavailable, Tell::NoWrites(RETRY_LATER_MS)),
+        E::Archived { .. } => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Counting | E::Reopening => (Code::Unavailable, Tell::RetryAfter(RETRY_MS)),
         E::Closed => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Locked { .. }

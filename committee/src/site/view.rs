@@ -94,6 +94,9 @@ impl View {
         if status.damaged > 0 {
             notes.push(("bad", format!("{} items were found damaged and are not whole again", status.damaged)));
         }
+        if let Some(trouble) = status.archive.and_then(|archive| archive.trouble) {
+            notes.push(("poor", format!("The archive: {trouble}")));
+        }
         if let Some(twin) = &status.twin {
             notes.push(("bad", format!("Another process answers with this member's key at {twin}")));
         }
@@ -120,6 +123,10 @@ impl View {
         tile(f, "Disk budget", &Bytes(status.disk_budget).to_string(), &format!("{used} % used"))?;
         let free = status.disk_free.map_or_else(|| "unknown".to_owned(), |free| Bytes(free).to_string());
         tile(f, "Disk", &free, "free")?;
+        if let Some(archive) = &status.archive {
+            let waiting = format!("archived, {} wait", Bytes(archive.waiting_bytes));
+            tile(f, "Archive", &Bytes(archive.bytes).to_string(), &waiting)?;
+        }
         match status.tls_ends {
             Some(end) => tile(f, "TLS certificate", &Span(end.saturating_sub(now)).to_string(), "left")?,
             None => tile(f, "TLS certificate", "none", "plain text")?,

@@ -36,19 +36,19 @@ impl Failure {
     }
 }
 
-/// Records to write, all of them or none.
+/// Records to write and to remove, all of them or none.
 #[derive(Clone, Debug, Default)]
 pub struct Batch(Vec<Put>);
 
-/// One record.
+/// What becomes of one record.
 #[derive(Clone, Debug)]
 pub struct Put {
     /// The family that it goes into.
     pub family: Cow<'static, str>,
     /// Its key.
     pub key: Vec<u8>,
-    /// What stands under the key from then on.
-    pub value: Bytes,
+    /// What stands under the key from then on, if anything does.
+    pub value: Option<Bytes>,
 }
 
 impl Batch {
@@ -57,7 +57,12 @@ impl Batch {
 
     /// Adds a record.
     pub fn put(&mut self, family: impl Into<Cow<'static, str>>, key: impl Into<Vec<u8>>, value: impl Into<Bytes>) {
-        self.0.push(Put { family: family.into(), key: key.into(), value: value.into() });
+        self.0.push(Put { family: family.into(), key: key.into(), value: Some(value.into()) });
+    }
+
+    /// Removes a record, if there is one.
+    pub fn remove(&mut self, family: impl Into<Cow<'static, str>>, key: impl Into<Vec<u8>>) {
+        self.0.push(Put { family: family.into(), key: key.into(), value: None });
     }
 
     /// The records, in the order in which they were added: of two with the same key the last counts.
@@ -75,7 +80,8 @@ impl Batch {
     /// Bytes that writing it takes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.0.iter().map(|put| (put.key.len() + put.value.len() + Self::FRAME) as u64).sum()
+        let length = |put: &Put| put.key.len() + put.value.as_ref().map_or(0, Bytes::len) + Self::FRAME;
+        self.0.iter().map(|put| length(put) as u64).sum()
     }
 }
 
@@ -128,6 +134,12 @@ pub trait Engine: Debug + Send + Sync {
     /// # Errors
     /// [`Failure`].
     fn flush(&self, family: &str) -> Result<(), Failure>;
+
+    /// Gives back the room of what was removed from a family, where that can be done without moving what is left.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn compact(&self, family: &str) -> Result<(), Failure>;
 
     /// Puts on the disk what was written without a sync.
     ///

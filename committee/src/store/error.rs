@@ -165,6 +165,16 @@ pub enum Error {
         /// What the check found.
         reason: String,
     },
+    /// Its bytes are in the archive alone, which has not been asked, or cannot be asked now.
+    #[error("{what} of blob {id} is in this member's archive, which cannot be read now")]
+    Archived {
+        /// The blob.
+        id: BlobId,
+        /// What was asked for.
+        what: String,
+        /// The shard's index; `None` for the whole payload.
+        index: Option<u16>,
+    },
     /// A record cannot be read.
     #[error("record of {what} is damaged: {reason}")]
     Record {

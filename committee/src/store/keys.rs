@@ -33,6 +33,9 @@ pub(crate) const KEPT: &[u8] = b"kept-buckets";
 /// In the default column family: how far the scrub has come.
 pub(crate) const SCRUB: &[u8] = b"scrub";
 
+/// In the default column family: which archive the store has.
+pub(crate) const ARCHIVE: &[u8] = b"archive";
+
 /// In the default column family, before the key of a shard: that it can never be filled, and why.
 pub(crate) const UNFILLABLE: &[u8] = b"unfillable-";
 

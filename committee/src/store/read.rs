@@ -36,6 +36,13 @@ pub struct Listed {
     pub certified: bool,
 }
 
+/// What was read from the archive of what a blob's recall needs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) shard: Option<Bytes>,
+    pub(crate) whole: Option<Bytes>,
+}
+
 impl Store {
     /// The commitment of a blob that was ever stored here.
     ///
@@ -153,14 +160,21 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] when the disk cannot be read.
+    /// [`Error::Read`] when the disk cannot be read; [`Error::Archived`] for what is in the archive alone.
     pub fn recall(&self, id: &BlobId, index: ShardIndex) -> Result<Option<Holding>, Error> {
+        self.recall_with(id, index, &Given::default())
+    }
+
+    /// The same with what was read from the archive before.
+    pub(crate) fn recall_with(&self, id: &BlobId, index: ShardIndex, given: &Given) -> Result<Option<Holding>, Error> {
         let Some(commitment) = sound(self.commitment(id))?.flatten() else { return Ok(None) };
-        let Some(bytes) = sound(self.shard(id, index.get()))? else { return Ok(None) };
+        let shard = given.shard.clone().map_or_else(|| self.shard(id, index.get()), Ok);
+        let Some(bytes) = sound(shard)? else { return Ok(None) };
         let Ok(shard) = commitment.accept(index, bytes) else { return Ok(None) };
         let mut whole = None;
         if commitment.blob().is_by_payload() {
-            let Some(bytes) = sound(self.whole(id))? else { return Ok(None) };
+            let read = given.whole.clone().map_or_else(|| self.whole(id), Ok);
+            let Some(bytes) = sound(read)? else { return Ok(None) };
             // The recorded digest is checked by the read; this one is the blob's.
             if payload_digest(&bytes) != commitment.blob().payload_digest {
                 return Ok(None);
@@ -340,6 +354,9 @@ impl Store {
     ) -> Result<Bytes, Error> {
         let database = self.database()?;
         let held = live(&database, kind, id, index, what)?;
+        if !held.place.is_here() {
+            return Err(database.away(id, index, what()));
+        }
         let bucket = Bucket { kind, day: held.day };
         let damaged = |reason: String| {
             database.damaged(bucket, id, index, &reason);
@@ -351,6 +368,10 @@ impl Store {
             // It may have been dropped since the look above.
             None if database.dropped()?.has(bucket) => {
                 return Err(Error::Expired { id: *id, what: what(), until: held.until });
+            }
+            // Or let go.
+            None if !live(&database, kind, id, index, what)?.place.is_here() => {
+                return Err(database.away(id, index, what()));
             }
             None => return Err(damaged(format!("it is not in bucket {bucket}"))),
         };
@@ -413,7 +434,7 @@ pub(super) fn usage(database: &Database, dropped: &Dropped) -> Result<UsageByBuc
         let held = Held::decode(value)?;
         let bucket = Bucket::of_held(key, held.day);
         if !dropped.has(bucket) {
-            usage.entry(bucket).or_default().add(held.length);
+            usage.entry(bucket).or_default().add(&held);
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -448,6 +469,15 @@ impl Store {
 }
 
 impl Database {
+    /// What is said of something whose bytes are in the archive alone.
+    fn away(&self, id: &BlobId, index: u16, what: String) -> Error {
+        if self.damages.has(&keys::held(id, index)) {
+            let reason = "it is not in the archive as it was stored".into();
+            return Error::Damaged { id: *id, what, reason };
+        }
+        Error::Archived { id: *id, what, index: Some(index).filter(|index| *index != keys::WHOLE) }
+    }
+
     pub(super) fn absent(&self, id: &BlobId, what: String) -> Error {
         match self.lost.load(Ordering::SeqCst) {
             0 => Error::NotFound { id: *id, what },

@@ -13,6 +13,8 @@ use super::{
 
 /// The version of every record here. A change of one layout gives that record a new version, and readers keep the old.
 const VERSION: u8 = 1;
+/// Of held data that is in the archive.
+const VERSION_ARCHIVED: u8 = 2;
 /// The folder's format: column families, keys and records together.
 pub(super) const FORMAT: u8 = 2;
 
@@ -57,28 +59,69 @@ pub(crate) struct Held {
     pub(crate) until: u64,
     /// The shard's root, or the payload's keccak256: what a read is checked against.
     pub(crate) root: Digest,
+    pub(crate) place: Place,
+}
+
+/// Where the bytes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On the disk alone.
+    #[default]
+    Here,
+    /// On the disk, and in the archive since then, unix seconds: read back and checked.
+    Both(u64),
+    /// In the archive alone, since then.
+    Away(u64),
+}
+
+impl Place {
+    pub(crate) fn is_here(self) -> bool {
+        !matches!(self, Self::Away(_))
+    }
+
+    pub(crate) fn is_archived(self) -> bool {
+        self != Self::Here
+    }
 }
 
 impl Held {
+    /// As before there were archives, where it is in none.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
+        let mut out = vec![if self.place.is_archived() { VERSION_ARCHIVED } else { VERSION }];
         out.extend_from_slice(&self.day.to_be_bytes());
         out.extend_from_slice(&self.length.to_be_bytes());
         out.extend_from_slice(&self.until.to_be_bytes());
         out.extend_from_slice(self.root.as_bytes());
+        match self.place {
+            Place::Here => {}
+            Place::Both(since) => {
+                out.push(1);
+                out.extend_from_slice(&since.to_be_bytes());
+            }
+            Place::Away(since) => {
+                out.push(2);
+                out.extend_from_slice(&since.to_be_bytes());
+            }
+        }
         out
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::versioned("held data", bytes)?;
-        let held = Self {
-            day: reader.u32()?,
-            length: reader.u32()?,
-            until: reader.u64()?,
-            root: reader.array::<32>()?.into(),
+        let archived = bytes.first() == Some(&VERSION_ARCHIVED);
+        let version = if archived { VERSION_ARCHIVED } else { VERSION };
+        let mut reader = Reader::of_version("held data", bytes, version)?;
+        let (day, length, until) = (reader.u32()?, reader.u32()?, reader.u64()?);
+        let root = reader.array::<32>()?.into();
+        let place = match archived {
+            false => Place::Here,
+            true => match reader.array()? {
+                [1] => Place::Both(reader.u64()?),
+                [2] => Place::Away(reader.u64()?),
+                [got] => return Err(reader.error(&format!("place {got}, expected 1 or 2"))),
+            },
         };
         reader.end()?;
-        Ok(held)
+        Ok(Self { day, length, until, root, place })
     }
 }
 
@@ -94,7 +137,7 @@ pub struct Promise {
 }
 
 impl Promise {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         let statement = &self.statement;
         out.extend_from_slice(statement.namespace.as_bytes());
@@ -107,7 +150,7 @@ impl Promise {
         out
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::versioned("promise", bytes)?;
         let statement = Statement {
             namespace: Namespace::from(reader.array::<32>()?),
@@ -239,7 +282,7 @@ impl ListRead {
 }
 
 /// A commitment, checked again when it is read, so that damage to it shows.
-pub(super) fn commitment(commitment: &Commitment) -> Vec<u8> {
+pub(crate) fn commitment(commitment: &Commitment) -> Vec<u8> {
     let mut out = vec![VERSION];
     blob(&mut out, commitment.blob());
     for root in commitment.shard_roots() {
@@ -249,7 +292,7 @@ pub(super) fn commitment(commitment: &Commitment) -> Vec<u8> {
     out
 }
 
-pub(super) fn decode_commitment(bytes: &[u8]) -> Result<Commitment, Error> {
+pub(crate) fn decode_commitment(bytes: &[u8]) -> Result<Commitment, Error> {
     let mut reader = Reader::versioned("commitment", bytes)?;
     let blob = reader.blob()?;
     let roots =

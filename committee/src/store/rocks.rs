@@ -51,7 +51,11 @@ impl Engine for Rocks {
     fn write(&self, batch: Batch, sync: bool) -> Result<(), Failure> {
         let mut writes = WriteBatch::default();
         for put in batch.puts() {
-            writes.put_cf(&self.family(&put.family)?, &put.key, &put.value);
+            let family = self.family(&put.family)?;
+            match &put.value {
+                Some(value) => writes.put_cf(&family, &put.key, value),
+                None => writes.delete_cf(&family, &put.key),
+            }
         }
         let settings = if sync { options::synced() } else { options::unsynced() };
         Ok(self.db.write_opt(writes, &settings)?)
@@ -75,6 +79,12 @@ impl Engine for Rocks {
 
     fn flush(&self, family: &str) -> Result<(), Failure> {
         Ok(self.db.flush_cf(&self.family(family)?)?)
+    }
+
+    /// Values lie in blob files, which are deleted whole when nothing in them is left.
+    fn compact(&self, family: &str) -> Result<(), Failure> {
+        self.db.compact_range_cf(&self.family(family)?, None::<&[u8]>, None::<&[u8]>);
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), Failure> {

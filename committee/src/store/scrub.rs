@@ -36,19 +36,20 @@ impl Store {
         let index = keys::held_index(&key).unwrap_or(keys::WHOLE);
         let checked = if index == keys::WHOLE { self.whole(&id) } else { self.shard(&id, index) };
         // A shard without its commitment is worth nothing to anybody: it is got again together with it.
-        if checked.is_ok()
+        if matches!(checked, Ok(_) | Err(Error::Archived { .. }))
             && let Err(reason) = self.committed(&id)?
         {
             database.damaged(Bucket::of_held(&key, held.day), &id, index, &reason);
         }
         match checked {
-            Ok(_) | Err(Error::Damaged { .. } | Error::Expired { .. }) => {}
+            // What is in the archive alone is looked after by itself.
+            Ok(_) | Err(Error::Damaged { .. } | Error::Expired { .. } | Error::Archived { .. }) => {}
             Err(error) => return Err(error),
         }
         if after.is_none_or(|after| after[..32] != key[..32]) {
             self.scrub_records(&id)?;
         }
-        Ok(Some(Step { next: key, bytes: held.length.into() }))
+        Ok(Some(Step { next: key, bytes: if held.place.is_here() { held.length.into() } else { 0 } }))
     }
 
     /// Whether a blob's commitment is there and sound; or why not.

@@ -18,7 +18,11 @@ use holdfast_certificate::{Address, DisperserKey, Domain, HOUR, Namespace, Secre
 use holdfast_erasure::{Digest, Dispersal, Parameters, encode};
 use proptest::prelude::*;
 
-use super::{keys::Bucket, records::Held, *};
+use super::{
+    keys::Bucket,
+    records::{Held, Place},
+    *,
+};
 
 const RETAIN: u64 = 500_000 * HOUR;
 const DAY: u64 = 24 * HOUR;
@@ -206,7 +210,13 @@ async fn one_namespace_cannot_use_up_the_statements_of_another_for_the_same_blob
 
 #[test]
 fn the_layouts_are_these() {
-    let held = Held { day: 0x0102_0304, length: 0x0506_0708, until: 0x090a, root: Digest::from([0xcc; 32]) };
+    let held = Held {
+        day: 0x0102_0304,
+        length: 0x0506_0708,
+        until: 0x090a,
+        root: Digest::from([0xcc; 32]),
+        place: Place::Here,
+    };
     assert_eq!(hex::encode(held.encode()), format!("010102030405060708000000000000090a{}", "cc".repeat(32)));
     let identity = identity();
     let key = hex::encode(identity.public_key.to_bytes());

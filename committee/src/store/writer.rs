@@ -2,6 +2,7 @@
 //! then answers all. Decisions that read before they write (which bucket, which place in the order) need no lock, since
 //! nobody else writes.
 
+mod archive;
 mod copy;
 
 use std::{
@@ -18,7 +19,8 @@ use holdfast_erasure::{AcceptedShard, BlobId, Commitment, Digest};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Error, Usage,
+    Error, Usage, UsageByBucket,
+    change::Change,
     current::Current,
     database::Database,
     disabled::Disabled,
@@ -27,7 +29,7 @@ use super::{
     holds::Decision,
     keys::{self, Bucket, Kind},
     mark::Seal,
-    records::{self, Held, ListRead, Promise, Scrub, Unfillable},
+    records::{self, Held, ListRead, Place, Promise, Scrub, Unfillable},
     room::Room,
 };
 use crate::failpoint;
@@ -71,6 +73,8 @@ pub(super) enum Job {
     Copy(Box<Copy>, Reply<()>),
     /// Written without a sync of its own: no promise is in them.
     Certificates(Vec<(StatementDigest, Bytes)>, Reply<()>),
+    /// What has come to be in the archive, or is no longer there.
+    Archive(Box<Change>, Reply<()>),
     /// Written without a sync of its own: it can do a little twice.
     Scrub(Scrub),
     /// Written without a sync of its own: it can be read again.
@@ -107,7 +111,7 @@ impl Job {
     /// Tells whoever waits for it that it is not done.
     pub(super) fn refuse(self, error: Error) {
         match self {
-            Self::Hold(_, reply) | Self::Copy(_, reply) | Self::Certificates(_, reply) => {
+            Self::Hold(_, reply) | Self::Copy(_, reply) | Self::Certificates(_, reply) | Self::Archive(_, reply) => {
                 let _gone = reply.send(Err(error));
             }
             Self::DropBefore(_, _, reply) => {
@@ -186,6 +190,8 @@ struct Group {
     held: HashMap<[u8; 34], Held>,
     promises: HashMap<[u8; 64], Namespace>,
     moved: Vec<([u8; 34], Option<Held>, Held, Kind)>,
+    /// Records that change without their bytes being written.
+    placed: Vec<(Option<Held>, Held, Kind)>,
     sync: bool,
 }
 
@@ -244,6 +250,7 @@ impl Writer {
                 Job::Certificates(certificates, reply) => {
                     (self.stage_certificates(&mut group, &certificates), Some(reply))
                 }
+                Job::Archive(change, reply) => (self.stage_archive(&mut group, &change), Some(reply)),
                 Job::Scrub(state) => {
                     group.batch.put(DEFAULT, keys::SCRUB, records::scrub(&state));
                     (Ok(()), None)
@@ -278,10 +285,10 @@ impl Writer {
         let mut usage = self.shared.usage();
         for (key, before, after, kind) in group.moved {
             self.database.damages.forget(&key);
-            if let Some(before) = before {
-                usage.entry(Bucket { kind, day: before.day }).or_default().remove(before.length);
-            }
-            usage.entry(Bucket { kind, day: after.day }).or_default().add(after.length);
+            count(&mut usage, before, after, kind);
+        }
+        for (before, after, kind) in group.placed {
+            count(&mut usage, before, after, kind);
         }
         Ok(())
     }
@@ -319,6 +326,9 @@ impl Writer {
         if let Some((bytes, digest)) = &hold.whole {
             places.push((Kind::Whole, keys::held(&id, keys::WHOLE), bytes, *digest, statement.whole_until));
         }
+        let promise_key = keys::promise(&id, &hold.digest);
+        let promised = group.promises.contains_key(&promise_key)
+            || readable(self.database.get(keys::PROMISES, &promise_key))?.flatten().is_some();
         let mut plans = Vec::with_capacity(2);
         for (kind, key, bytes, root, until) in places {
             let before = self.held(group, &id, &key)?;
@@ -330,14 +340,14 @@ impl Writer {
                 return Err(Error::BucketDropped { day: bucket.day, dropped_before: self.dropped.before });
             }
             let length = u32::try_from(bytes.len()).expect("payloads are at most 2^30 bytes, shards no longer");
-            let held = Held { day: bucket.day, length, until, root };
-            let put = hold.fresh || live.is_none_or(|live| live.day != held.day);
+            // What is promised anew goes to the archive anew, with all that is promised of it by then.
+            let put =
+                hold.fresh || live.is_none_or(|live| live.day != bucket.day || (!promised && !live.place.is_here()));
+            let place = live.filter(|_| promised && !put).map_or(Place::Here, |live| live.place);
+            let held = Held { day: bucket.day, length, until, root, place };
             plans.push((key, bucket, live, held, put.then_some(bytes)));
         }
         let known = readable(self.database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
-        let promise_key = keys::promise(&id, &hold.digest);
-        let promised = group.promises.contains_key(&promise_key)
-            || readable(self.database.get(keys::PROMISES, &promise_key))?.flatten().is_some();
         if !promised {
             let staged = group.promises.iter().filter(|(key, of)| key.starts_with(id.as_bytes()) && **of == namespace);
             let mut signed = staged.count();
@@ -421,7 +431,13 @@ impl Writer {
                         until.max(if whole { promise.statement.whole_until } else { promise.statement.retain_until });
                 })?;
                 let day = keys::day_of(until);
-                Ok((until > 0).then_some(Held { day, length: 0, until, root: Digest::from([0; 32]) }))
+                Ok((until > 0).then_some(Held {
+                    day,
+                    length: 0,
+                    until,
+                    root: Digest::from([0; 32]),
+                    place: Place::Here,
+                }))
             }
             other => other,
         }
@@ -476,6 +492,14 @@ impl Writer {
         });
         Error::WritesDisabled { reason }
     }
+}
+
+/// What is held is this now, and was that before.
+fn count(usage: &mut UsageByBucket, before: Option<Held>, after: Held, kind: Kind) {
+    if let Some(before) = before {
+        usage.entry(Bucket { kind, day: before.day }).or_default().remove(&before);
+    }
+    usage.entry(Bucket { kind, day: after.day }).or_default().add(&after);
 }
 
 /// `None` for a record that is damaged: it is written anew.

@@ -31,7 +31,7 @@ async fn a_disperser_that_sends_nothing_more_is_cut_off() {
 async fn bodies_beyond_the_budget_are_shed_with_a_retry_hint() {
     let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let mut config = World::config(folder.path());
-    config.limits.receiving_mib = 1;
+    config.limits.receiving_mib = Some(1);
     let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
     let peer = Peer::connect(&member).await;
     let [first, second] = [1, 2].map(|seed| coded(2_000_000, seed, Dispersal::ByShard));
@@ -60,7 +60,7 @@ async fn bodies_beyond_the_budget_are_shed_with_a_retry_hint() {
 async fn what_is_read_back_for_a_retried_dispersal_counts_as_memory_too() {
     let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let mut config = World::config(folder.path());
-    config.limits.working_mib = 1;
+    config.limits.working_mib = Some(1);
     config.limits.call_deadline = Duration::from_millis(500);
     let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
     let peer = Peer::connect(&member).await;
@@ -93,7 +93,7 @@ async fn what_is_read_back_for_a_retried_dispersal_counts_as_memory_too() {
 async fn a_disperser_that_hangs_up_during_the_write_frees_no_memory_that_is_still_in_use() {
     let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let mut config = World::config(folder.path());
-    config.limits.receiving_mib = 1;
+    config.limits.receiving_mib = Some(1);
     let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
     let peer = Peer::connect(&member).await;
     let first = coded(2_000_000, 1, Dispersal::ByShard);

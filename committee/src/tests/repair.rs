@@ -1,5 +1,6 @@
 //! Members that were away, lost their disk, or have peers that lie, and become whole again.
 
+mod clocks;
 mod committee;
 mod lost;
 mod peers;

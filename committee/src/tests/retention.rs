@@ -98,6 +98,30 @@ async fn an_extension_needs_no_second_transfer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn copies_that_the_disk_budget_has_no_room_for_are_not_made() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.policy.disk_budget_gib = Some(1);
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let encoded = coded(500_000, 1, Dispersal::ByShard);
+    let first = world.statement(&encoded);
+    peer.store(&world, &encoded, &first).await;
+    // As after many extensions by a day: what is held counts once, and its copies fill the disk.
+    member.shared().attestor.disk.set_files(3 << 30);
+    let day = Statement { retain_until: first.retain_until + DAY, ..first };
+    let header = v1::store_shard_request::Part::Header(world.shard_header(&day, &encoded));
+    let status = peer.send_shard(vec![header]).await.expect_err("no room for another copy");
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    assert!(status.message().contains("keeps as much as it may"), "{status}");
+    // Within its day nothing is copied.
+    peer.store(&world, &encoded, &Statement { retain_until: first.retain_until + HOUR, ..first }).await;
+    member.shared().attestor.disk.set_files(0);
+    peer.store(&world, &encoded, &day).await;
+    member.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_over_its_quota_is_refused_also_after_a_restart() {
     let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let mut config = World::config(folder.path());

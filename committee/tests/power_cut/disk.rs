@@ -18,7 +18,10 @@ use std::{
     time::Duration,
 };
 
-use super::random::Random;
+use super::{
+    lie::{Lie, kind},
+    random::Random,
+};
 
 const PAGE: usize = 4096;
 /// The smallest piece that a disk writes whole.
@@ -30,15 +33,6 @@ const IN_PLACE: u64 = 64 << 10;
 const TAKES: Duration = Duration::from_micros(500);
 
 static DISK: Mutex<Option<Disk>> = Mutex::new(None);
-
-/// A kind of file whose syncs are not honoured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lie {
-    Log,
-    Table,
-    Blob,
-    Manifest,
-}
 
 /// The folder under test, and what of it is durable.
 struct Disk {
@@ -216,17 +210,6 @@ impl Disk {
         let inside = |name: &PathBuf| name.parent() == Some(within);
         self.names.retain(|name, _| !inside(name));
         self.names.extend(names(&self.root).into_iter().filter(|(name, _)| inside(name)));
-    }
-}
-
-fn kind(path: &Path) -> Option<Lie> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("log") => Some(Lie::Log),
-        Some("sst") => Some(Lie::Table),
-        Some("blob") => Some(Lie::Blob),
-        _ if name.starts_with("MANIFEST-") => Some(Lie::Manifest),
-        _ => None,
     }
 }
 

@@ -90,7 +90,9 @@ impl Transport {
     pub(crate) fn new(url: Url, safe: SafeText, limit: Duration) -> Result<Self, Error> {
         let way = Way::to(&url)?;
         let client = |kept: bool| {
-            let mut client = Client::builder().timeout(limit).redirect(redirect::Policy::none()).referer(false);
+            // HTTP/1.1 alone, whatever else the library can do: what is said below of connections is so of these.
+            let mut client =
+                Client::builder().http1_only().timeout(limit).redirect(redirect::Policy::none()).referer(false);
             if !kept {
                 client = client.pool_max_idle_per_host(0);
             }

@@ -165,3 +165,37 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// What is counted as things come and go is what is there.
+    #[test]
+    fn the_count_is_that_of_what_is_there(steps in prop::collection::vec((0_u8..20, 0_u8..8), 1..200)) {
+        let (mut queue, mut now) = (Queue::default(), Instant::now());
+        let mut working = Vec::new();
+        for (number, step) in steps {
+            match step {
+                0 | 1 => drop(queue.add(Want { bytes: u64::from(number) * 100, ..want(number) }, Some(number.into()), now)),
+                2 => queue.expire(if number == 0 { 1000 } else { 999 }),
+                3 => queue.distrust(number.into()),
+                _ => {
+                    now += PAUSE * 400;
+                    working.extend(queue.next(now).map(|(want, _)| want.digest));
+                    let ending = match step {
+                        4 => Ending::Whole { bytes: 1 },
+                        5 => Ending::Nowhere(String::new()),
+                        6 => Ending::Unanswered(String::new()),
+                        _ => Ending::Refused(String::new()),
+                    };
+                    if let Some(digest) = working.pop() {
+                        queue.end(&digest, &ending, now, PAUSE);
+                    }
+                }
+            }
+            let queued = || queue.entries.values().filter(|entry| !entry.aside);
+            let aside = queue.entries.len() - queued().count();
+            let bytes = queued().map(|entry| entry.want.bytes).sum();
+            let there = Count { queued: queued().count() as u64, queued_bytes: bytes, aside: aside as u64 };
+            prop_assert_eq!(queue.count(), there);
+        }
+    }
+}

@@ -62,6 +62,7 @@ async fn a_damaged_record_of_any_kind_stands_in_the_way_of_no_other_and_is_mende
         length: u32::try_from(holding(victim, 1).shard.bytes().len()).expect("small"),
         until: RETAIN,
         root: victim.commitment().shard_roots()[1],
+        place: records::Place::Here,
     };
     let cases: [(&str, Vec<u8>); 7] = [
         (keys::HELD, held.encode()),

@@ -5,7 +5,7 @@ use super::{
     engine::DEFAULT,
     keys::{self, Bucket, Kind},
     readable,
-    records::{self, Held},
+    records::{self, Held, Place},
 };
 
 impl Writer {
@@ -29,7 +29,7 @@ impl Writer {
         let committed = readable(database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
 
         let length = u32::try_from(shard.bytes().len()).expect("shards are at most 2^30 bytes");
-        let held = Held { day: bucket.day, length, until, root };
+        let held = Held { day: bucket.day, length, until, root, place: Place::Here };
         group.batch.put(bucket.to_string(), key, shard.bytes().clone());
         group.batch.put(keys::HELD, key, held.encode());
         group.held.insert(key, held);

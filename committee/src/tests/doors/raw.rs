@@ -80,13 +80,18 @@ pub(crate) async fn tcp(member: SocketAddr, from: [u8; 4]) -> std::io::Result<Tc
 impl Raw {
     /// From 127.0.0.`last`, with streams that may take `window` bytes.
     pub(crate) async fn connect(member: SocketAddr, last: u8, window: u32) -> Self {
-        let stream = tcp(member, [127, 0, 0, last]).await.expect("connects");
+        Self::try_connect(member, last, window).await.expect("connects")
+    }
+
+    /// The same where the member may refuse.
+    pub(crate) async fn try_connect(member: SocketAddr, last: u8, window: u32) -> Option<Self> {
+        let stream = tcp(member, [127, 0, 0, last]).await.ok()?;
         let (read, mut write) = stream.into_split();
         let settings = [&[0, 4][..], &window.to_be_bytes()].concat();
-        write.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &settings)].concat()).await.expect("sent");
+        write.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &settings)].concat()).await.ok()?;
         let (received, closed) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let reads = tokio::spawn(drain(read, Arc::clone(&received), Arc::clone(&closed)));
-        Self { write, received, closed, _reads: AbortOnDropHandle::new(reads) }
+        Some(Self { write, received, closed, _reads: AbortOnDropHandle::new(reads) })
     }
 
     /// Sends; false when the member has closed the connection.

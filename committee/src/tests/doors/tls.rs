@@ -71,7 +71,7 @@ async fn the_metrics_are_where_the_operator_put_them() {
     for line in [
         "holdfast_member_serving{service=\"holdfast.v1.Dispersal\"} 1",
         "holdfast_member_epoch 7",
-        "holdfast_member_memory_limit_bytes{budget=\"receiving\"} 268435456",
+        "holdfast_member_memory_limit_bytes{budget=\"receiving\"} 223696213",
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
     }

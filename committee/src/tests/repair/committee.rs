@@ -116,6 +116,15 @@ impl Committee {
         self.members.insert(slot, running);
     }
 
+    /// Starts a member that has a clock of its own.
+    pub(super) async fn up_at(&mut self, slot: u16, clock: &Arc<TestClock>) {
+        let member =
+            self.member(slot, self.config(slot), IfMissing::Create).with_clock(Arc::clone(clock) as Arc<dyn Clock>);
+        let running = member.launch().await.expect("starts");
+        self.registry.put(slot, running.endpoint());
+        self.members.insert(slot, running);
+    }
+
     pub(super) async fn down(&mut self, slot: u16) {
         self.members.remove(&slot).expect("up").stop().await.expect("stops");
     }

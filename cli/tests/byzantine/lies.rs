@@ -1,0 +1,148 @@
+//! Each lie, and what every command makes of it.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{
+    asked::{Besieged, LIAR},
+    liar::Lie,
+};
+
+/// Whether a list of failures or faults names the liar, and nobody else as one that has lied.
+fn names(list: &Value) -> bool {
+    list.as_array().is_some_and(|list| list.iter().any(|of| of["slot"] == LIAR))
+}
+
+fn endure(lie: Lie) {
+    let besieged = Besieged::by(lie);
+    std::thread::scope(|scope| {
+        scope.spawn(|| reads(&besieged));
+        scope.spawn(|| audits(&besieged));
+        scope.spawn(|| stores(&besieged));
+        scope.spawn(|| looks(&besieged));
+    });
+}
+
+fn reads(besieged: &Besieged) {
+    let file = besieged.path("read");
+    let got = besieged.ask("get", &["get", besieged.certificate(), "--force", "-o", &file]);
+    assert!(got.ok, "{}", got.stderr);
+    assert!(fs::read(&file).unwrap() == besieged.payload(), "other bytes");
+}
+
+/// Everybody is asked, so that the liar is named.
+fn audits(besieged: &Besieged) {
+    let file = besieged.path("audited");
+    let arguments = ["get", besieged.certificate(), "--audit", "--deadline", "8s", "--force", "-o", &file];
+    let got = besieged.ask("audit", &arguments);
+    assert!(got.ok, "{}", got.stderr);
+    assert!(fs::read(&file).unwrap() == besieged.payload(), "other bytes");
+    let named = names(&got.json["faults"]) || names(&got.json["failures"]);
+    assert!(named && got.stderr.contains(&besieged.endpoint()), "{} {}", got.json, got.stderr);
+    let from = got.json["from"].as_array().unwrap();
+    assert!(!from.contains(&LIAR.into()), "nothing of the liar's is in it: {from:?}");
+}
+
+fn stores(besieged: &Besieged) {
+    let file = besieged.path("payload");
+    fs::write(&file, besieged.endpoint().repeat(1000)).unwrap();
+    let put = besieged.ask("put", &["put", &file, "--force", "-o", &besieged.path("cert")]);
+    assert!(put.ok && put.json["attested"] == 3, "{} {}", put.json, put.stderr);
+    // Who has not answered when there is a certificate is not waited for, and nobody else has failed.
+    let failures = put.json["failures"].as_array().unwrap();
+    assert!(failures.iter().all(|failure| failure["slot"] == LIAR), "{failures:?}");
+}
+
+fn looks(besieged: &Besieged) {
+    let status = besieged.ask("status", &["status"]);
+    let rows = status.json["members"].as_array().unwrap();
+    let serving: Vec<_> = rows.iter().filter(|row| row["state"] == "serving").map(|row| row["slot"].clone()).collect();
+    assert_eq!(serving, [0, 1, 2], "{}", status.json);
+    let listed = besieged.ask("ls", &["ls"]);
+    assert_eq!(listed.json["answered"], serde_json::json!([0, 1, 2]), "{} {}", listed.json, listed.stderr);
+    assert!(listed.stderr.contains(&format!("without m{LIAR}")), "{}", listed.stderr);
+    let doctor = besieged.ask("doctor", &["doctor"]);
+    let findings = doctor.json.to_string();
+    assert!(findings.contains("3 of 4 answer and store") && findings.contains(&besieged.endpoint()), "{findings}");
+}
+
+#[test]
+fn streams_without_end() {
+    endure(Lie::Endless);
+}
+
+#[test]
+fn empty_messages_without_end() {
+    endure(Lie::EmptyForEver);
+}
+
+#[test]
+fn a_byte_now_and_then() {
+    endure(Lie::Drip);
+}
+
+#[test]
+fn parts_that_take_more_memory_than_they_have_bytes() {
+    endure(Lie::EmptyParts);
+}
+
+#[test]
+fn a_status_of_a_megabyte() {
+    endure(Lie::GiantStatus);
+}
+
+#[test]
+fn a_status_that_steers_terminals() {
+    endure(Lie::ControlCharacters);
+}
+
+#[test]
+fn metadata_that_lies() {
+    endure(Lie::LyingMetadata);
+}
+
+#[test]
+fn a_bomb_of_trailers() {
+    endure(Lie::TrailerBomb);
+}
+
+#[test]
+fn a_length_that_lies() {
+    endure(Lie::WrongLength);
+}
+
+#[test]
+fn a_compressed_message() {
+    endure(Lie::Compressed);
+}
+
+#[test]
+fn a_web_page_that_sends_elsewhere() {
+    endure(Lie::WebPage);
+}
+
+#[test]
+fn calls_that_are_reset_as_if_never_begun() {
+    endure(Lie::Reset);
+}
+
+#[test]
+fn a_member_that_accepts_and_says_nothing() {
+    endure(Lie::Silent);
+}
+
+#[test]
+fn another_protocol() {
+    endure(Lie::OldHttp);
+}
+
+#[test]
+fn a_flood_of_frames() {
+    endure(Lie::Frames);
+}
+
+#[test]
+fn headers_without_end() {
+    endure(Lie::Continuations);
+}

@@ -1,0 +1,129 @@
+//! A folder as an archive: on another disk, or on a file system that others look after. Every file is synced before it has its name.
+
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+
+/// What a file is called until it is whole.
+const UNFINISHED: &str = "unfinished";
+
+/// A folder. All of its calls block.
+#[derive(Clone, Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder, which must be there: a disk that is not mounted must not look like an archive in which there is nothing.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        if fs::metadata(path)?.is_dir() { Ok(Self(path.into())) } else { Err(ErrorKind::NotADirectory.into()) }
+    }
+
+    /// Writes a file, in the place of one that is there unless it is to be `new`.
+    pub(super) fn put(&self, name: &str, bytes: &[u8], new: bool) -> io::Result<()> {
+        let target = self.0.join(name);
+        let parent = target.parent().unwrap_or(&self.0).to_owned();
+        // Not the folder itself.
+        fs::metadata(&self.0)?;
+        fs::create_dir_all(&parent)?;
+        let unfinished = target.with_extension(UNFINISHED);
+        let mut file = File::create(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        if new {
+            // Fails where there is one.
+            fs::hard_link(&unfinished, &target)?;
+            fs::remove_file(&unfinished)?;
+        } else {
+            fs::rename(&unfinished, &target)?;
+        }
+        let mut folder = Some(parent.as_path());
+        while let Some(path) = folder.filter(|path| path.starts_with(&self.0)) {
+            File::open(path)?.sync_all()?;
+            folder = path.parent();
+        }
+        Ok(())
+    }
+
+    /// The first bytes of a file, `most` at most, and its length.
+    pub(super) fn get(&self, name: &str, most: u64) -> io::Result<(Bytes, u64)> {
+        let file = File::open(self.0.join(name))?;
+        let length = file.metadata()?.len();
+        let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or_default());
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok((bytes.into(), length))
+    }
+
+    /// A file's length.
+    pub(super) fn length(&self, name: &str) -> io::Result<u64> {
+        Ok(fs::metadata(self.0.join(name))?.len())
+    }
+
+    /// Removes a file.
+    pub(super) fn delete(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.0.join(name))
+    }
+
+    /// Names and lengths of the files in one of its folders.
+    pub(super) fn files(&self, folder: &str) -> io::Result<Vec<(String, u64)>> {
+        let mut files = Vec::new();
+        for (entry, name) in entries(&self.0.join(folder), folder)? {
+            let about = entry.metadata()?;
+            if about.is_file() && !name.ends_with(UNFINISHED) {
+                files.push((name, about.len()));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Names of the folders in one of its folders.
+    pub(super) fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
+        let mut folders = Vec::new();
+        for (entry, name) in entries(&self.0.join(folder), folder)? {
+            if entry.file_type()?.is_dir() {
+                folders.push(name);
+            }
+        }
+        Ok(folders)
+    }
+}
+
+fn entries(path: &Path, folder: &str) -> io::Result<Vec<(fs::DirEntry, String)>> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut named = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if let Ok(name) = entry.file_name().into_string() {
+            named.push((entry, format!("{folder}/{name}")));
+        }
+    }
+    Ok(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_is_there_whole_and_what_is_new_replaces_nothing() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(place.path()).expect("there");
+        folder.put("blobs/ab/one", b"first", true).expect("written");
+        let again = folder.put("blobs/ab/one", b"second", true).expect_err("there is one");
+        assert_eq!(again.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(folder.get("blobs/ab/one", 100).expect("read"), (Bytes::from_static(b"first"), 5));
+        folder.put("blobs/ab/one", b"third!", false).expect("written");
+        assert_eq!(folder.get("blobs/ab/one", 3).expect("read"), (Bytes::from_static(b"thi"), 6));
+        assert_eq!(folder.folders("blobs").expect("listed"), ["blobs/ab"]);
+        assert_eq!(folder.files("blobs/ab").expect("listed"), [("blobs/ab/one".to_owned(), 6)]);
+        folder.delete("blobs/ab/one").expect("removed");
+        assert_eq!(folder.length("blobs/ab/one").expect_err("gone").kind(), ErrorKind::NotFound);
+        assert!(folder.folders("nothing").expect("none").is_empty());
+        Folder::open(&place.path().join("nowhere")).expect_err("it is not made");
+    }
+}

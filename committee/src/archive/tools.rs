@@ -1,0 +1,35 @@
+//! What tests do to an archive.
+
+use holdfast_certificate::{DisperserKey, Domain, Statement};
+use holdfast_erasure::{EncodedBlob, ShardIndex};
+
+use super::{
+    Archive,
+    letting::Letting,
+    object::{Head, Signed},
+};
+use crate::store::Promise;
+
+/// The disk's budget is this, until nothing more is to be let go.
+pub(crate) async fn press(archive: &Archive, budget: u64) {
+    let mut letting = Letting::default();
+    while letting.step(archive, budget, 0).await.expect("the archive answers") {}
+    letting.compact(archive).await.expect("the store is open");
+}
+
+/// An object with a promise that nobody has signed.
+pub(crate) fn forge(
+    statement: &Statement,
+    disperser: &DisperserKey,
+    encoded: &EncodedBlob,
+    index: u16,
+    slot: u16,
+) -> Vec<u8> {
+    let digest = statement.digest(&Domain { chain_id: 1, registry: [7; 20].into() });
+    let promise = Promise { statement: *statement, disperser_signature: disperser.sign(&digest), slot };
+    let at: ShardIndex = encoded.commitment().parameters().index(index).expect("in range");
+    let data = encoded.accepted(at).into_bytes();
+    let signed = Signed { promise, signature: [0xc0; 48], certificate: bytes::Bytes::new() };
+    let length = u32::try_from(data.len()).expect("short");
+    Head::new(Some(index), length, encoded.commitment().clone(), vec![signed]).encode(&data).to_vec()
+}

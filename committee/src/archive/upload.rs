@@ -1,0 +1,89 @@
+//! One shard, or one whole payload, brought to the archive and read back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    Archive,
+    bucket::Bucket,
+    closed,
+    object::{self, Head, PREFIX, Signed},
+    trouble::Error,
+};
+use crate::{
+    attestor::Attestor,
+    store::{self, Content, Kept, Store},
+};
+
+/// Brings what is kept to the archive. It is given back with the number of promises that went with it, once what the archive gives
+/// back has passed the whole check of its kind; `None` for what cannot be archived now, since it is damaged, or not here any more.
+pub(super) async fn upload(archive: &Archive, attestor: &Attestor, kept: Kept) -> Result<Option<(Kept, usize)>, Error> {
+    let bucket = archive.bucket()?;
+    let _memory = archive.sending(kept.length()).await?;
+    let store = Arc::clone(&archive.store);
+    let gathered = tokio::task::spawn_blocking(move || gather(&store, &kept)).await.map_err(closed)??;
+    let Some((data, content)) = gathered else { return Ok(None) };
+    let count = content.promises.len();
+    let mut promises = Vec::with_capacity(count);
+    for (durable, promise, certificate) in content.promises {
+        let attestation = attestor.sign(&durable).await.map_err(|e| Error::Attestor(e.to_string()))?;
+        let signature = attestation.signature.to_bytes();
+        promises.push(Signed { promise, signature, certificate: certificate.unwrap_or_default() });
+    }
+    let head = Head::new(kept.index(), kept.length(), content.commitment, promises);
+    let sent = head.encode(&data);
+    let name = object::name_of(&kept);
+    bucket.put(&name, sent.clone(), kept.until()).await?;
+    read_back(&bucket, &name, sent, &kept).await?;
+    Ok(Some((kept, count)))
+}
+
+/// What is sent: the bytes, checked as they are read, and what is known of them.
+fn gather(store: &Store, kept: &Kept) -> Result<Option<(Bytes, Content)>, store::Error> {
+    let data = match kept.index() {
+        Some(index) => store.shard(&kept.id(), index),
+        None => store.whole(&kept.id()),
+    };
+    let data = match data {
+        Ok(data) => data,
+        // It is repaired first, or its time is over.
+        Err(
+            store::Error::Damaged { .. }
+            | store::Error::NotFound { .. }
+            | store::Error::Lost { .. }
+            | store::Error::Expired { .. }
+            | store::Error::Archived { .. },
+        ) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(store.content(&kept.id())?.map(|content| (data, content)))
+}
+
+/// Reads the object and checks it as if somebody else had written it.
+async fn read_back(bucket: &Bucket, name: &str, sent: Bytes, kept: &Kept) -> Result<(), Error> {
+    let differs = |reason: String| Error::Differs(format!("{name}: {reason}"));
+    let got = match bucket.get(name, sent.len() as u64).await {
+        Err(Error::Missing { .. }) => return Err(differs("it was put there, and is not there".into())),
+        got => got?,
+    };
+    if bucket.locks() {
+        let wanted = holdfast_transport::page::utc(kept.until());
+        // To the second, both in UTC: the order of the texts is that of the times.
+        let second = |text: &str| text.get(..19).map(str::to_owned);
+        match &got.locked_until {
+            Some(until) if until.ends_with('Z') && second(until) >= second(&wanted) => {}
+            Some(until) => return Err(Error::Unlocked(format!("{name} is kept until {until}, expected {wanted}"))),
+            None => return Err(Error::Unlocked(format!("nothing is said of how long {name} is kept"))),
+        }
+    }
+    let checked = tokio::task::spawn_blocking(move || {
+        if got.bytes != sent {
+            return Err("other bytes than were sent".to_owned());
+        }
+        let head = Head::decode(&got.bytes, got.bytes.len() as u64)?;
+        let from = PREFIX + Head::length_in(&got.bytes)?;
+        head.accept(&got.bytes.slice(from..))
+    });
+    checked.await.map_err(closed)?.map_err(differs)
+}
