@@ -3,6 +3,9 @@ use std::{panic::resume_unwind, sync::Arc};
 use holdfast_transport::blocking;
 use tokio::sync::Semaphore;
 
+/// To encode so many bytes takes no longer than to have another thread do it.
+const BRIEF_BYTES: usize = 4 << 10;
+
 /// Runs CPU work off the async threads, as many pieces at once as there are cores.
 #[derive(Clone, Debug)]
 pub(crate) struct Cpu {
@@ -19,6 +22,11 @@ impl Cpu {
     /// How many threads one piece of work may take for itself: all cores when nothing else is at work, and else one.
     pub(crate) fn cores(&self) -> usize {
         if self.permits.available_permits() == self.cores { self.cores } else { 1 }
+    }
+
+    /// Encoding of so many bytes: right here where that takes less than to hand it over.
+    pub(crate) async fn encode<T: Send + 'static>(&self, bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
+        if bytes <= BRIEF_BYTES { work() } else { self.run(work).await }
     }
 
     /// Runs `work` on a blocking thread. Dropping the future before the work has begun cancels it; after that the work

@@ -148,10 +148,11 @@ impl Attestor {
         let slot = rules::slot(&active, &self.public_key)?;
         rules::served(&statement.namespace, &self.policy)?;
         let digest = statement.digest(&self.domain());
-        let disperser = match known {
+        let disperser = if known {
             // To hand it over takes as long as to do it. Strangers, who cost nothing to be, wait for their turn.
-            true => disperser_signature.recover(&digest).map_err(Error::DisperserSignature)?,
-            false => self.recover(disperser_signature, digest).await?,
+            disperser_signature.recover(&digest).map_err(Error::DisperserSignature)?
+        } else {
+            self.recover(disperser_signature, digest).await?
         };
         let namespace = self.namespace(&statement.namespace).await?;
         rules::disperser(&statement.namespace, &namespace, disperser, digest)?;
@@ -278,14 +279,16 @@ impl Attestor {
                 got: holding.index().get().into(),
             });
         }
-        let fresh = holding.is_fresh();
+        let brief = holding.is_fresh();
         let durable = self.store.hold(admitted.promise, admitted.digest, holding).await?;
         admitted.reservation.keep();
         failpoint::reach("between-sync-and-signature");
-        let attestation = match fresh {
-            // Here, since to hand it over takes nearly as long, and nobody gets so far who may not disperse.
-            true => Attestation::sign(durable.slot(), &self.key, durable.digest()),
-            false => self.sign(&durable).await?,
+        let attestation = if brief {
+            // Its promise was synced just now, so nothing is to be looked up; and to hand it over takes nearly as long as to sign.
+            // Nobody gets so far who may not disperse.
+            Attestation::sign(durable.slot(), &self.key, durable.digest())
+        } else {
+            self.sign(&durable).await?
         };
         self.store.remember(&durable, attestation.signature.to_bytes());
         Ok(attestation)

@@ -24,9 +24,6 @@ use crate::{
     signer::DisperserSigner,
 };
 
-/// To encode so many bytes takes no longer than to have another thread do it.
-const BRIEF_BYTES: usize = 4 << 10;
-
 /// What is dispersed, but for the epoch: it stays the same if the epoch changes on the way.
 struct Asked {
     payload: Bytes,
@@ -106,9 +103,8 @@ impl Put<'_> {
         }
         let (payload, dispersal) = (self.asked.payload.clone(), self.asked.dispersal);
         let (cpu, code) = (&self.context.cpu, parameters.code());
-        let (cores, brief) = (cpu.cores(), payload.len() <= BRIEF_BYTES);
-        let work = move || encode_on(cores, code, payload, dispersal).map_err(Error::Code);
-        if brief { work() } else { cpu.run(work).await }
+        let (cores, bytes) = (cpu.cores(), payload.len());
+        cpu.encode(bytes, move || encode_on(cores, code, payload, dispersal).map_err(Error::Code)).await
     }
 
     async fn signed(

@@ -65,7 +65,8 @@ pub(crate) async fn locate(
                 }
                 read.fail(&members[number], reason, read.promised());
                 if read.ledger.count(epoch, is_gone) >= needed {
-                    break;
+                    // The answer is known: whoever was not waited for has not failed.
+                    return Err(nowhere(read, record, needed));
                 }
             }
             Event::Done | Event::Impossible | Event::Deadline => break,

@@ -142,10 +142,12 @@ impl Search<'_> {
     /// Asks every member of these epochs that was not asked before, until the answer is known or `until`.
     async fn ask(&mut self, records: Vec<Arc<EpochRecord>>, until: Instant) {
         let mut answers = FuturesUnordered::new();
+        let mut outstanding = BTreeSet::new();
         for record in &records {
             for member in self.context.members(record) {
                 let Some(key) = record.committee.key(member.slot).map(PublicKey::to_bytes) else { continue };
                 if self.asked.insert(key, member.clone()).is_none() {
+                    outstanding.insert(key);
                     let (wanted, namespace) = (self.wanted, self.namespace);
                     answers.push(async move { (key, known_to(&member, wanted, namespace, until).await) });
                 }
@@ -155,26 +157,30 @@ impl Search<'_> {
         while !self.is_enough() && !self.is_denied() {
             match timeout_at(until, answers.next()).await {
                 Ok(Some((key, Ok(claims)))) => {
+                    outstanding.remove(&key);
                     for claim in claims {
                         self.take(claim).await;
                     }
                     self.said.remove(&key);
                 }
                 Ok(Some((key, Err(reason)))) => {
+                    outstanding.remove(&key);
                     if let Some(member) = self.asked.get(&key) {
                         self.ledger.fail(member, reason.clone());
                     }
                     self.said.insert(key, reason);
                 }
                 Ok(None) => return,
-                Err(_) => break,
+                Err(_) => return self.give_up(&outstanding),
             }
         }
+    }
+
+    /// The time is over: whoever has not answered by now is named.
+    fn give_up(&mut self, outstanding: &BTreeSet<[u8; PublicKey::BYTES]>) {
         let within = self.options.deadline.unwrap_or(self.context.config.read_deadline);
-        for (key, member) in &self.asked {
-            if !self.said.contains_key(key) && self.found.is_empty() {
-                self.ledger.give_up(member, FailureReason::NoAnswer { within });
-            }
+        for member in outstanding.iter().filter_map(|key| self.asked.get(key)) {
+            self.ledger.give_up(member, FailureReason::NoAnswer { within });
         }
     }
 
