@@ -99,6 +99,7 @@ lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is in
 	cargo fmt --all -- --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --release -p holdfast-client --no-default-features -- -D warnings
+	cd simulation && cargo fmt -- --check && CARGO_TARGET_DIR="$(TARGET)" $(CARGO) clippy --release --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
 	@if ! cargo semver-checks --version >/dev/null 2>&1; then \
 	  echo "cargo-semver-checks is not installed: what the SDK exports is not compared with a release (cargo install cargo-semver-checks)"; \

@@ -183,7 +183,9 @@ impl State {
             for put in batch.puts() {
                 let this = put.family == family && put.key == key;
                 match put.value.clone() {
-                    Some(before) => changed.put(put.family.clone(), put.key.clone(), if this { value.clone() } else { before }),
+                    Some(before) => {
+                        changed.put(put.family.clone(), put.key.clone(), if this { value.clone() } else { before })
+                    }
                     None => changed.remove(put.family.clone(), put.key.clone()),
                 }
             }

@@ -69,19 +69,22 @@ fn all(engine: &dyn Engine, family: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Write(Vec<(usize, u8, u8)>, bool),
+    /// Records with a value, or without one where it is removed; and whether it is synced.
+    Write(Vec<(usize, u8, Option<u8>)>, bool),
     Create(usize),
     Drop(usize),
+    Compact(usize),
     Look(usize, u8),
     Reopen,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let put = (0..FAMILIES.len(), 0..20u8, any::<u8>());
+    let put = (0..FAMILIES.len(), 0..20u8, proptest::option::weighted(0.8, any::<u8>()));
     prop_oneof![
         6 => (proptest::collection::vec(put, 0..6), any::<bool>()).prop_map(|(puts, sync)| Step::Write(puts, sync)),
         2 => (1..FAMILIES.len()).prop_map(Step::Create),
         1 => (1..FAMILIES.len()).prop_map(Step::Drop),
+        1 => (0..FAMILIES.len()).prop_map(Step::Compact),
         4 => (0..FAMILIES.len(), 0..22u8).prop_map(|(family, key)| Step::Look(family, key)),
         1 => Just(Step::Reopen),
     ]
@@ -103,7 +106,10 @@ fn played(place: &Place, steps: &[Step]) {
             Step::Write(puts, sync) => {
                 let mut batch = Batch::default();
                 for (family, k, value) in puts {
-                    batch.put(FAMILIES[*family], key(*k), vec![*value]);
+                    match value {
+                        Some(value) => batch.put(FAMILIES[*family], key(*k), vec![*value]),
+                        None => batch.remove(FAMILIES[*family], key(*k)),
+                    }
                 }
                 let there = puts.iter().all(|(family, ..)| model.0.contains_key(family));
                 let before = engine.sequence();
@@ -111,7 +117,11 @@ fn played(place: &Place, steps: &[Step]) {
                 if there {
                     assert!(engine.sequence() >= before + puts.len() as u64);
                     for (family, k, value) in puts {
-                        model.0.entry(*family).or_default().insert(key(*k), vec![*value]);
+                        let records = model.0.entry(*family).or_default();
+                        match value {
+                            Some(value) => drop(records.insert(key(*k), vec![*value])),
+                            None => drop(records.remove(&key(*k))),
+                        }
                     }
                 }
             }
@@ -123,6 +133,11 @@ fn played(place: &Place, steps: &[Step]) {
             Step::Drop(family) => {
                 let there = model.0.remove(family).is_some();
                 assert_eq!(engine.drop_family(FAMILIES[*family]).is_ok(), there);
+            }
+            Step::Compact(family) => {
+                engine.sync().expect("synced");
+                let there = model.0.contains_key(family);
+                assert!(!there || engine.compact(FAMILIES[*family]).is_ok());
             }
             Step::Look(family, k) => looked(&*engine, &model, *family, &key(*k)),
             Step::Reopen => {
@@ -158,7 +173,7 @@ fn looked(engine: &dyn Engine, model: &Model, family: usize, key: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn both_engines_do_what_the_model_does(steps in proptest::collection::vec(step(), 1..40)) {
