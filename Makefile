@@ -12,7 +12,7 @@ FILE ?= testdata/op-channel.bin
 # Folders of interop/ with tests.
 INTEROP := op nitro
 
-.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-reader test-any-cpu s3 soak versions fuzz lint bench bench-all bench-peers contracts golden mutants
+.PHONY: help deps first-build node build demo drill interop interop-modules test test-rust test-contracts test-foundry test-simulation test-reader test-any-cpu s3 soak versions fuzz lint bench bench-all bench-peers contracts golden mutants
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -53,7 +53,7 @@ drill: build interop-modules ## members away, then 360 batches of 10 MB in one g
 	cd interop/op && HOLDFAST=$(HOLDFAST) DRILL_BATCHES=$(or $(DRILL_BATCHES),360) DRILL_BYTES=$(or $(DRILL_BYTES),10000000) \
 	  go test -count=1 -timeout 6h -v -run TestABacklog ./...
 
-test: test-contracts test-foundry test-rust test-reader ## every test
+test: test-contracts test-foundry test-rust test-simulation test-reader ## every test
 
 test-contracts: node ## the committed contract artifacts are what the sources compile to
 	cd contracts && node build/compile.js --check
@@ -63,6 +63,9 @@ test-foundry: node ## the Solidity tests of the contracts, by the rules of the h
 
 test-rust: node first-build ## Rust tests and doctests of every crate, the contracts' bytecode and anvil included
 	$(CARGO) test --release --workspace
+
+test-simulation: first-build ## a committee in one thread whose machines fail, 500 seeds; HOLDFAST_SEED=n replays one and prints it
+	cd simulation && CARGO_TARGET_DIR="$(TARGET)" $(CARGO) test --release $(if $(HOLDFAST_SEED),--test seeds -- --nocapture)
 
 test-reader: build ## the independent Python reader against a real committee with a lying member
 	@scripts/test-reader.sh $(HOLDFAST)
@@ -74,9 +77,10 @@ s3: first-build ## a member's archive on a server that speaks S3, with Object Lo
 # How long members are under load whose memory is looked at.
 SOAK_DURATION ?= 1h
 
-soak: build ## what takes hours: 10,000 power cuts, 1,000 on each file system, a million blobs, honest calls beside attacks, memory over SOAK_DURATION (1h) of load
+soak: build ## what takes hours: 10,000 power cuts, 100,000 seeds of the simulation, 1,000 on each file system, a million blobs, honest calls beside attacks, memory over SOAK_DURATION (1h) of load
 	HOLDFAST_POWER_CUTS=10000 $(CARGO) test --release --workspace --test power_cut -- --nocapture
 	HOLDFAST_IMAGE_CUTS=1000 $(CARGO) test --release --workspace --test power_cut_images -- --nocapture --test-threads 1
+	cd simulation && HOLDFAST_SEEDS=100000 CARGO_TARGET_DIR="$(TARGET)" $(CARGO) test --release --test seeds -- --nocapture
 	HOLDFAST_RESTART_BLOBS=1000000 $(CARGO) test --release --workspace --lib -- --ignored --nocapture a_member_with_many_blobs
 	HOLDFAST_SIEGE_ROUNDS=36 HOLDFAST_SIEGE_TIMES=2 $(CARGO) test --release --workspace --test siege -- --nocapture --test-threads 1
 	$(HOLDFAST) bench --devnet 5 -t 4 -k 2 --op mixed --sizes 100k --rate 10 --concurrency 64 --duration $(SOAK_DURATION) \
@@ -95,6 +99,7 @@ lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is in
 	cargo fmt --all -- --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --release -p holdfast-client --no-default-features -- -D warnings
+	cd simulation && cargo fmt -- --check && CARGO_TARGET_DIR="$(TARGET)" $(CARGO) clippy --release --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
 	@if ! cargo semver-checks --version >/dev/null 2>&1; then \
 	  echo "cargo-semver-checks is not installed: what the SDK exports is not compared with a release (cargo install cargo-semver-checks)"; \

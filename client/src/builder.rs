@@ -6,6 +6,7 @@ use holdfast_certificate::Namespace;
 #[cfg(feature = "l1")]
 use holdfast_l1::{ChainRegistry, ReaderOptions};
 use holdfast_registry::Registry;
+use holdfast_transport::Network;
 
 use crate::{
     client::Client, config::Config, context::Context, error::Error, observer::Observer, signer::DisperserSigner,
@@ -26,6 +27,7 @@ pub struct Builder {
     namespace: Option<Namespace>,
     disperser: Option<Arc<dyn DisperserSigner>>,
     observer: Option<Arc<dyn Observer>>,
+    network: Option<Arc<dyn Network>>,
     config: Config,
 }
 
@@ -79,6 +81,13 @@ impl Builder {
         self
     }
 
+    /// Reaches members over another network than the machine's: for simulations. What it connects is not encrypted.
+    #[must_use]
+    pub fn network(mut self, network: Arc<dyn Network>) -> Self {
+        self.network = Some(network);
+        self
+    }
+
     /// Replaces the defaults.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
@@ -94,6 +103,7 @@ impl Builder {
     pub fn build(self) -> Result<Client, Error> {
         self.config.check()?;
         let registry = self.registry.ok_or(Error::NotConfigured { what: "registry" })?;
-        Ok(Client::new(Context::new(registry, self.namespace, self.disperser, self.observer, self.config)))
+        let Self { namespace, disperser, observer, network, config, .. } = self;
+        Ok(Client::new(Context::new(registry, namespace, disperser, observer, network, config)))
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use holdfast_certificate::Namespace;
 use holdfast_registry::{EpochRecord, Fault, NamespaceRecord, Registry};
+use holdfast_transport::Network;
 use tokio::time::Instant;
 
 use crate::{
@@ -49,6 +50,7 @@ impl Context {
         namespace: Option<Namespace>,
         disperser: Option<Arc<dyn DisperserSigner>>,
         observer: Option<Arc<dyn Observer>>,
+        network: Option<Arc<dyn Network>>,
         config: Config,
     ) -> Self {
         Self {
@@ -59,7 +61,7 @@ impl Context {
             cpu: Cpu::new(),
             verifying: Verifying::default(),
             background: Background::new(),
-            peers: Peers::new(config.connect_timeout),
+            peers: Peers::new(config.connect_timeout, network),
             reads: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             config,

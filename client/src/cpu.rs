@@ -1,5 +1,6 @@
 use std::{panic::resume_unwind, sync::Arc};
 
+use holdfast_transport::blocking;
 use tokio::sync::Semaphore;
 
 /// To encode so many bytes takes no longer than to have another thread do it.
@@ -32,7 +33,7 @@ impl Cpu {
     /// runs to its end and its result is dropped.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
-        let task = tokio::task::spawn_blocking(move || {
+        let task = blocking(move || {
             let result = work();
             drop(permit);
             result

@@ -11,7 +11,7 @@ use holdfast_proto::{
         store_payload_request, store_shard_request,
     },
 };
-use holdfast_transport::{Body, Fair, Misfit, Trust, chunks_of};
+use holdfast_transport::{Body, Fair, Misfit, Network, Trust, chunks_of, connect_lazy};
 use tonic::{Status, Streaming, transport::Channel};
 
 use crate::{code::Code, failure::FailureReason, fault::Fault, words::peer_text};
@@ -39,12 +39,13 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) struct Peers {
     connect_timeout: Duration,
+    network: Option<Arc<dyn Network>>,
     by_endpoint: Mutex<HashMap<(String, Trust), Peer>>,
 }
 
 impl Peers {
-    pub(crate) fn new(connect_timeout: Duration) -> Self {
-        Self { connect_timeout, by_endpoint: Mutex::default() }
+    pub(crate) fn new(connect_timeout: Duration, network: Option<Arc<dyn Network>>) -> Self {
+        Self { connect_timeout, network, by_endpoint: Mutex::default() }
     }
 
     /// The peer at `endpoint`, known by `trust` where it speaks TLS. Must be called within a Tokio runtime.
@@ -57,14 +58,14 @@ impl Peers {
         if peers.len() >= MAX_PEERS {
             peers.clear();
         }
-        let peer = Peer::lazy(endpoint, &trust, self.connect_timeout);
+        let peer = Peer::lazy(endpoint, &trust, self.connect_timeout, self.network.as_ref());
         peers.insert(key, peer.clone());
         peer
     }
 }
 
 impl Peer {
-    fn lazy(endpoint: &str, trust: &Trust, connect_timeout: Duration) -> Self {
+    fn lazy(endpoint: &str, trust: &Trust, connect_timeout: Duration, network: Option<&Arc<dyn Network>>) -> Self {
         if endpoint.is_empty() {
             return Self::unusable(endpoint, "none is set");
         }
@@ -73,7 +74,7 @@ impl Peer {
         }
         // What a pin or https asks for and cannot have is refused there, before a byte is sent.
         let channel = holdfast_transport::endpoint(endpoint, trust, connect_timeout)
-            .map(|it| it.connect_lazy())
+            .map(|it| connect_lazy(&it, network))
             .map_err(|error| error.to_string().into());
         Self { endpoint: endpoint.into(), channel }
     }

@@ -21,6 +21,7 @@ use holdfast_certificate::{
 };
 use holdfast_erasure::{BlobId, Commitment, Dispersal, Parameters, ShardIndex, encode};
 use holdfast_registry::{EpochRecord, NamespaceRecord, Registry};
+use holdfast_transport::Network;
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -58,6 +59,8 @@ pub(crate) struct Attestor {
     pub(crate) workers: Workers,
     /// Namespaces that have nothing here.
     pub(crate) strangers: Strangers,
+    /// The network to peers, where it is not the machine's.
+    pub(crate) network: Option<Arc<dyn Network>>,
     /// The turns of checkpoints to be looked up in the store.
     pub(crate) checkpoints: Arc<Semaphore>,
 }

@@ -10,6 +10,7 @@ use std::{
 use futures::{StreamExt, stream};
 use holdfast_certificate::Namespace;
 use holdfast_registry::Registry;
+use holdfast_transport::blocking;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -87,9 +88,7 @@ impl Retention {
         let now = self.time().await;
         let kept_since = now.saturating_sub(self.grace);
         let reader = Arc::clone(&self.store);
-        let due = tokio::task::spawn_blocking(move || reader.due(kept_since))
-            .await
-            .map_err(|e| Error::Server(e.to_string()))??;
+        let due = blocking(move || reader.due(kept_since)).await.map_err(|e| Error::Server(e.to_string()))??;
         let deadline = Instant::now() + ALL_LOOKUPS;
         // In another order each time: where time is too short for all, none is left out for ever.
         let mut namespaces: Vec<Namespace> = due.namespaces().into_iter().collect();

@@ -78,7 +78,7 @@ pub use archive::Found;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::Error;
-pub use member::{Member, Running, run};
+pub use member::{Machine, Member, Running, run};
 pub use operator::LogControl;
 pub use recover::{Recovered, recover};
 pub use registry::registry;

@@ -9,13 +9,12 @@
 mod admission;
 mod meter;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use holdfast_transport::{settings, tls::ServerTls};
+use holdfast_transport::{Listen, Stream, settings, tls::ServerTls};
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     time::{Instant, MissedTickBehavior},
 };
@@ -40,6 +39,32 @@ const FAREWELL: Duration = Duration::from_millis(300);
 const WINDOW_FRAMES: u32 = 32;
 /// After a failure to accept, such as that the process has no descriptor left: trying at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where connections come from.
+pub(crate) trait Doorstep: Send + Sync + 'static {
+    type Stream: Stream + 'static;
+
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+}
+
+impl Doorstep for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = Self::accept(self).await?;
+        // Only latency and the detection of dead peers are at stake.
+        let _set = stream.set_nodelay(true);
+        Ok((stream, peer))
+    }
+}
+
+impl Doorstep for Box<dyn Listen> {
+    type Stream = Box<dyn Stream>;
+
+    async fn accept(&self) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+        (**self).accept().await
+    }
+}
 
 /// What listens.
 #[derive(Clone, Debug)]
@@ -67,12 +92,12 @@ impl Listener {
     }
 
     /// Accepts until told to stop, and then returns when the last connection is closed.
-    pub(crate) async fn run(self, tcp: TcpListener) {
+    pub(crate) async fn run<D: Doorstep>(self, doorstep: D) {
         let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => break,
-                accepted = tcp.accept() => accepted,
+                accepted = doorstep.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => self.take(stream, peer, &connections),
@@ -84,12 +109,12 @@ impl Listener {
             }
         }
         // The port is free from here on.
-        drop(tcp);
+        drop(doorstep);
         connections.close();
         connections.wait().await;
     }
 
-    fn take(&self, stream: TcpStream, peer: SocketAddr, connections: &TaskTracker) {
+    fn take<T: Stream + 'static>(&self, stream: T, peer: SocketAddr, connections: &TaskTracker) {
         match self.admission.admit(Origin::of(peer.ip()), Instant::now()) {
             Ok(place) => {
                 connections.spawn(self.clone().serve(stream, place));
@@ -99,9 +124,7 @@ impl Listener {
         }
     }
 
-    async fn serve(self, stream: TcpStream, place: Place) {
-        // Only latency and the detection of dead peers are at stake.
-        let _set = stream.set_nodelay(true);
+    async fn serve<T: Stream + 'static>(self, stream: T, place: Place) {
         let cut = tokio::select! {
             cut = self.welcome(stream, &place) => cut,
             () = self.kill.cancelled() => None,
@@ -116,7 +139,7 @@ impl Listener {
     }
 
     /// Over TLS, if the member has a certificate.
-    async fn welcome(&self, stream: TcpStream, place: &Place) -> Option<Cut> {
+    async fn welcome<T: Stream + 'static>(&self, stream: T, place: &Place) -> Option<Cut> {
         let Some(tls) = &self.tls else { return self.converse(stream, place).await };
         let handshake = tokio::select! {
             () = self.stop.cancelled() => return None,
@@ -134,7 +157,7 @@ impl Listener {
     }
 
     /// Serves one connection to its end; says why if it is this member that ended it.
-    async fn converse<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, io: T, place: &Place) -> Option<Cut> {
+    async fn converse<T: Stream + 'static>(&self, io: T, place: &Place) -> Option<Cut> {
         let limits = &self.shared.limits;
         let patience = Patience {
             opening: limits.opening_deadline,

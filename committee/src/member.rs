@@ -5,9 +5,10 @@ use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 use holdfast_certificate::{Keystore, PublicKey, SecretKey};
 use holdfast_proto::v1;
 use holdfast_registry::Registry;
-use holdfast_transport::{Pin, configuration::password::password, tls::ServerTls};
+use holdfast_transport::{Listen, Network, Pin, blocking, configuration::password::password, tls::ServerTls};
 use sd_notify::NotifyState;
 use tokio::{
+    net::TcpListener,
     sync::{Semaphore, watch},
     task::JoinHandle,
     time::{Instant, timeout_at},
@@ -41,7 +42,7 @@ use crate::{
     resume,
     rpc::{Host, Shared},
     scrub, serving, site,
-    store::{DROP_INTERVAL, Disabled, Identity, IfMissing, SteadyClock, Store, Why},
+    store::{DROP_INTERVAL, Disabled, Identity, IfMissing, SteadyClock, Store, Why, engine},
     workers::Workers,
 };
 
@@ -67,6 +68,16 @@ pub struct Member {
     #[cfg(test)]
     counts: bool,
     log: Option<Arc<dyn LogControl>>,
+    machine: Option<Machine>,
+}
+
+/// What a member stands on in a simulation, in the place of its machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The network to peers and from them.
+    pub network: Arc<dyn Network>,
+    /// The disk of its store.
+    pub disk: Arc<dyn engine::Disk>,
 }
 
 /// A member at work. [`Running::stop`] ends it in order; dropping it cuts calls off and leaves the rest to the process's
@@ -138,6 +149,7 @@ impl Member {
             #[cfg(test)]
             counts: false,
             log: None,
+            machine: None,
         }
     }
 
@@ -171,6 +183,14 @@ impl Member {
     #[must_use]
     pub fn with_log(mut self, log: Option<Arc<dyn LogControl>>) -> Self {
         self.log = log;
+        self
+    }
+
+    /// The same on another machine than this one: its connections and its store are there, and orders of an operator are not
+    /// taken. All of it runs in one thread ([`holdfast_transport::block_in_place`]).
+    #[must_use]
+    pub fn on(mut self, machine: Machine) -> Self {
+        self.machine = Some(machine);
         self
     }
 
@@ -237,7 +257,7 @@ impl Member {
     ///
     /// [`Error::Config`], [`Error::Store`] (the folder is another member's or in use), [`Error::InUse`].
     pub async fn launch(self) -> Result<Running, Error> {
-        let Self { config, key, registry, clock, missing, awaited, distrusted, log, .. } = self;
+        let Self { config, key, registry, clock, missing, awaited, distrusted, log, machine, .. } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
         let memory = Memory::of(&config.limits, config.archive.is_some())
@@ -246,14 +266,16 @@ impl Member {
         let public_key = key.public_key();
         let identity = Identity { public_key, domain: registry.domain() };
         // The port first: where it is taken nothing of a store is touched.
-        let listener = listen(config.listen)?;
-        let addr = listener.local_addr().map_err(|e| Error::Listen { addr: config.listen, reason: e.to_string() })?;
+        let (listener, addr) = door(config.listen, machine.as_ref()).await?;
         let metrics_listener = config.metrics_listen.map(listen).transpose()?;
         let metrics_addr = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let data_dir = config.data_dir.clone();
-        let store = tokio::task::spawn_blocking(move || Store::open_uncounted(&data_dir, &identity, missing))
-            .await
-            .map_err(|e| Error::Server(e.to_string()))??;
+        let disk = machine.as_ref().map(|machine| Arc::clone(&machine.disk));
+        let opening = blocking(move || match disk {
+            Some(disk) => Store::open_uncounted_on(disk, &identity, missing),
+            None => Store::open_uncounted(&data_dir, &identity, missing),
+        });
+        let store = opening.await.map_err(|e| Error::Server(e.to_string()))??;
         #[cfg(test)]
         store.faults().counts.store(self.counts, std::sync::atomic::Ordering::SeqCst);
         let store = Arc::new(store);
@@ -277,6 +299,7 @@ impl Member {
             archive: archive.clone(),
             workers: Workers::new(),
             strangers: Strangers::new(),
+            network: machine.as_ref().map(|machine| Arc::clone(&machine.network)),
             checkpoints: Arc::new(Semaphore::new(MOST_CHECKPOINTS)),
         });
         let waits = awaited.as_ref().map_or_else(|| watch::channel(None).1, |awaited| awaited.waits());
@@ -287,7 +310,7 @@ impl Member {
             Host { data_dir: config.data_dir.clone(), tls: tls.clone() },
             Arc::new(Operator::new(&config.data_dir, log)),
         );
-        let orders = orders(&config)?;
+        let orders = if machine.is_some() { None } else { orders(&config)? };
         let (health, routes) = serving::routes(&shared)?;
         health::begin(&health).await;
         let limits = &config.limits;
@@ -301,7 +324,10 @@ impl Member {
         let admission = Admission::new(caps, shared.known.clone());
         let door =
             Listener::new(Arc::clone(&shared), routes, admission.clone(), tls.clone(), stop.clone(), kill.clone());
-        let server = tokio::spawn(door.run(listener));
+        let server = match listener {
+            Door::Tcp(listener) => tokio::spawn(door.run(listener)),
+            Door::Other(listener) => tokio::spawn(door.run(listener)),
+        };
         let registry = Arc::clone(&shared.attestor.registry);
         let operator = Arc::clone(&shared.operator);
         let retention = Retention::new(
@@ -320,8 +346,10 @@ impl Member {
             let report = Report::new(Arc::clone(&shared), admission.clone(), health.clone());
             background.spawn(site::serve(listener, report, stop.clone()));
         }
-        background.spawn(pressure::watch(Arc::clone(&shared), stop.clone()));
-        background.spawn(pressure::measure_disk(Arc::clone(&shared), stop.clone()));
+        if machine.is_none() {
+            background.spawn(pressure::watch(Arc::clone(&shared), stop.clone()));
+            background.spawn(pressure::measure_disk(Arc::clone(&shared), stop.clone()));
+        }
         background.spawn(resume::run(Arc::clone(&shared.attestor), stop.clone()));
         background.spawn(drop_expired(Arc::clone(&retention), stop.clone()));
         if let Some(archive) = archive {
@@ -500,11 +528,29 @@ async fn drop_expired(retention: Arc<Retention>, stop: CancellationToken) {
     }
 }
 
+/// Where a member is connected to.
+enum Door {
+    Tcp(TcpListener),
+    Other(Box<dyn Listen>),
+}
+
+async fn door(addr: SocketAddr, machine: Option<&Machine>) -> Result<(Door, SocketAddr), Error> {
+    let failed = |e: std::io::Error| Error::Listen { addr, reason: e.to_string() };
+    match machine {
+        None => {
+            let listener = listen(addr)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            Ok((Door::Tcp(listener), bound))
+        }
+        Some(machine) => Ok((Door::Other(machine.network.listen(addr).await.map_err(failed)?), addr)),
+    }
+}
+
 /// The archive of the settings. A store that has one is not opened without it: what is there alone could not be read.
 async fn archive(config: &Config, key: PublicKey, store: &Arc<Store>) -> Result<Option<Arc<Archive>>, Error> {
     let Some(settings) = &config.archive else {
         let reader = Arc::clone(store);
-        let recorded = tokio::task::spawn_blocking(move || reader.archive());
+        let recorded = blocking(move || reader.archive());
         return match recorded.await.map_err(|e| Error::Server(e.to_string()))?? {
             None => Ok(None),
             Some(_) => Err(config::Error::Invalid {

@@ -40,7 +40,11 @@ const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes whole what this member lacks, until `stop`.
 pub(crate) async fn run(attestor: Arc<Attestor>, desk: Arc<Desk>, stop: CancellationToken) {
-    let client = match Client::builder().registry(Arc::clone(&attestor.registry)).build() {
+    let mut builder = Client::builder().registry(Arc::clone(&attestor.registry));
+    if let Some(network) = &attestor.network {
+        builder = builder.network(Arc::clone(network));
+    }
+    let client = match builder.build() {
         Ok(client) => client,
         Err(error) => {
             tracing::error!(%error, "repair.start");

@@ -3,6 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use holdfast_transport::blocking;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +49,7 @@ pub(crate) async fn run(attestor: Arc<Attestor>, stop: CancellationToken) {
 async fn count(attestor: &Arc<Attestor>) -> bool {
     let started = Instant::now();
     let counting = Arc::clone(attestor);
-    let counted = tokio::task::spawn_blocking(move || {
+    let counted = blocking(move || {
         counting.quota.count(&counting.store)?;
         counting.store.count()
     });

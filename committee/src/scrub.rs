@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use holdfast_transport::blocking;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -120,7 +121,7 @@ async fn read<T: Send + 'static>(
     read: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let store = Arc::clone(store);
-    tokio::task::spawn_blocking(move || read(&store)).await.map_err(|e| Error::Read(e.to_string()))?
+    blocking(move || read(&store)).await.map_err(|e| Error::Read(e.to_string()))?
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use holdfast_proto::{
     MAX_MESSAGE_BYTES,
     v1::{dispersal_server::DispersalServer, node_server::NodeServer, retrieval_server::RetrievalServer},
 };
-use holdfast_transport::tls::ServerTls;
+use holdfast_transport::{blocking, tls::ServerTls};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
@@ -106,7 +106,7 @@ pub(crate) async fn every_minute(shared: Arc<Shared>, tls: Option<ServerTls>, st
         }
         if let Some(tls) = tls.clone() {
             let now = shared.attestor.clock.now();
-            let looked = tokio::task::spawn_blocking(move || renew(&tls, now)).await.ok();
+            let looked = blocking(move || renew(&tls, now)).await.ok();
             // The same trouble is told once.
             if let Some(trouble) = looked.filter(|looked| *looked != told) {
                 if let Some(trouble) = &trouble {

@@ -1,4 +1,4 @@
-//! What a member keeps: commitments, promises, certificates, shards and whole payloads, in one RocksDB.
+//! What a member keeps: commitments, promises, certificates, shards and whole payloads, in one database: a RocksDB.
 //!
 //! # Durable before signed
 //!
@@ -22,9 +22,11 @@ mod damage;
 mod database;
 mod disabled;
 mod dropped;
+pub mod engine;
 mod error;
 mod expiry;
 mod folder;
+mod ground;
 mod holds;
 mod keeper;
 mod keys;
@@ -36,6 +38,7 @@ mod probe;
 mod read;
 mod records;
 mod resume;
+mod rocks;
 mod room;
 mod scrub;
 mod statements;
@@ -49,7 +52,8 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    fmt,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -61,9 +65,12 @@ use std::{
 use bytes::Bytes;
 use holdfast_certificate::{Domain, PublicKey, StatementDigest};
 use holdfast_erasure::{AcceptedShard, Blob, BlobId, Commitment, EncodedBlob, ShardIndex, keccak256};
+use holdfast_transport::blocking;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use database::{Database, Legacy};
+use engine::Disk;
+use ground::Ground;
 use keeper::Keeper;
 use marker::Marker;
 use records::Held;
@@ -83,13 +90,13 @@ pub use read::Listed;
 pub use records::{Identity, Promise};
 pub(crate) use records::{ListRead, Unfillable, commitment as encode_commitment, decode_commitment};
 pub use resume::Resume;
+pub use rocks::rocksdb_in;
 pub(crate) use room::{free, occupied};
 pub(crate) use scrub::Step;
 
 /// A member's store. Reads are blocking and belong off the async threads; writes go through one thread.
-#[derive(Debug)]
 pub struct Store {
-    dir: PathBuf,
+    ground: Ground,
     marker: Mutex<Marker>,
     id: StoreId,
     lost: Lost,
@@ -238,18 +245,37 @@ impl Store {
     /// or [`Error::Corrupt`] where something that was signed is not there any more; [`Error::NotPermitted`], [`Error::File`]
     /// or [`Error::Open`]. Nothing has been stored or changed then.
     pub fn open(dir: &Path, identity: &Identity, missing: IfMissing) -> Result<Self, Error> {
-        Self::open_as(dir, Some(identity), missing)?.and_counted()
+        Self::open_as(Ground::folder(dir), Some(identity), missing)?.and_counted()
     }
 
     /// The same without counting what is held: it is read at once, and nothing is written until that is done
     /// ([`Self::count`], [`Self::enable`]).
     pub(crate) fn open_uncounted(dir: &Path, identity: &Identity, missing: IfMissing) -> Result<Self, Error> {
-        Self::open_as(dir, Some(identity), missing)
+        Self::open_as(Ground::folder(dir), Some(identity), missing)
+    }
+
+    /// Opens the store that lies on a disk of another kind, as [`Self::open`] does. Must be called within a Tokio runtime, by
+    /// which it is written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, identity: &Identity, missing: IfMissing) -> Result<Self, Error> {
+        Self::open_uncounted_on(disk, identity, missing)?.and_counted()
+    }
+
+    /// The same without counting what is held.
+    pub(crate) fn open_uncounted_on(
+        disk: Arc<dyn Disk>,
+        identity: &Identity,
+        missing: IfMissing,
+    ) -> Result<Self, Error> {
+        Self::open_as(Ground::Disk(disk), Some(identity), missing)
     }
 
     /// Opens the store that is in `dir`, whosever it is: for tools that work on a stopped member's folder.
     pub(crate) fn open_any(dir: &Path) -> Result<Self, Error> {
-        Self::open_as(dir, None, IfMissing::Refuse)?.and_counted()
+        Self::open_as(Ground::folder(dir), None, IfMissing::Refuse)?.and_counted()
     }
 
     /// Makes a store in `dir` for a key that has never signed anything, where there is none yet. Its database is made when
@@ -272,27 +298,33 @@ impl Store {
         Marker::read(dir).ok().flatten()?.domain
     }
 
-    fn open_as(dir: &Path, identity: Option<&Identity>, missing: IfMissing) -> Result<Self, Error> {
-        let cache = options::cache();
-        let opened = database::open(dir, identity, missing, &cache)?;
+    fn open_as(ground: Ground, identity: Option<&Identity>, missing: IfMissing) -> Result<Self, Error> {
+        let opened = ground.open(identity, missing)?;
         let marker = opened.marker.clone();
         let lost = Arc::clone(&opened.database.lost);
         let shared = Arc::new(Shared::new());
         let keeper = Keeper {
-            dir: dir.into(),
+            ground: ground.clone(),
             identity: identity.cloned(),
-            cache,
             legacy: Legacy::of(&opened.database, marker.id),
             shared: Arc::clone(&shared),
         };
         let writer = keeper.begin(opened)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let thread = std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || keeper.run(writer, queue))
-            .map_err(|e| Error::Open { dir: dir.into(), reason: e.to_string() })?;
+        let thread = match &ground {
+            Ground::Folder(dir, _) => Some(
+                std::thread::Builder::new()
+                    .name("store-writer".into())
+                    .spawn(move || futures::executor::block_on(keeper.run(writer, queue)))
+                    .map_err(|e| Error::Open { dir: dir.clone(), reason: e.to_string() })?,
+            ),
+            Ground::Disk(_) => {
+                tokio::spawn(keeper.run(writer, queue));
+                None
+            }
+        };
         let (id, marker) = (marker.id, Mutex::new(marker));
-        Ok(Self { dir: dir.into(), id, lost, marker, jobs, writer: Mutex::new(Some(thread)), shared })
+        Ok(Self { ground, id, lost, marker, jobs, writer: Mutex::new(thread), shared })
     }
 
     fn and_counted(self) -> Result<Self, Error> {
@@ -322,7 +354,7 @@ impl Store {
         let mut marker = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
         if marker.lost != at {
             let changed = Marker { lost: at, ..marker.clone() };
-            changed.write(&self.dir)?;
+            self.ground.write(&changed)?;
             *marker = changed;
             self.lost.store(at.unwrap_or_default(), Ordering::SeqCst);
         }
@@ -433,7 +465,7 @@ impl Store {
         let closed = self.shared.closed.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Where nothing may be written there is nothing to flush.
         let flushes = self.shared.disabled.borrow().is_none();
-        let flushed = tokio::task::spawn_blocking(move || {
+        let flushed = blocking(move || {
             let joined = thread.map(JoinHandle::join);
             debug_assert!(joined.is_none_or(|joined| joined.is_ok()));
             database.filter(|_| flushes).map_or(Ok(()), |database| database.flush())
@@ -462,6 +494,12 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn faults(&self) -> &crate::failpoint::Faults {
         &self.shared.faults
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("dir", &self.ground.dir()).field("id", &self.id).finish_non_exhaustive()
     }
 }
 

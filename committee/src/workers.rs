@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use holdfast_transport::blocking;
 use tokio::sync::oneshot;
 
 use crate::origin::Origin;
@@ -162,7 +163,7 @@ impl Queue {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Unfinished> {
         let mut turn = self.turn().await?;
-        tokio::task::spawn_blocking(move || {
+        blocking(move || {
             turn.since = Instant::now();
             let done = work();
             drop(turn);

@@ -131,8 +131,11 @@ impl Shelf {
             .load(move || {
                 let wanted = (item.length as usize).div_ceil(UNIT);
                 let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).clamp(1, units);
-                // Whoever has memory here is reading from the store, which ends by itself.
-                let _memory = runtime.block_on(loading.acquire_many_owned(wanted));
+                let _memory = match Arc::clone(&loading).try_acquire_many_owned(wanted) {
+                    Ok(memory) => Some(memory),
+                    // Whoever has memory here is reading from the store, which ends by itself.
+                    Err(_) => runtime.block_on(loading.acquire_many_owned(wanted)).ok(),
+                };
                 item.read(&from)
             })
             .await?;

@@ -11,6 +11,7 @@ use super::{
     change::{Change, Kept},
     database,
     dropped::Dropped,
+    engine::DEFAULT,
     keys::{self, Bucket},
     read,
     records::{self, Held},
@@ -35,8 +36,7 @@ impl Store {
     ///
     /// [`Error::Read`].
     pub(crate) fn archive(&self) -> Result<Option<Bytes>, Error> {
-        let record = self.database()?.db.get(keys::ARCHIVE).map_err(|e| database::read(&e))?;
-        Ok(record.map(Bytes::from))
+        Ok(self.database()?.get(DEFAULT, keys::ARCHIVE)?.map(Bytes::from))
     }
 
     /// Something that is held, or is in the archive though its time is over.
@@ -189,14 +189,14 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] or [`Error::Reopening`].
+    /// [`Error::Read`], [`Error::Closed`] or [`Error::Reopening`].
     pub(crate) fn compact(&self, items: &[Kept]) -> Result<(), Error> {
         let database = self.database()?;
         let spared = database.damages.spared();
         let buckets: BTreeSet<Bucket> = items.iter().map(Kept::bucket).collect();
         for bucket in buckets.into_iter().filter(|bucket| !spared.contains(&bucket.to_string())) {
-            if let Some(family) = database.bucket(bucket) {
-                database.db.compact_range_cf(&family, None::<&[u8]>, None::<&[u8]>);
+            if database.has_bucket(bucket) {
+                database.db.compact(&bucket.to_string()).map_err(|failure| database::read(&failure))?;
             }
         }
         Ok(())

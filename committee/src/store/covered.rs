@@ -25,7 +25,7 @@ impl Store {
             let code = statement.blob.parameters();
             let code = code.map_err(|e| Error::Record { what: "promise", reason: e.to_string() })?;
             let index = code.shard_of_slot(slot, &statement.blob.shards_root).get();
-            let (held, _) = read::live(&database, Kind::Shards, id, index, &|| format!("shard {index}"))?;
+            let held = read::live(&database, Kind::Shards, id, index, &|| format!("shard {index}"))?;
             if let Some(left) = unchecked.checked_sub(held.length.into()) {
                 match self.shard(id, index) {
                     // It was read back when it was archived.

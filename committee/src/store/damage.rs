@@ -5,8 +5,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use rocksdb::ErrorKind;
-
 /// Damaged items that are remembered one by one; of a disk that has more, the first count.
 const MOST: usize = 100_000;
 
@@ -71,16 +69,5 @@ impl Damages {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether the bytes on the disk are the cause, and not this process or the moment.
-pub(super) fn is_damage(error: &rocksdb::Error) -> bool {
-    let text = error.as_ref();
-    match error.kind() {
-        ErrorKind::Corruption => true,
-        // RocksDB ends with the system's own words.
-        ErrorKind::IOError => text.ends_with("No such file or directory") || text.ends_with("Input/output error"),
-        _ => false,
     }
 }

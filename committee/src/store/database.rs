@@ -1,4 +1,4 @@
-//! The open RocksDB: opened for one identity, closed when the last user lets go.
+//! The open database: opened for one identity, closed when the last user lets go.
 
 use std::{
     collections::BTreeSet,
@@ -10,26 +10,32 @@ use std::{
     },
 };
 
-use rocksdb::{BoundColumnFamily, Cache, ColumnFamilyDescriptor, DB, ErrorKind, Options};
+use rocksdb::{Cache, ColumnFamilyDescriptor, DB, ErrorKind, Options};
 use tokio::sync::oneshot;
 
 use super::{
     Error, Identity, IfMissing, Lost, StoreId,
-    damage::{Damages, is_damage},
+    damage::Damages,
+    engine::{Batch, DEFAULT, Disk, Engine, Failure},
     folder::{self, DATABASE},
     keys::{self, Bucket},
     mark::{Mark, MarkFile},
     marker::Marker,
     options::{self, Purpose},
-    records, room,
+    records,
+    rocks::Rocks,
+    room,
     survey::{Survey, survey},
 };
+
+/// What errors call a disk that is not a folder.
+pub(super) const DISK: &str = "(disk)";
 
 /// An open database. Dropping the last reference closes it; the receiver that [`open`] returns resolves then.
 #[derive(Debug)]
 pub(super) struct Database {
     // Fields are dropped in order: the database first, then the lock on its folder, then the sender that says so.
-    pub(super) db: DB,
+    pub(super) db: Box<dyn Engine>,
     buckets: Mutex<BTreeSet<Bucket>>,
     pub(super) damages: Arc<Damages>,
     pub(super) lost: Lost,
@@ -37,7 +43,8 @@ pub(super) struct Database {
     pub(super) vouches: bool,
     /// Whoever reads for long stops.
     halted: AtomicBool,
-    lock: Arc<File>,
+    /// On the folder, where it lies in one.
+    lock: Option<Arc<File>>,
     _closed: oneshot::Sender<()>,
 }
 
@@ -48,13 +55,13 @@ pub(super) struct Legacy {
     damages: Arc<Damages>,
     lost: Lost,
     /// Nobody else gets the folder in between.
-    lock: Arc<File>,
+    lock: Option<Arc<File>>,
 }
 
 impl Legacy {
     pub(super) fn of(database: &Database, id: StoreId) -> Self {
         let Database { damages, lost, lock, .. } = database;
-        Self { id, damages: Arc::clone(damages), lost: Arc::clone(lost), lock: Arc::clone(lock) }
+        Self { id, damages: Arc::clone(damages), lost: Arc::clone(lost), lock: lock.clone() }
     }
 
     /// Of which store it is.
@@ -78,10 +85,8 @@ pub(super) struct Opened {
     pub(super) database: Database,
     pub(super) closed: oneshot::Receiver<()>,
     pub(super) marker: Marker,
-    /// Where to say how far was signed.
-    pub(super) mark: MarkFile,
-    /// What it says.
-    pub(super) marked: Mark,
+    /// Where to say how far was signed, and what it says, in a folder.
+    pub(super) mark: Option<(MarkFile, Mark)>,
     /// Why nothing can be written, if so.
     pub(super) read_only: Option<String>,
 }
@@ -112,8 +117,10 @@ pub(super) fn open_anew(
 ) -> Result<Opened, Error> {
     let missing = IfMissing::Refuse;
     // A disk that was mounted anew is another folder, of which nobody has the lock yet.
-    let lock =
-        if folder::is_of(&before.lock, dir) { Arc::clone(&before.lock) } else { Arc::new(folder::lock(dir, missing)?) };
+    let lock = match before.lock.as_ref().filter(|lock| folder::is_of(lock, dir)) {
+        Some(lock) => Arc::clone(lock),
+        None => Arc::new(folder::lock(dir, missing)?),
+    };
     open_locked(dir, identity, missing, cache, access, lock, Some(before))
 }
 
@@ -137,13 +144,7 @@ fn open_locked(
     before: Option<&Legacy>,
 ) -> Result<Opened, Error> {
     let mut marker = folder::marker(dir, missing, identity.map(|identity| &identity.public_key))?;
-    if let Some(before) = before.filter(|before| before.id != marker.id) {
-        let reason = format!("it is that of store {} now, and was that of {}", marker.id, before.id);
-        return Err(Error::Corrupt { dir: dir.into(), reason });
-    }
-    if let Some(identity) = identity {
-        check(dir, identity, &marker)?;
-    }
+    check(dir, identity, &marker, before)?;
     let path = dir.join(DATABASE);
     let unmade = marker.domain.is_none() && path.symlink_metadata().is_err();
     if unmade {
@@ -170,19 +171,10 @@ fn open_locked(
         read_only = tidy(dir, &survey)?.err();
     }
     let db = open_database(dir, &survey, if read_only.is_none() { Purpose::Write } else { Purpose::Read }, cache)?;
-    let (sender, closed) = oneshot::channel();
-    let buckets = survey.families.iter().filter_map(|name| Bucket::parse(name)).collect();
-    let buckets = Mutex::new(buckets);
-    let (damages, lost) = match before {
-        Some(before) => (Arc::clone(&before.damages), Arc::clone(&before.lost)),
-        None => (Arc::default(), Lost::new(marker.lost.unwrap_or_default().into())),
-    };
+    let db = Box::new(Rocks::new(db, cache.clone()));
+    let (mut database, closed) = Database::over(db, &survey.families, Some(lock), &marker, before);
     // What was replayed to be written was written anew and synced.
-    let (vouches, halted) = (read_only.is_none() || !survey.unsynced, AtomicBool::new(false));
-    let database = Database { db, buckets, damages, lost, vouches, halted, lock, _closed: sender };
-    for family in database.damages.spared() {
-        database.spare(&family);
-    }
+    database.vouches = read_only.is_none() || !survey.unsynced;
     let recorded = database.identity(dir, &marker, read_only.is_none())?;
     if let Some(identity) = identity {
         check_identity(dir, identity, &recorded)?;
@@ -194,7 +186,60 @@ fn open_locked(
     if let Some(reason) = &mut read_only {
         tracing::error!(reason, "store.read_only");
     }
-    Ok(Opened { database, closed, marker, mark: mark_file, marked: mark, read_only })
+    Ok(Opened { database, closed, marker, mark: Some((mark_file, mark)), read_only })
+}
+
+/// Opens the store on a disk that is not a folder; anew, where there is one `before`.
+///
+/// # Errors
+///
+/// As [`open`] and [`open_anew`].
+pub(super) fn open_disk(
+    disk: &dyn Disk,
+    identity: Option<&Identity>,
+    missing: IfMissing,
+    before: Option<&Legacy>,
+) -> Result<Opened, Error> {
+    let dir = Path::new(DISK);
+    let failed = |failure: Failure| Error::opening(dir, &failure);
+    let mut marker = match disk.marker().map_err(failed)? {
+        Some(text) => Marker::decode(dir, &text)?,
+        None => {
+            let marker = folder::new_marker(dir, missing, identity.map(|identity| &identity.public_key))?;
+            write_marker(disk, &marker)?;
+            marker
+        }
+    };
+    check(dir, identity, &marker, before)?;
+    let db = disk.open().map_err(failed)?;
+    if marker.domain.is_none() {
+        let Some(identity) = identity else { return Err(Error::NoStore { dir: dir.into() }) };
+        for name in keys::FIXED.into_iter().filter(|name| !db.has(name)) {
+            db.create_family(name).map_err(failed)?;
+        }
+        let mut batch = Batch::default();
+        batch.put(DEFAULT, keys::IDENTITY, identity.encode(marker.id));
+        db.write(batch, true).map_err(failed)?;
+    }
+    let (database, closed) = Database::over(db, &disk.families(), None, &marker, before);
+    let recorded = database.identity(dir, &marker, true)?;
+    if let Some(identity) = identity {
+        check_identity(dir, identity, &recorded)?;
+    }
+    if marker.domain != Some(recorded.domain) {
+        marker.domain = Some(recorded.domain);
+        write_marker(disk, &marker)?;
+    }
+    Ok(Opened { database, closed, marker, mark: None, read_only: None })
+}
+
+/// Writes the marker of a store that is not in a folder.
+///
+/// # Errors
+///
+/// [`Error::Open`].
+pub(super) fn write_marker(disk: &dyn Disk, marker: &Marker) -> Result<(), Error> {
+    disk.set_marker(&marker.encode()?).map_err(|failure| Error::opening(Path::new(DISK), &failure))
 }
 
 /// Cuts off what was never synced, and makes room; or says why there is none.
@@ -230,7 +275,7 @@ fn open_database(dir: &Path, survey: &Survey, purpose: Purpose, cache: &Cache) -
         settings.set_paranoid_checks(false);
         open(&settings)
     });
-    let db = opened.map_err(|e| Error::opening(dir, &e))?;
+    let db = opened.map_err(|e| Error::opening(dir, &e.into()))?;
     match keys::FIXED.into_iter().find(|name| db.cf_handle(name).is_none()) {
         None => Ok(db),
         Some(name) => Err(Error::Corrupt { dir: dir.into(), reason: format!("column family {name} is missing") }),
@@ -238,6 +283,28 @@ fn open_database(dir: &Path, survey: &Survey, purpose: Purpose, cache: &Cache) -
 }
 
 impl Database {
+    /// Over an engine that was opened, and all of which is on the disk.
+    fn over(
+        db: Box<dyn Engine>,
+        families: &[String],
+        lock: Option<Arc<File>>,
+        marker: &Marker,
+        before: Option<&Legacy>,
+    ) -> (Self, oneshot::Receiver<()>) {
+        let (sender, closed) = oneshot::channel();
+        let buckets = Mutex::new(families.iter().filter_map(|name| Bucket::parse(name)).collect());
+        let (damages, lost) = match before {
+            Some(before) => (Arc::clone(&before.damages), Arc::clone(&before.lost)),
+            None => (Arc::default(), Lost::new(marker.lost.unwrap_or_default().into())),
+        };
+        let halted = AtomicBool::new(false);
+        let database = Self { db, buckets, damages, lost, vouches: true, halted, lock, _closed: sender };
+        for family in database.damages.spared() {
+            database.spare(&family);
+        }
+        (database, closed)
+    }
+
     /// Those who read for long are to stop, or need not any more.
     pub(super) fn halt(&self, halted: bool) {
         self.halted.store(halted, Ordering::SeqCst);
@@ -248,17 +315,8 @@ impl Database {
         self.halted.load(Ordering::Relaxed)
     }
 
-    pub(super) fn family(&self, name: &str) -> Option<Arc<BoundColumnFamily<'_>>> {
-        self.db.cf_handle(name)
-    }
-
-    /// One of the column families that every database has.
-    pub(super) fn fixed(&self, name: &str) -> Arc<BoundColumnFamily<'_>> {
-        self.family(name).expect("a database without one of the fixed column families is not opened")
-    }
-
-    pub(super) fn bucket(&self, bucket: Bucket) -> Option<Arc<BoundColumnFamily<'_>>> {
-        self.family(&bucket.to_string())
+    pub(super) fn has_bucket(&self, bucket: Bucket) -> bool {
+        self.db.has(&bucket.to_string())
     }
 
     /// Buckets that there are.
@@ -267,20 +325,19 @@ impl Database {
     }
 
     /// Makes a bucket where there is none.
-    pub(super) fn make_bucket(&self, bucket: Bucket, cache: &Cache) -> Result<(), rocksdb::Error> {
+    pub(super) fn make_bucket(&self, bucket: Bucket) -> Result<(), Failure> {
         let mut buckets = self.lock_buckets();
         if !buckets.contains(&bucket) {
-            let name = bucket.to_string();
-            self.db.create_cf(&name, &options::column_family(&name, cache))?;
+            self.db.create_family(&bucket.to_string())?;
             buckets.insert(bucket);
         }
         Ok(())
     }
 
     /// Removes a bucket and all that is in it.
-    pub(super) fn drop_bucket(&self, bucket: Bucket) -> Result<(), rocksdb::Error> {
+    pub(super) fn drop_bucket(&self, bucket: Bucket) -> Result<(), Failure> {
         let mut buckets = self.lock_buckets();
-        self.db.drop_cf(&bucket.to_string())?;
+        self.db.drop_family(&bucket.to_string())?;
         buckets.remove(&bucket);
         Ok(())
     }
@@ -290,21 +347,22 @@ impl Database {
     }
 
     pub(super) fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.db.get_cf(&self.fixed(family), key).map_err(|e| read(&e))
+        self.db.get(family, key).map_err(|failure| read(&failure))
     }
 
     /// Whose database it is. It must be that of the marker beside it; a record that is damaged is made anew from that, for
     /// the mark has shown already that both belong together.
     fn identity(&self, dir: &Path, marker: &Marker, writable: bool) -> Result<Identity, Error> {
         let broken = |reason: String| Error::Corrupt { dir: dir.into(), reason };
-        let bytes = match (self.db.get(keys::IDENTITY), marker.domain) {
-            (Err(error), Some(domain)) if is_damage(&error) => {
+        let bytes = match (self.db.get(DEFAULT, keys::IDENTITY), marker.domain) {
+            (Err(error), Some(domain)) if error.is_damage() => {
                 tracing::error!(%error, "store.set_aside: whose database it is, and what was dropped last");
                 let identity = Identity { public_key: marker.public_key, domain };
                 if writable {
-                    let written = self.db.put_opt(keys::IDENTITY, identity.encode(marker.id), &options::synced());
-                    written.map_err(|e| Error::opening(dir, &e))?;
-                    self.spare("default");
+                    let mut batch = Batch::default();
+                    batch.put(DEFAULT, keys::IDENTITY, identity.encode(marker.id));
+                    self.db.write(batch, true).map_err(|e| Error::opening(dir, &e))?;
+                    self.spare(DEFAULT);
                 }
                 return Ok(identity);
             }
@@ -323,7 +381,13 @@ impl Database {
     }
 }
 
-fn check(dir: &Path, expected: &Identity, marker: &Marker) -> Result<(), Error> {
+/// Whether the marker is that of the store that is looked for: of this identity, and that which was open before.
+fn check(dir: &Path, expected: Option<&Identity>, marker: &Marker, before: Option<&Legacy>) -> Result<(), Error> {
+    if let Some(before) = before.filter(|before| before.id != marker.id) {
+        let reason = format!("it is that of store {} now, and was that of {}", marker.id, before.id);
+        return Err(Error::Corrupt { dir: dir.into(), reason });
+    }
+    let Some(expected) = expected else { return Ok(()) };
     let domain = marker.domain.unwrap_or(expected.domain);
     check_identity(dir, expected, &Identity { public_key: marker.public_key, domain })
 }
@@ -342,10 +406,10 @@ fn check_identity(dir: &Path, expected: &Identity, got: &Identity) -> Result<(),
     Ok(())
 }
 
-pub(super) fn read(error: &rocksdb::Error) -> Error {
-    if is_damage(error) {
-        Error::Record { what: "the database", reason: error.to_string() }
+pub(super) fn read(failure: &Failure) -> Error {
+    if failure.is_damage() {
+        Error::Record { what: "the database", reason: failure.to_string() }
     } else {
-        Error::Read(error.to_string())
+        Error::Read(failure.to_string())
     }
 }

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rocksdb::WriteBatch;
-
 use super::{
     Error,
-    damage::is_damage,
     database::{self, Database},
+    engine::{Batch, DEFAULT, Failure},
     keys::{self, Bucket},
     records,
 };
@@ -29,10 +27,10 @@ impl Dropped {
     }
 
     /// The record of it, which is written and synced before anything is dropped.
-    pub(super) fn record(&self) -> WriteBatch {
-        let mut batch = WriteBatch::default();
-        batch.put(keys::DROPPED_BEFORE, self.before.to_be_bytes());
-        batch.put(keys::KEPT, records::kept(&self.kept));
+    pub(super) fn record(&self) -> Batch {
+        let mut batch = Batch::default();
+        batch.put(DEFAULT, keys::DROPPED_BEFORE, self.before.to_be_bytes().to_vec());
+        batch.put(DEFAULT, keys::KEPT, records::kept(&self.kept));
         batch
     }
 }
@@ -43,8 +41,8 @@ impl Database {
     pub(super) fn dropped(&self) -> Result<Dropped, Error> {
         // The marker first: a drop that is recorded between both reads moves the marker past buckets that it then keeps, and
         // with the new marker and the old set those would seem dropped.
-        let records = [self.db.get(keys::DROPPED_BEFORE), self.db.get(keys::KEPT)];
-        if records.iter().any(|record| record.as_ref().is_err_and(is_damage)) {
+        let records = [keys::DROPPED_BEFORE, keys::KEPT].map(|key| self.db.get(DEFAULT, key));
+        if records.iter().any(|record| record.as_ref().is_err_and(Failure::is_damage)) {
             return Ok(Dropped::default());
         }
         let [before, kept] = records.map(|record| record.map_err(|e| database::read(&e)));

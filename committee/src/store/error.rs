@@ -6,6 +6,8 @@ use std::{
 use holdfast_certificate::Namespace;
 use holdfast_erasure::BlobId;
 
+use super::engine::Failure;
+
 /// What can go wrong in the store.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -230,15 +232,15 @@ impl Error {
         }
     }
 
-    /// What RocksDB said when it opened the database in `dir`.
-    pub(super) fn opening(dir: &Path, error: &rocksdb::Error) -> Self {
-        let (dir, reason) = (PathBuf::from(dir), error.to_string());
-        match error.kind() {
-            rocksdb::ErrorKind::Corruption => Self::Corrupt { dir, reason },
+    /// What the engine said when the database in `dir` was opened.
+    pub(super) fn opening(dir: &Path, failure: &Failure) -> Self {
+        let (dir, reason) = (PathBuf::from(dir), failure.to_string());
+        match failure {
+            Failure::Corrupt(_) => Self::Corrupt { dir, reason },
             // RocksDB ends with the system's own words.
-            rocksdb::ErrorKind::IOError if reason.ends_with("Permission denied") => Self::NotPermitted { path: dir },
-            rocksdb::ErrorKind::IOError if reason.ends_with("Read-only file system") => Self::ReadOnly { path: dir },
-            rocksdb::ErrorKind::IOError if reason.contains("While lock file") => Self::Locked { dir },
+            _ if reason.ends_with("Permission denied") => Self::NotPermitted { path: dir },
+            _ if reason.ends_with("Read-only file system") => Self::ReadOnly { path: dir },
+            _ if reason.contains("While lock file") => Self::Locked { dir },
             _ => Self::Open { dir, reason },
         }
     }

@@ -85,12 +85,15 @@ pub(super) fn marker(dir: &Path, missing: IfMissing, key: Option<&PublicKey>) ->
         // Half a copy, or the folder of a version that knew no marker.
         return Err(Error::Missing { file: dir.join(marker::FILE) });
     }
+    let marker = new_marker(dir, missing, key)?;
+    marker.write(dir)?;
+    Ok(marker)
+}
+
+/// The marker of a store that is to be made where there is none, if that is what is to be done.
+pub(super) fn new_marker(dir: &Path, missing: IfMissing, key: Option<&PublicKey>) -> Result<Marker, Error> {
     match (missing, key) {
-        (IfMissing::Create | IfMissing::Replace, Some(key)) => {
-            let marker = Marker::new(*key, missing == IfMissing::Replace)?;
-            marker.write(dir)?;
-            Ok(marker)
-        }
+        (IfMissing::Create | IfMissing::Replace, Some(key)) => Marker::new(*key, missing == IfMissing::Replace),
         _ => Err(Error::NoStore { dir: dir.into() }),
     }
 }
@@ -102,7 +105,7 @@ pub(super) fn make_database(dir: &Path, marker: &Marker, identity: &Identity, ca
         Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::file(&new, &e)),
         _ => {}
     }
-    let failed = |e: rocksdb::Error| Error::opening(dir, &e);
+    let failed = |e: rocksdb::Error| Error::opening(dir, &e.into());
     let names = keys::FIXED.into_iter().chain(["default"]);
     let families = names.map(|name| ColumnFamilyDescriptor::new(name, options::column_family(name, cache)));
     let db = DB::open_cf_descriptors(&options::database(Purpose::Make), &new, families).map_err(failed)?;

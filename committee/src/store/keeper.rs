@@ -1,4 +1,4 @@
-//! The thread that has the database: it lets the writer work, and opens the database anew after a failed write.
+//! What has the database, in a thread of its own: it lets the writer work, and opens the database anew after a failed write.
 //!
 //! # Only what is written anew and synced counts
 //!
@@ -15,22 +15,18 @@
 //! cannot be written all the same, it is opened to be read.
 
 use std::{
-    path::PathBuf,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use rocksdb::Cache;
 use tokio::sync::mpsc;
 
 use super::{
     Error, Identity,
-    database::{self, Access, Legacy, Opened},
+    database::{Access, Legacy, Opened},
     disabled::{Disabled, Why},
-    folder::DATABASE,
-    mark::Seal,
+    ground::Ground,
     read,
-    room::{self, Room},
     writer::{End, Job, Shared, Writer},
 };
 
@@ -41,9 +37,8 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// What it takes to open the database anew.
 pub(super) struct Keeper {
-    pub(super) dir: PathBuf,
+    pub(super) ground: Ground,
     pub(super) identity: Option<Identity>,
-    pub(super) cache: Cache,
     pub(super) legacy: Legacy,
     pub(super) shared: Arc<Shared>,
 }
@@ -51,26 +46,22 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Finishes what a crash cut off, and makes the database that of readers and of a writer.
     pub(super) fn begin(&self, opened: Opened) -> Result<Writer, Error> {
-        let Opened { database, closed, mark, marked, read_only, .. } = opened;
+        let Opened { database, closed, mark, read_only, .. } = opened;
         let database = Arc::new(database);
         let dropped = database.dropped()?;
         if self.identity.is_some() && read_only.is_none() {
             // A crash can have come between the record of a drop and the drop.
             for bucket in database.buckets().into_iter().filter(|bucket| dropped.has(*bucket)) {
-                database.drop_bucket(bucket).map_err(|e| Error::opening(&self.dir, &e))?;
+                database.drop_bucket(bucket).map_err(|e| Error::opening(self.ground.dir(), &e))?;
             }
         }
-        let seal = match &read_only {
-            None => Some(Seal::start(mark, marked, &self.dir.join(DATABASE)).map_err(|e| Error::file(&self.dir, &e))?),
-            Some(_) => None,
-        };
+        let seal = self.ground.seal(mark.filter(|_| read_only.is_none()))?;
         let writer = Writer {
             next_sequence: read::last_sequence(&database)? + 1,
             database: Arc::clone(&database),
-            cache: self.cache.clone(),
             shared: Arc::clone(&self.shared),
             seal,
-            room: Room::open(&self.dir),
+            room: self.ground.room(),
             dropped,
         };
         let disabled = read_only.map_or_else(Disabled::counting, |reason| Disabled::by(&reason));
@@ -82,16 +73,16 @@ impl Keeper {
     }
 
     /// Runs until the store is closed, or nobody has it any more.
-    pub(super) fn run(mut self, writer: Writer, mut jobs: mpsc::Receiver<Job>) {
+    pub(super) async fn run(mut self, writer: Writer, mut jobs: mpsc::Receiver<Job>) {
         let mut writer = Some(writer);
         loop {
             let end = match &mut writer {
-                Some(writer) => writer.run(&mut jobs),
-                None => self.refuse(&mut jobs),
+                Some(writer) => writer.run(&mut jobs).await,
+                None => self.refuse(&mut jobs).await,
             };
             match end {
                 End::Reopen(reply) => {
-                    let _gone = reply.send(self.reopen(&mut writer));
+                    let _gone = reply.send(self.reopen(&mut writer).await);
                 }
                 End::Stop(reply) => {
                     drop(writer);
@@ -104,9 +95,9 @@ impl Keeper {
     }
 
     /// Where no database is open nothing is done.
-    fn refuse(&self, jobs: &mut mpsc::Receiver<Job>) -> End {
+    async fn refuse(&self, jobs: &mut mpsc::Receiver<Job>) -> End {
         loop {
-            match jobs.blocking_recv() {
+            match jobs.recv().await {
                 None => return End::Abandoned,
                 Some(Job::Reopen(reply)) => return End::Reopen(reply),
                 Some(Job::Stop(reply)) => return End::Stop(reply),
@@ -117,15 +108,15 @@ impl Keeper {
 
     /// Closes the database and opens it anew, if that is worth a try. On an error nothing is written, and it is read as before
     /// where it can be.
-    fn reopen(&mut self, writer: &mut Option<Writer>) -> Result<(), Error> {
+    async fn reopen(&mut self, writer: &mut Option<Writer>) -> Result<(), Error> {
         let why = self.shared.disabled.borrow().as_ref().map(|disabled| disabled.why);
         if writer.is_some() && why.is_none_or(|why| why == Why::Counting) {
             return Ok(());
         }
         // Looked at while it is open: only where this shows nothing missing is it closed.
-        room::enough(&self.dir, database::look(&self.dir, self.legacy.id())?)?;
+        self.ground.look(self.legacy.id())?;
         if let Some(open) = writer.take() {
-            self.release(open).map_err(|kept| {
+            self.release(open).await.map_err(|kept| {
                 let (kept, error) = *kept;
                 *writer = Some(kept);
                 error
@@ -158,13 +149,13 @@ impl Keeper {
         if self.shared.closing.load(Ordering::SeqCst) {
             return Err(Error::Closed);
         }
-        let opened = database::open_anew(&self.dir, self.identity.as_ref(), &self.cache, access, &self.legacy)?;
+        let opened = self.ground.open_anew(self.identity.as_ref(), access, &self.legacy)?;
         self.legacy = Legacy::of(&opened.database, self.legacy.id());
         self.begin(opened)
     }
 
     /// Closes the database once nobody reads it; gives it back where somebody goes on reading.
-    fn release(&self, writer: Writer) -> Result<(), Box<(Writer, Error)>> {
+    async fn release(&self, writer: Writer) -> Result<(), Box<(Writer, Error)>> {
         self.shared.current.take();
         writer.database.halt(true);
         let deadline = Instant::now() + PATIENCE;
@@ -185,7 +176,7 @@ impl Keeper {
         let closed = self.shared.closed.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(closed) = closed {
             // An error is what says so: nothing is ever sent.
-            let _closed = closed.blocking_recv();
+            let _closed = closed.await;
         }
         Ok(())
     }

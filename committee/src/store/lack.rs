@@ -6,6 +6,7 @@ use holdfast_erasure::BlobId;
 use super::{
     Error, Store,
     database::Database,
+    engine::DEFAULT,
     keys::{self, Bucket},
     records::{Held, ListRead, Promise, Unfillable},
     writer::Job,
@@ -66,7 +67,7 @@ impl Store {
     /// How far the list of a peer was read before, as recorded.
     pub(crate) fn list_read(&self, peer: &PublicKey) -> Option<ListRead> {
         // Where it cannot be read it is read from its start.
-        let bytes = self.database().ok()?.db.get(keys::list_read(peer)).ok()??;
+        let bytes = self.database().ok()?.db.get(DEFAULT, &keys::list_read(peer)).ok()??;
         ListRead::decode(&bytes).ok()
     }
 
@@ -86,7 +87,7 @@ impl Store {
     /// [`Error::Read`] when the disk cannot be read.
     pub(crate) fn unfillable(&self, id: &BlobId, index: u16) -> Result<Option<Unfillable>, Error> {
         let database = self.database()?;
-        let record = database.db.get(keys::unfillable(id, index)).map_err(|e| super::database::read(&e));
+        let record = database.get(DEFAULT, &keys::unfillable(id, index));
         Ok(readable(record)?.flatten().and_then(|bytes| Unfillable::decode(&bytes).ok()))
     }
 }
@@ -101,7 +102,7 @@ impl Database {
         let record = readable(self.get(keys::HELD, &key))?.flatten();
         let Some(held) = record.and_then(|bytes| Held::decode(&bytes).ok()) else { return Ok(false) };
         let bucket = Bucket::of_held(&key, held.day);
-        Ok(!self.dropped()?.has(bucket) && self.bucket(bucket).is_some())
+        Ok(!self.dropped()?.has(bucket) && self.has_bucket(bucket))
     }
 
     /// The promise on whose account an item is kept longest, if its time is not over.

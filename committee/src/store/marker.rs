@@ -111,17 +111,22 @@ impl Marker {
             ErrorKind::InvalidData => Error::Broken { file: file.clone(), at: 0, reason: e.to_string() },
             _ => Error::file(&file, &e),
         })?;
-        let broken = |reason: String| Error::Broken { file: file.clone(), at: 0, reason };
+        Self::decode(&file, text.as_bytes()).map(Some)
+    }
+
+    /// The marker that stands in `file`.
+    pub(super) fn decode(file: &Path, text: &[u8]) -> Result<Self, Error> {
+        let broken = |reason: String| Error::Broken { file: file.into(), at: 0, reason };
         /// Every version says its format, whatever else it says.
         #[derive(Deserialize)]
         struct Format {
             format: u8,
         }
-        let Format { format } = serde_json::from_str(&text).map_err(|e| broken(e.to_string()))?;
+        let Format { format } = serde_json::from_slice(text).map_err(|e| broken(e.to_string()))?;
         if format != FORMAT {
-            return Err(Error::Format { dir: dir.into(), expected: FORMAT, got: format });
+            return Err(Error::Format { dir: file.parent().unwrap_or(file).into(), expected: FORMAT, got: format });
         }
-        let text: Text = serde_json::from_str(&text).map_err(|e| broken(e.to_string()))?;
+        let text: Text = serde_json::from_slice(text).map_err(|e| broken(e.to_string()))?;
         let id: [u8; 16] = hex::decode(&text.store_id)
             .ok()
             .and_then(|bytes| bytes.try_into().ok())
@@ -131,11 +136,17 @@ impl Marker {
             (None, None) => None,
             _ => return Err(broken("chainId and registry go together".into())),
         };
-        Ok(Some(Self { id: id.into(), public_key: text.public_key, domain, made: text.made_at, lost: text.lost_at }))
+        Ok(Self { id: id.into(), public_key: text.public_key, domain, made: text.made_at, lost: text.lost_at })
     }
 
     /// Writes and syncs the marker in one step: whoever reads sees the old one or this.
     pub(super) fn write(&self, dir: &Path) -> Result<(), Error> {
+        let new = dir.join(NEW);
+        files::replace(&dir.join(FILE), &new, &self.encode()?).map_err(|e| Error::file(&new, &e))
+    }
+
+    /// As it stands in the file.
+    pub(super) fn encode(&self) -> Result<Vec<u8>, Error> {
         let text = Text {
             format: FORMAT,
             store_id: self.id.to_string(),
@@ -147,8 +158,7 @@ impl Marker {
         };
         let mut bytes = serde_json::to_vec_pretty(&text).map_err(|e| Error::Read(e.to_string()))?;
         bytes.push(b'\n');
-        let new = dir.join(NEW);
-        files::replace(&dir.join(FILE), &new, &bytes).map_err(|e| Error::file(&new, &e))
+        Ok(bytes)
     }
 }
 

@@ -1,22 +1,18 @@
 //! Reads. All of them block; callers run them off the async threads.
 
-use std::{
-    collections::BTreeMap,
-    ops::ControlFlow,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::atomic::Ordering};
 
 use bytes::Bytes;
 use holdfast_certificate::{Namespace, StatementDigest};
 use holdfast_erasure::{BlobId, Commitment, Digest, ShardIndex, merkle};
-use rocksdb::{BoundColumnFamily, Direction, IteratorMode};
 
 use super::{
     Durable, Error, Holding, Store, UsageByBucket,
     database::{self, Database},
     dropped::Dropped,
+    engine::{DEFAULT, Failure},
     keys::{self, Bucket, Kind},
-    options, payload_digest,
+    payload_digest,
     records::{self, Held, Promise},
     statements::{self, Signed},
 };
@@ -114,7 +110,7 @@ impl Store {
         let database = self.database()?;
         let (kind, at) = index.map_or((Kind::Whole, keys::WHOLE), |index| (Kind::Shards, index));
         let what = || index.map_or_else(|| "the whole payload".into(), |index| format!("shard {index}"));
-        let (held, _) = live(&database, kind, id, at, &what)?;
+        let held = live(&database, kind, id, at, &what)?;
         Ok((held.length, held.root))
     }
 
@@ -137,9 +133,7 @@ impl Store {
     /// [`Error::Closed`].
     pub(crate) fn is_surely_new(&self, id: &BlobId) -> Result<bool, Error> {
         let database = self.database()?;
-        let looked =
-            database.db.get_pinned_cf_opt(&database.fixed(keys::BLOBS), id.as_bytes(), &options::from_memory());
-        Ok(matches!(looked, Ok(None)))
+        Ok(matches!(database.db.peek(keys::BLOBS, id.as_bytes()), Ok(None)))
     }
 
     /// Whether a statement was promised, and whether its certificate is known, where memory is enough to tell. Does not block.
@@ -149,9 +143,7 @@ impl Store {
     /// [`Error::Closed`].
     pub(crate) fn in_memory(&self, id: &BlobId, digest: &StatementDigest) -> Result<Option<(bool, bool)>, Error> {
         let database = self.database()?;
-        let look = |family, key: &[u8]| {
-            database.db.get_pinned_cf_opt(&database.fixed(family), key, &options::from_memory()).ok()
-        };
+        let look = |family, key: &[u8]| database.db.peek(family, key).ok();
         let Some(promise) = look(keys::PROMISES, &keys::promise(id, digest)) else { return Ok(None) };
         let Some(promise) = promise else { return Ok(Some((false, false))) };
         let certificate = look(keys::CERTIFICATES, digest.as_bytes());
@@ -361,7 +353,7 @@ impl Store {
         root: impl FnOnce(&[u8]) -> Digest,
     ) -> Result<Bytes, Error> {
         let database = self.database()?;
-        let (held, family) = live(&database, kind, id, index, what)?;
+        let held = live(&database, kind, id, index, what)?;
         if !held.place.is_here() {
             return Err(database.away(id, index, what()));
         }
@@ -370,13 +362,19 @@ impl Store {
             database.damaged(bucket, id, index, &reason);
             Error::Damaged { id: *id, what: what(), reason }
         };
-        let bytes = database.db.get_cf(&family, keys::held(id, index));
-        let bytes = bytes.map_err(|e| damaging(database::read(&e), &damaged))?;
-        if bytes.is_none() && !live(&database, kind, id, index, what)?.0.place.is_here() {
-            // It was let go since the look above.
-            return Err(database.away(id, index, what()));
-        }
-        let bytes = Bytes::from(bytes.ok_or_else(|| damaged(format!("it is not in bucket {bucket}")))?);
+        let bytes = database.get(&bucket.to_string(), &keys::held(id, index)).map_err(|e| damaging(e, &damaged))?;
+        let bytes = match bytes {
+            Some(bytes) => Bytes::from(bytes),
+            // It may have been dropped since the look above.
+            None if database.dropped()?.has(bucket) => {
+                return Err(Error::Expired { id: *id, what: what(), until: held.until });
+            }
+            // Or let go.
+            None if !live(&database, kind, id, index, what)?.place.is_here() => {
+                return Err(database.away(id, index, what()));
+            }
+            None => return Err(damaged(format!("it is not in bucket {bucket}"))),
+        };
         let got = root(&bytes);
         if got != held.root {
             return Err(damaged(format!("expected root {}, got {got}", held.root)));
@@ -386,14 +384,14 @@ impl Store {
     }
 }
 
-/// The record of something that is held now, and the bucket that it is in.
-pub(super) fn live<'a>(
-    database: &'a Database,
+/// The record of something that is held now.
+pub(super) fn live(
+    database: &Database,
     kind: Kind,
     id: &BlobId,
     index: u16,
     what: &dyn Fn() -> String,
-) -> Result<(Held, Arc<BoundColumnFamily<'a>>), Error> {
+) -> Result<Held, Error> {
     let damaged = |reason: String| Error::Damaged { id: *id, what: what(), reason };
     let record = database.get(keys::HELD, &keys::held(id, index)).map_err(|e| damaging(e, &damaged))?;
     let Some(record) = record else { return Err(database.absent(id, what())) };
@@ -403,27 +401,27 @@ pub(super) fn live<'a>(
     if database.dropped()?.has(bucket) {
         return Err(expired());
     }
-    match database.bucket(bucket) {
-        Some(family) => Ok((held, family)),
+    if database.has_bucket(bucket) {
+        Ok(held)
+    } else if database.dropped()?.has(bucket) {
         // The bucket may have been dropped since the look above.
-        None if database.dropped()?.has(bucket) => Err(expired()),
-        None => Err(damaged(format!("bucket {bucket} is gone"))),
+        Err(expired())
+    } else {
+        Err(damaged(format!("bucket {bucket} is gone")))
     }
 }
 
 impl Database {
     pub(super) fn flush(&self) -> Result<(), Error> {
-        let failed = |e: rocksdb::Error| Error::WritesDisabled { reason: e.to_string() };
-        self.db.flush_wal(true).map_err(failed)?;
+        let failed = |e: Failure| Error::WritesDisabled { reason: e.to_string() };
+        self.db.sync().map_err(failed)?;
         for name in keys::FIXED {
-            self.db.flush_cf(&self.fixed(name)).map_err(failed)?;
+            self.db.flush(name).map_err(failed)?;
         }
-        for bucket in self.buckets() {
-            if let Some(family) = self.bucket(bucket) {
-                self.db.flush_cf(&family).map_err(failed)?;
-            }
+        for bucket in self.buckets().into_iter().map(|bucket| bucket.to_string()).filter(|name| self.db.has(name)) {
+            self.db.flush(&bucket).map_err(failed)?;
         }
-        self.db.flush().map_err(failed)
+        self.db.flush(DEFAULT).map_err(failed)
     }
 }
 
@@ -447,15 +445,15 @@ pub(super) fn usage(database: &Database, dropped: &Dropped) -> Result<UsageByBuc
 /// each place is an entry of the database by itself.
 pub(super) fn last_sequence(database: &Database) -> Result<u64, Error> {
     let end = keys::order(None, u64::MAX);
-    let last =
-        database.db.iterator_cf(&database.fixed(keys::ORDER), IteratorMode::From(&end, Direction::Reverse)).next();
-    match last {
-        None => Ok(0),
-        Some(Ok((key, _))) => Ok(keys::order_sequence(&key).unwrap_or_default()),
-        Some(Err(e)) => match database::read(&e) {
-            Error::Record { .. } => Ok(database.db.latest_sequence_number()),
-            other => Err(other),
-        },
+    let mut records = database.db.records(keys::ORDER).map_err(|failure| database::read(&failure))?;
+    records.seek_back(&end);
+    if let Some((key, _)) = records.item() {
+        return Ok(keys::order_sequence(key).unwrap_or_default());
+    }
+    match records.status() {
+        Ok(()) => Ok(0),
+        Err(failure) if failure.is_damage() => Ok(database.db.sequence()),
+        Err(failure) => Err(database::read(&failure)),
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{Error, Store, Why, probe, read, writer::Job};
+use holdfast_transport::blocking;
+
+use super::{Error, Store, Why, read, writer::Job};
 
 /// Why a store is not written again.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -58,10 +60,10 @@ impl Store {
     ///
     /// [`Resume::NotYet`] where nothing was touched, [`Resume::Failed`] where it was opened anew and cannot be written.
     pub async fn resume(&self) -> Result<(), Resume> {
-        let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        let probed = tokio::task::spawn_blocking(move || {
+        let (ground, shared) = (self.ground.clone(), Arc::clone(&self.shared));
+        let probed = blocking(move || {
             shared.faults.write(false).map_err(|reason| Error::WritesDisabled { reason })?;
-            probe::probe(&dir)
+            ground.probe()
         });
         match probed.await {
             Ok(Ok(())) => {}

@@ -7,6 +7,7 @@ use holdfast_erasure::BlobId;
 use super::{
     Error, Store,
     database::Database,
+    engine::DEFAULT,
     keys::{self, Bucket},
     records::{self, Held, Scrub},
     writer::Job,
@@ -72,7 +73,7 @@ impl Store {
     /// How far the scrub has come, as recorded.
     pub(crate) fn scrub_state(&self) -> Result<Scrub, Error> {
         // Where it cannot be read it begins again from the start.
-        let bytes = self.database()?.db.get(keys::SCRUB).ok().flatten();
+        let bytes = self.database()?.db.get(DEFAULT, keys::SCRUB).ok().flatten();
         Ok(bytes.and_then(|bytes| records::decode_scrub(&bytes).ok()).unwrap_or_default())
     }
 

@@ -6,16 +6,16 @@ use holdfast_erasure::{BlobId, merkle};
 
 use super::{
     Error, Store,
+    engine::Batch,
     folder::DATABASE,
     keys::{self, Bucket, Kind},
-    options,
     records::Held,
 };
 
 impl Store {
     /// Where the database's files are.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.dir.join(DATABASE)
+        self.ground.dir().join(DATABASE)
     }
 
     /// Replaces every held shard of a blob by other bytes that agree with the record of them.
@@ -48,17 +48,19 @@ impl Store {
 
     fn swap(&self, id: &BlobId, indices: &[u16]) -> Result<(), Error> {
         let database = self.database()?;
-        let mut batch = rocksdb::WriteBatch::default();
+        let mut batch = Batch::default();
         for index in indices {
             let bytes: Vec<u8> = self.shard(id, *index)?.iter().map(other).collect();
             let key = keys::held(id, *index);
             let Some(record) = database.get(keys::HELD, &key)? else { continue };
             let held = Held { root: merkle::shard_root(&bytes), ..Held::decode(&record)? };
-            let Some(family) = database.bucket(Bucket { kind: Kind::Shards, day: held.day }) else { continue };
-            batch.put_cf(&family, key, &bytes);
-            batch.put_cf(&database.fixed(keys::HELD), key, held.encode());
+            let bucket = Bucket { kind: Kind::Shards, day: held.day };
+            if database.has_bucket(bucket) {
+                batch.put(bucket.to_string(), key, bytes);
+                batch.put(keys::HELD, key, held.encode());
+            }
         }
-        let written = database.db.write_opt(batch, &options::synced());
+        let written = database.db.write(batch, true);
         written.map_err(|e| Error::WritesDisabled { reason: e.to_string() })
     }
 }

@@ -289,8 +289,10 @@ async fn a_folder_from_before_there_were_holds_keeps_nothing_past_its_time() {
     // A marker and no set beside it, as such a member left them when it was cut off before the drop itself.
     let marker = keys::day_of(RETAIN + DAY).to_be_bytes();
     let database = store.database().expect("open");
-    database.db.put_opt(keys::DROPPED_BEFORE, marker, &options::synced()).expect("written");
-    assert!(database.db.get(keys::KEPT).expect("read").is_none());
+    let mut batch = engine::Batch::default();
+    batch.put(engine::DEFAULT, keys::DROPPED_BEFORE, marker.to_vec());
+    database.db.write(batch, true).expect("written");
+    assert!(database.get(engine::DEFAULT, keys::KEPT).expect("read").is_none());
     drop(database);
     drop(store);
     let store = open(folder.path());

@@ -2,15 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use holdfast_erasure::BlobId;
-use rocksdb::{DB, DBRawIteratorWithThreadMode};
-
 use super::{
     Error, Store,
-    damage::is_damage,
     database::{self, Database},
+    engine::Records,
     keys::{self, Bucket},
 };
+use holdfast_erasure::BlobId;
 
 impl Store {
     /// Shards, whole payloads and places among the records that were found damaged since the start and have not been stored
@@ -35,7 +33,7 @@ impl Database {
         start: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
     ) -> Result<bool, Error> {
-        let mut records = self.db.raw_iterator_cf(&self.fixed(family));
+        let mut records = self.db.records(family).map_err(|failure| database::read(&failure))?;
         records.seek(start);
         let (mut last, mut gaps) = (start.to_vec(), false);
         loop {
@@ -62,20 +60,19 @@ impl Database {
             }
             match records.status() {
                 Ok(()) => return Ok(gaps),
-                Err(error) if is_damage(&error) => {
+                Err(failure) if failure.is_damage() => {
                     gaps = true;
-                    self.set_aside(family, &last, error.as_ref());
-                    if !skip(&mut records, &last) {
+                    self.set_aside(family, &last, &failure.to_string());
+                    if !skip(&mut *records, &last) {
                         return Ok(gaps);
                     }
                 }
-                Err(error) => return Err(database::read(&error)),
+                Err(failure) => return Err(database::read(&failure)),
             }
         }
     }
 
-    /// Notes that records behind `key` cannot be read. RocksDB would stop all writes when it meets them in a compaction, so
-    /// this family is no longer compacted until it has been made anew.
+    /// Notes that records behind `key` cannot be read: this family is left as it lies until it has been made anew.
     fn set_aside(&self, family: &'static str, key: &[u8], reason: &str) {
         if !self.damages.gap(family, key) {
             return;
@@ -84,17 +81,13 @@ impl Database {
         self.spare(family);
     }
 
-    /// Compacts a damaged column family no more, and lets it have as many tables as it gets.
+    /// Leaves a damaged family as it lies.
     pub(super) fn spare(&self, family: &str) {
-        let Some(handle) = self.family(family) else { return };
+        if !self.db.has(family) {
+            return;
+        }
         self.damages.spare(family);
-        let many = i32::MAX.to_string();
-        let settings = [
-            ("disable_auto_compactions", "true"),
-            ("level0_slowdown_writes_trigger", many.as_str()),
-            ("level0_stop_writes_trigger", many.as_str()),
-        ];
-        if let Err(error) = self.db.set_options_cf(&handle, &settings) {
+        if let Err(error) = self.db.spare(family) {
             tracing::warn!(family, %error, "store.spare");
         }
     }
@@ -113,7 +106,7 @@ impl Database {
 ///
 /// Nothing says where the damaged block ends. A place behind it is found by larger and larger steps, and its end from there
 /// by going back.
-fn skip(records: &mut DBRawIteratorWithThreadMode<'_, DB>, last: &[u8]) -> bool {
+fn skip(records: &mut dyn Records, last: &[u8]) -> bool {
     for place in (0..last.len()).rev() {
         let mut target = last[..=place].to_vec();
         let Some(more) = target[place].checked_add(1) else { continue };
@@ -122,18 +115,18 @@ fn skip(records: &mut DBRawIteratorWithThreadMode<'_, DB>, last: &[u8]) -> bool 
         if records.status().is_err() {
             continue;
         }
-        if records.valid() {
+        if records.item().is_some() {
             records.prev();
         } else {
             records.seek_to_last();
         }
         let mut first = None;
-        while let Some(key) = records.key().filter(|key| *key > last) {
+        while let Some((key, _)) = records.item().filter(|(key, _)| *key > last) {
             first = Some(key.to_vec());
             records.prev();
         }
         records.seek(first.as_ref().unwrap_or(&target));
-        return records.valid();
+        return records.item().is_some();
     }
     false
 }

@@ -1,4 +1,4 @@
-//! The one thread that writes. It takes everything that waits, up to a bound, writes it as one batch with one sync, and
+//! The one task that writes, in a thread of its own. It takes everything that waits, up to a bound, writes it as one batch with one sync, and
 //! then answers all. Decisions that read before they write (which bucket, which place in the order) need no lock, since
 //! nobody else writes.
 
@@ -16,7 +16,6 @@ use std::{
 use bytes::Bytes;
 use holdfast_certificate::{Namespace, StatementDigest};
 use holdfast_erasure::{AcceptedShard, BlobId, Commitment, Digest};
-use rocksdb::{Cache, WriteBatch};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -26,10 +25,10 @@ use super::{
     database::Database,
     disabled::Disabled,
     dropped::Dropped,
+    engine::{self, Batch, DEFAULT},
     holds::Decision,
     keys::{self, Bucket, Kind},
     mark::Seal,
-    options,
     records::{self, Held, ListRead, Place, Promise, Scrub, Unfillable},
     room::Room,
 };
@@ -175,11 +174,11 @@ impl Shared {
 
 pub(super) struct Writer {
     pub(super) database: Arc<Database>,
-    pub(super) cache: Cache,
     pub(super) shared: Arc<Shared>,
-    /// Nothing is written where there is none.
+    /// In a folder that is written, else there is none.
     pub(super) seal: Option<Seal>,
-    pub(super) room: Room,
+    /// In a folder.
+    pub(super) room: Option<Room>,
     pub(super) next_sequence: u64,
     pub(super) dropped: Dropped,
 }
@@ -187,7 +186,7 @@ pub(super) struct Writer {
 /// One batch in the making, with what reads of the database do not show yet.
 #[derive(Default)]
 struct Group {
-    batch: WriteBatch,
+    batch: Batch,
     held: HashMap<[u8; 34], Held>,
     promises: HashMap<[u8; 64], Namespace>,
     moved: Vec<([u8; 34], Option<Held>, Held, Kind)>,
@@ -198,8 +197,8 @@ struct Group {
 
 impl Writer {
     /// Runs until told to stop, until the database is to be opened anew, or until nobody can send.
-    pub(super) fn run(&mut self, jobs: &mut mpsc::Receiver<Job>) -> End {
-        let mut next = jobs.blocking_recv();
+    pub(super) async fn run(&mut self, jobs: &mut mpsc::Receiver<Job>) -> End {
+        let mut next = jobs.recv().await;
         while let Some(job) = next.take() {
             match job {
                 Job::DropBefore(day, decision, reply) => {
@@ -230,7 +229,7 @@ impl Writer {
                 }
             }
             if next.is_none() {
-                next = jobs.blocking_recv();
+                next = jobs.recv().await;
             }
         }
         End::Abandoned
@@ -253,11 +252,11 @@ impl Writer {
                 }
                 Job::Archive(change, reply) => (self.stage_archive(&mut group, &change), Some(reply)),
                 Job::Scrub(state) => {
-                    group.batch.put(keys::SCRUB, records::scrub(&state));
+                    group.batch.put(DEFAULT, keys::SCRUB, records::scrub(&state));
                     (Ok(()), None)
                 }
                 Job::ListRead(key, read) => {
-                    group.batch.put(key, read.encode());
+                    group.batch.put(DEFAULT, key, read.encode());
                     (Ok(()), None)
                 }
                 Job::DropBefore(..) | Job::Reopen(..) | Job::Stop(..) => unreachable!("barriers are never grouped"),
@@ -278,7 +277,7 @@ impl Writer {
             return Ok(());
         }
         let log_bytes = self.seal.as_ref().map_or(0, Seal::log_bytes);
-        self.room.take(log_bytes, group.batch.size_in_bytes() as u64)?;
+        self.room.as_mut().map_or(Ok(()), |room| room.take(log_bytes, group.batch.bytes()))?;
         if group.sync {
             failpoint::reach("before-write");
         }
@@ -295,20 +294,19 @@ impl Writer {
     }
 
     /// Writes, syncs, and says so in the mark: only then may anything of it be signed.
-    fn put(&mut self, batch: WriteBatch, sync: bool) -> Result<(), String> {
+    fn put(&mut self, batch: Batch, sync: bool) -> Result<(), String> {
         self.shared.faults.write(sync)?;
         if sync && failpoint::is_armed("between-write-and-sync") {
-            self.database.db.write_opt(batch, &options::unsynced()).map_err(|e| e.to_string())?;
+            self.database.db.write(batch, false).map_err(|e| e.to_string())?;
             failpoint::reach("between-write-and-sync");
             return Ok(());
         }
-        let settings = if sync { options::synced() } else { options::unsynced() };
-        self.database.db.write_opt(batch, &settings).map_err(|e| e.to_string())?;
+        self.database.db.write(batch, sync).map_err(|e| e.to_string())?;
         if sync {
             failpoint::reach("between-sync-and-mark");
         }
         // No other thread writes, so the last sequence number is that of this batch.
-        let sequence = sync.then(|| self.database.db.latest_sequence_number());
+        let sequence = sync.then(|| self.database.db.sequence());
         self.seal.as_mut().map_or(Ok(()), |seal| seal.wrote(sequence))?;
         if sync {
             failpoint::reach("after-sync");
@@ -372,31 +370,28 @@ impl Writer {
             }
         }
 
-        let database = &self.database;
         for (key, bucket, live, held, put) in plans {
             if let Some(bytes) = put {
-                let family =
-                    database.bucket(bucket).ok_or_else(|| Error::Read(format!("no column family {bucket}")))?;
-                group.batch.put_cf(&family, key, bytes);
+                group.batch.put(bucket.to_string(), key, bytes.clone());
             }
-            group.batch.put_cf(&database.fixed(keys::HELD), key, held.encode());
+            group.batch.put(keys::HELD, key, held.encode());
             group.held.insert(key, held);
             group.moved.push((key, live, held, bucket.kind));
         }
         if !committed {
-            group.batch.put_cf(&database.fixed(keys::BLOBS), id.as_bytes(), records::commitment(&hold.commitment));
+            group.batch.put(keys::BLOBS, *id.as_bytes(), records::commitment(&hold.commitment));
         }
         if !promised {
-            group.batch.put_cf(&database.fixed(keys::PROMISES), promise_key, hold.promise.encode());
-            let entry = records::order(&id, &hold.digest);
+            group.batch.put(keys::PROMISES, promise_key, hold.promise.encode());
+            let entry = Bytes::from(records::order(&id, &hold.digest));
             for namespace in [None, Some(&statement.namespace)] {
-                group.batch.put_cf(&database.fixed(keys::ORDER), keys::order(namespace, self.next_sequence), &entry);
+                group.batch.put(keys::ORDER, keys::order(namespace, self.next_sequence), entry.clone());
             }
             self.next_sequence += 1;
             if statement.blob.is_by_payload() {
                 let key =
                     keys::payload(&statement.namespace, &statement.blob.payload_digest, statement.retain_until, &id);
-                group.batch.put_cf(&database.fixed(keys::PAYLOADS), key, []);
+                group.batch.put(keys::PAYLOADS, key, Bytes::new());
             }
             group.promises.insert(promise_key, namespace);
         }
@@ -417,8 +412,8 @@ impl Writer {
         Ok(())
     }
 
-    fn stage_opaque(&self, group: &mut Group, family: &str, digest: &StatementDigest, bytes: &[u8]) {
-        group.batch.put_cf(&self.database.fixed(family), digest.as_bytes(), records::opaque(bytes));
+    fn stage_opaque(&self, group: &mut Group, family: &'static str, digest: &StatementDigest, bytes: &[u8]) {
+        group.batch.put(family, *digest.as_bytes(), records::opaque(bytes));
     }
 
     fn held(&self, group: &Group, id: &BlobId, key: &[u8; 34]) -> Result<Option<Held>, Error> {
@@ -449,7 +444,7 @@ impl Writer {
     }
 
     fn create(&self, bucket: Bucket) -> Result<(), Error> {
-        self.database.make_bucket(bucket, &self.cache).map_err(|e| self.disable(e.to_string()))
+        self.database.make_bucket(bucket).map_err(|e| self.disable(e.to_string()))
     }
 
     /// Drops the buckets of days before `day` as decided; one that nobody decided about is kept until somebody does. What is

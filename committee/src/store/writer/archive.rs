@@ -7,8 +7,11 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::{
     Error, Group, Writer,
+    engine::DEFAULT,
     keys::{self, Bucket},
     readable,
     records::{self, Held, Place},
@@ -21,7 +24,7 @@ impl Writer {
         self.writable()?;
         match change {
             Change::Of(record) => {
-                group.batch.put(keys::ARCHIVE, record);
+                group.batch.put(DEFAULT, keys::ARCHIVE, record.clone());
             }
             Change::Stored(items, now) => {
                 for (item, promises) in items {
@@ -32,11 +35,10 @@ impl Writer {
             }
             Change::LetGo(items) => {
                 for item in items.iter().filter(|item| item.in_both_since().is_some()) {
-                    let family = self.database.bucket(item.bucket());
-                    if let Some(family) = family.filter(|_| !self.database.damages.has(&item.key))
-                        && self.is_still(group, item)?
-                    {
-                        group.batch.delete_cf(&family, item.key);
+                    let bucket = item.bucket();
+                    let sound = self.database.has_bucket(bucket) && !self.database.damages.has(&item.key);
+                    if sound && self.is_still(group, item)? {
+                        group.batch.remove(bucket.to_string(), item.key);
                         self.place(group, item, Place::Away(item.in_both_since().unwrap_or_default()));
                     }
                 }
@@ -61,7 +63,7 @@ impl Writer {
 
     fn place(&self, group: &mut Group, item: &Kept, place: Place) {
         let held = Held { place, ..item.held };
-        group.batch.put_cf(&self.database.fixed(keys::HELD), item.key, held.encode());
+        group.batch.put(keys::HELD, item.key, held.encode());
         group.held.insert(item.key, held);
         if !self.dropped.has(item.bucket()) {
             group.placed.push((Some(item.held), held, item.bucket().kind));
@@ -96,12 +98,12 @@ impl Writer {
                 self.create(bucket)?;
                 group.placed.push((live, held, item.kind()));
             }
-            group.batch.put_cf(&self.database.fixed(keys::HELD), key, held.encode());
+            group.batch.put(keys::HELD, key, held.encode());
             group.held.insert(key, held);
         }
         let database = std::sync::Arc::clone(&self.database);
         if readable(database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_none() {
-            group.batch.put_cf(&database.fixed(keys::BLOBS), id.as_bytes(), records::commitment(&item.commitment));
+            group.batch.put(keys::BLOBS, *id.as_bytes(), records::commitment(&item.commitment));
         }
         for (promise, digest, signature) in &item.promises {
             let statement = &promise.statement;
@@ -111,16 +113,16 @@ impl Writer {
             {
                 continue;
             }
-            group.batch.put_cf(&database.fixed(keys::PROMISES), promise_key, promise.encode());
+            group.batch.put(keys::PROMISES, promise_key, promise.encode());
             let entry = records::order(&id, digest);
             for namespace in [None, Some(&statement.namespace)] {
-                group.batch.put_cf(&database.fixed(keys::ORDER), keys::order(namespace, self.next_sequence), &entry);
+                group.batch.put(keys::ORDER, keys::order(namespace, self.next_sequence), entry.clone());
             }
             self.next_sequence += 1;
             if statement.blob.is_by_payload() {
                 let payload =
                     keys::payload(&statement.namespace, &statement.blob.payload_digest, statement.retain_until, &id);
-                group.batch.put_cf(&database.fixed(keys::PAYLOADS), payload, []);
+                group.batch.put(keys::PAYLOADS, payload, Bytes::new());
             }
             self.stage_opaque(group, keys::ATTESTATIONS, digest, signature);
             group.promises.insert(promise_key, statement.namespace);

@@ -2,6 +2,7 @@
 
 use super::{
     Copy, Error, Group, Writer,
+    engine::DEFAULT,
     keys::{self, Bucket, Kind},
     readable,
     records::{self, Held, Place},
@@ -25,19 +26,18 @@ impl Writer {
         }
         self.create(bucket)?;
         let database = &self.database;
-        let family = database.bucket(bucket).ok_or_else(|| Error::Read(format!("no column family {bucket}")))?;
         let committed = readable(database.get(keys::BLOBS, id.as_bytes()))?.flatten().is_some();
 
         let length = u32::try_from(shard.bytes().len()).expect("shards are at most 2^30 bytes");
         let held = Held { day: bucket.day, length, until, root, place: Place::Here };
-        group.batch.put_cf(&family, key, shard.bytes());
-        group.batch.put_cf(&database.fixed(keys::HELD), key, held.encode());
+        group.batch.put(bucket.to_string(), key, shard.bytes().clone());
+        group.batch.put(keys::HELD, key, held.encode());
         group.held.insert(key, held);
         group.moved.push((key, live, held, Kind::Shards));
         if !committed {
-            group.batch.put_cf(&database.fixed(keys::BLOBS), id.as_bytes(), records::commitment(commitment));
+            group.batch.put(keys::BLOBS, *id.as_bytes(), records::commitment(commitment));
         }
-        group.batch.put(keys::unfillable(&id, unfillable.index), unfillable.encode());
+        group.batch.put(DEFAULT, keys::unfillable(&id, unfillable.index), unfillable.encode());
         group.sync = true;
         Ok(())
     }
