@@ -16,6 +16,8 @@
 
 mod archived;
 mod change;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+mod checksum;
 mod covered;
 mod current;
 mod damage;

@@ -1,0 +1,9 @@
+//! Leads RocksDB's checksums to `committee/src/store/checksum.rs`, in the members that these benches run.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    // By the Itanium C++ ABI's name of `rocksdb::crc32c::Extend(unsigned int, char const*, unsigned long)`.
+    if std::env::var("TARGET").is_ok_and(|target| target == "x86_64-unknown-linux-gnu") {
+        println!("cargo::rustc-link-arg=-Wl,--wrap=_ZN7rocksdb6crc32c6ExtendEjPKcm");
+    }
+}
