@@ -33,6 +33,7 @@ mod registration;
 mod safe;
 mod shell;
 mod shutdown;
+mod signer;
 mod status;
 mod target;
 mod times;
@@ -78,7 +79,7 @@ struct Cli {
     #[arg(long, global = true, help_heading = "Every command")]
     json: bool,
     /// Configuration (TOML); HOLDFAST_* variables go over it. Default: the file that HOLDFAST_CONFIG names, else
-    /// holdfast.toml where there is one; for `member`, member.toml, for `gateway`, gateway.toml.
+    /// holdfast.toml where there is one; for `member`, member.toml, for `signer`, signer.toml, for `gateway`, gateway.toml.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -103,6 +104,8 @@ enum Command {
     L1(l1::L1),
     #[command(subcommand)]
     Member(member::Member),
+    #[command(subcommand)]
+    Signer(signer::SignerCommand),
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
     /// Disperse a file and print its certificate.
@@ -163,8 +166,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    let is_daemon =
-        matches!(cli.command, Command::Member(_) | Command::Gateway(_) | Command::Devnet(devnet::Devnet::Clock(_)));
+    let is_daemon = matches!(
+        cli.command,
+        Command::Member(_) | Command::Signer(_) | Command::Gateway(_) | Command::Devnet(devnet::Devnet::Clock(_))
+    );
     let format = cli.log_format();
     // Who reads the log line by line finds an object in every one.
     let output = Output::new(cli.json || format == LogFormat::Json);
@@ -209,6 +214,9 @@ impl Cli {
     fn log_format(&self) -> LogFormat {
         let (prefix, default) = match self.command {
             Command::Member(member::Member::Run { .. }) => (committee_config::ENVIRONMENT, member::DEFAULT_FILE),
+            Command::Signer(signer::SignerCommand::Run { .. }) => {
+                (holdfast_committee::signer::ENVIRONMENT, signer::DEFAULT_FILE)
+            }
             Command::Gateway(gateway::GatewayCommand::Run(_)) => (gateway_config::PREFIX, gateway::DEFAULT_FILE),
             _ => return LogFormat::Text,
         };
@@ -230,6 +238,7 @@ async fn run(cli: Cli, log: &log::Guard, output: Output) -> anyhow::Result<()> {
         Command::Namespace(command) => namespace::run(command, config, output).await,
         Command::L1(command) => l1::run(command, config, output).await,
         Command::Member(command) => member::run(command, config, log, output).await,
+        Command::Signer(command) => signer::run(command, config, output).await,
         Command::Gateway(command) => gateway::run(command, config, output).await,
         Command::Put(args) => put::run(&args, config, output).await,
         Command::Get(args) => get::run(&args, config, output).await,

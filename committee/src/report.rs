@@ -117,6 +117,8 @@ impl Report {
             descriptors_limit,
             epoch,
             finality: finality.as_ref().map(|it| (now.saturating_sub(it.timestamp), it.stalled, it.dissenters.len())),
+            signature: attestor.pen.median(),
+            signer_trouble: attestor.pen.trouble().is_some(),
             clock_ahead_of_peers: attestor.peers.ahead(&*attestor.clock),
             clock_behind: finality.map_or(0, |it| it.timestamp.saturating_sub(now)),
             repair: shared.repair.progress(),
@@ -144,7 +146,8 @@ impl Report {
             epoch: record.as_ref().map_or(0, |record| record.committee.epoch()),
             slot: record.and_then(|record| attestor.slot(&record.committee)),
             serving: self.serving().await,
-            why: ready.or(attestor.registry_too_old().map(Into::into)),
+            // The operator is told more than strangers.
+            why: attestor.pen.trouble().or(ready).or(attestor.registry_too_old().map(Into::into)),
             drained: shared.operator.is_drained(),
             held_until: shared.operator.held_until(now),
             under_way: shared.operator.under_way(),

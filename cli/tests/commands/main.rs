@@ -22,6 +22,7 @@ mod orders;
 mod quorum;
 mod results;
 mod scripts;
+mod signer;
 #[path = "../support/command.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
