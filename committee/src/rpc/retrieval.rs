@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Attestation, Namespace, Signature, Statement, StatementDigest};
+use holdfast_certificate::{Namespace, Signature, Statement, StatementDigest};
 use holdfast_erasure::{BlobId, Commitment, Digest, LEAF_BYTES, merkle};
 use holdfast_proto::v1::{self, retrieval_server};
 use tokio::time::timeout;
@@ -23,6 +23,8 @@ use crate::{
     store::{self, Durable, Store},
 };
 
+/// Statements of one blob that are worth a costly call: those of a blob that is renewed for years are given out for nothing.
+const STATEMENTS_A_CALL: usize = 25;
 /// How long an answer waits for a signer elsewhere.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -82,16 +84,21 @@ impl RetrievalService {
         let id = holdfast_proto::blob_id(&request.blob_id)?;
         let namespace = optional_namespace(&request.namespace)?;
         self.settle(&[id]).await?;
-        let (commitment, (indices, whole), signed) = self
+        let (commitment, (indices, whole), promises) = self
             .read(move |store| {
-                let commitment = commitment(store, &id)?;
-                let indices = store.indices(&id)?;
-                let promises = store.promises(&id, namespace.as_ref())?.into_iter();
-                let signed = promises.map(|(durable, promise)| {
+                Ok((commitment(store, &id)?, store.indices(&id)?, store.promises(&id, namespace.as_ref())?))
+            })
+            .await?;
+        if let Some(origin) = Origin::current() {
+            self.0.rates.check_worth(origin, promises.len() / STATEMENTS_A_CALL)?;
+        }
+        let signed = self
+            .read(move |store| {
+                let signed = promises.into_iter().map(|(durable, promise)| {
                     let digest = *durable.digest();
                     Ok((durable, promise, store.attestation(&digest)?, store.certificate(&digest)?))
                 });
-                Ok((commitment, indices, signed.collect::<Result<Vec<_>, store::Error>>()?))
+                signed.collect::<Result<Vec<_>, store::Error>>()
             })
             .await?;
         let sound = self.sound(id, &indices).await?;
@@ -112,7 +119,7 @@ impl RetrievalService {
             statements.push(v1::SignedStatement {
                 statement: Some((&promise.statement).into()),
                 disperser_signature: Bytes::copy_from_slice(&promise.disperser_signature.to_bytes()),
-                attestation: attestation.as_ref().map(Into::into),
+                attestation,
                 certificate: certificate.unwrap_or_default(),
             });
         }
@@ -130,7 +137,8 @@ impl RetrievalService {
         if self.0.attestor.store.writable().is_ok() { settled } else { Ok(settled.unwrap_or_default()) }
     }
 
-    /// The signature remembered, or the same made again. A damaged record is no reason to fail. None where only a disk that can
+    /// The signature remembered, or the same made again. That it is a point was checked before it was written, and the database checks
+    /// what it reads, so to parse a hundred of them again would be most of the work of an answer. A damaged record is no reason to fail. None where only a disk that can
     /// be written would show that the promise is on it, and where a signer elsewhere does not sign: what is held is told of all
     /// the same, and no later.
     async fn attestation(
@@ -139,9 +147,9 @@ impl RetrievalService {
         statement: &Statement,
         remembered: Option<Bytes>,
         asks: bool,
-    ) -> Result<Option<Attestation>, Error> {
-        match remembered.and_then(|bytes| Signature::from_bytes(&bytes).ok()) {
-            Some(signature) => Ok(Some(Attestation { slot: durable.slot(), signature })),
+    ) -> Result<Option<v1::Attestation>, Error> {
+        match remembered.filter(|bytes| bytes.len() == Signature::BYTES) {
+            Some(signature) => Ok(Some(v1::Attestation { slot: durable.slot().into(), signature })),
             None if !self.0.attestor.store.vouches() => Ok(None),
             None if !asks || self.0.attestor.pen.trouble().is_some() => Ok(None),
             None => {
@@ -155,7 +163,7 @@ impl RetrievalService {
                         tracing::debug!(%error, "rpc.not_signed");
                         Ok(None)
                     }
-                    signed => Ok(Some(signed?)),
+                    signed => Ok(Some((&signed?).into())),
                 }
             }
         }
