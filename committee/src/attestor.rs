@@ -22,6 +22,7 @@ use holdfast_erasure::{BlobId, Commitment, Dispersal, Parameters, ShardIndex, en
 use holdfast_registry::{EpochRecord, NamespaceRecord, Registry};
 use holdfast_transport::Network;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use crate::{
     archive::Archive,
@@ -272,6 +273,11 @@ impl Attestor {
 
     /// Writes, syncs, and only then signs.
     pub(crate) async fn attest(&self, admitted: Admitted, holding: Holding) -> Result<Attestation, Error> {
+        let span = tracing::debug_span!("attestor.attest", blob = %admitted.id);
+        self.written(admitted, holding).instrument(span).await
+    }
+
+    async fn written(&self, admitted: Admitted, holding: Holding) -> Result<Attestation, Error> {
         let got = holding.id();
         rules::blob(&admitted.promise.statement.blob, holding.blob())?;
         if holding.index() != admitted.index {
@@ -284,7 +290,8 @@ impl Attestor {
         }
         let brief = holding.is_fresh();
         let statement = admitted.promise.statement;
-        let durable = self.store.hold(admitted.promise, admitted.digest, holding).await?;
+        let durable = self.store.hold(admitted.promise, admitted.digest, holding);
+        let durable = durable.instrument(tracing::debug_span!("store.hold")).await?;
         admitted.reservation.keep();
         failpoint::reach("between-sync-and-signature");
         // Its promise was synced just now, so nothing is to be looked up; and to hand it over takes nearly as long as to sign.
@@ -303,9 +310,11 @@ impl Attestor {
     pub(crate) async fn sign(&self, durable: &Durable, statement: &Statement) -> Result<Attestation, Error> {
         let (digest, slot) = (*durable.digest(), durable.slot());
         let (store, pen) = (Arc::clone(&self.store), Arc::clone(&self.pen));
+        let within = tracing::Span::current();
         let signed = self
             .workers
             .cpu(move || {
+                let _within = within.entered();
                 if let Some(bytes) = store.attestation(&digest)? {
                     // A damaged record is no reason to fail: the signature can be made again.
                     if let Ok(signature) = holdfast_certificate::Signature::from_bytes(&bytes) {

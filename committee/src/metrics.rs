@@ -64,6 +64,7 @@ pub(crate) struct Metrics {
     clock_ahead_of_peers: Gauge,
     signature: Gauge<f64, AtomicU64>,
     signer_trouble: Gauge,
+    spans_lost: Gauge,
     tls_seconds_left: Gauge,
     archive: Archive,
     repair: Repair,
@@ -131,6 +132,7 @@ pub(crate) struct Now {
     /// The median time of the last signatures.
     pub(crate) signature: Option<Duration>,
     pub(crate) signer_trouble: bool,
+    pub(crate) spans_lost: u64,
     pub(crate) repair: Progress,
     pub(crate) damaged: u64,
     pub(crate) lost: bool,
@@ -180,6 +182,7 @@ impl Metrics {
         let finality_stalled = gauge("l1_finality_stalled", "1 while nothing seems to become final");
         let dissenters = gauge("l1_dissenting_nodes", "L1 nodes that contradicted the others within an hour");
         let clock_behind = gauge("clock_behind_seconds", "By how much this clock is behind L1's finalized block");
+        let spans_lost = gauge("spans_lost", "Spans since the start that no collector has taken");
         let signer_trouble = gauge("signer_trouble", "1 while the signer that holds the key does not sign");
         let text = "By how much this clock is ahead of those of most other members";
         let clock_ahead_of_peers = gauge("clock_ahead_of_peers_seconds", text);
@@ -254,6 +257,7 @@ impl Metrics {
             clock_ahead_of_peers,
             signature,
             signer_trouble,
+            spans_lost,
             tls_seconds_left,
             archive,
             repair,
@@ -314,6 +318,7 @@ impl Metrics {
         self.clock_behind.set(whole(now.clock_behind));
         self.clock_ahead_of_peers.set(now.clock_ahead_of_peers);
         self.signature.set(now.signature.map_or(0.0, |took| took.as_secs_f64()));
+        self.spans_lost.set(whole(now.spans_lost));
         self.signer_trouble.set(i64::from(now.signer_trouble));
         self.tls_seconds_left.set(whole(now.tls_seconds_left.unwrap_or(0)));
         self.archive.set(now.archive);

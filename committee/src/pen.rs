@@ -19,6 +19,7 @@ use holdfast_certificate::{
 };
 use holdfast_erasure::BlobId;
 use holdfast_transport::Pin;
+use tracing::Instrument as _;
 
 use crate::{
     error::Error as StartError,
@@ -108,7 +109,7 @@ impl Pen {
     /// Signs on this very thread, where the key is in this process.
     pub(crate) fn at_once(&self, slot: u16, digest: &StatementDigest) -> Option<Attestation> {
         let Kind::Own(key) = &self.kind else { return None };
-        let began = Instant::now();
+        let (_span, began) = (tracing::debug_span!("pen.sign").entered(), Instant::now());
         let attestation = Attestation::sign(slot, key, digest);
         self.note(began.elapsed());
         Some(attestation)
@@ -129,7 +130,10 @@ impl Pen {
         let began = Instant::now();
         let signed = match &self.kind {
             Kind::Own(key) => Self::sign(key, digest, slot, workers).await,
-            Kind::Far(far) => far.statement((statement, digest), slot, workers).await,
+            Kind::Far(far) => {
+                let span = tracing::debug_span!("pen.sign");
+                far.statement((statement, digest), slot, workers).instrument(span).await
+            }
         };
         self.timed(began, signed)
     }

@@ -118,6 +118,7 @@ impl Report {
             epoch,
             finality: finality.as_ref().map(|it| (now.saturating_sub(it.timestamp), it.stalled, it.dissenters.len())),
             signature: attestor.pen.median(),
+            spans_lost: shared.operator.spans_lost(),
             signer_trouble: attestor.pen.trouble().is_some(),
             clock_ahead_of_peers: attestor.peers.ahead(&*attestor.clock),
             clock_behind: finality.map_or(0, |it| it.timestamp.saturating_sub(now)),

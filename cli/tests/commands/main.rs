@@ -23,6 +23,7 @@ mod quorum;
 mod results;
 mod scripts;
 mod signer;
+mod spans;
 #[path = "../support/command.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;

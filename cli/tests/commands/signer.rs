@@ -40,8 +40,10 @@ impl Drop for Signer {
 
 #[test]
 fn a_committee_with_a_member_whose_key_is_on_a_signer_over_tls() {
-    let devnet = Devnet::up(&["--l1", "none", "--members", "4", "-t", "4", "-k", "2"]);
+    let devnet = Devnet::up(&["--l1", "none", "--members", "4", "-t", "4", "-k", "1"]);
     devnet.devnet(&["down"]).ok();
+    let own = member_config(&devnet);
+    let registry = run(&["--json", "--config", &own, "member", "check"]).ok().json()["registry"].clone();
     // The key moves out of the member's folder into the signer's.
     let (home, member) = (devnet.path("signer"), devnet.dir().join("m0"));
     fs::create_dir(&home).unwrap();
@@ -55,13 +57,11 @@ fn a_committee_with_a_member_whose_key_is_on_a_signer_over_tls() {
     let made = run(&["--json", "--config", &config, "signer", "new-tls", "--host", "127.0.0.1"]).ok().json();
     run(&["--config", &config, "signer", "new-tls", "--host", "127.0.0.1"]).fails(6, &["tls.crt exists"]);
     let settings = format!(
-        "listen = \"{address}\"\ntoken_file = \"token\"\nkeystore = \"keystore.json\"\npassword_file = \"password\"\nchain_id = 0\nregistry = \"0x{}\"\nmax_endorsement = \"30d\"\n[tls]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\n",
-        "00".repeat(20),
+        "listen = \"{address}\"\ntoken_file = \"token\"\nkeystore = \"keystore.json\"\npassword_file = \"password\"\nchain_id = 0\nregistry = {registry}\nmax_endorsement = \"30d\"\n[tls]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\n",
     );
     fs::write(&config, &settings).unwrap();
     let checked = run(&["--json", "--config", &config, "signer", "check"]).ok().json();
     assert_eq!(checked["tlsPin"], made["tlsPin"]);
-    let own = member.join("member.toml");
     let text = fs::read_to_string(&own).unwrap();
     let text: String = text
         .lines()
@@ -77,7 +77,6 @@ fn a_committee_with_a_member_whose_key_is_on_a_signer_over_tls() {
 
     let signer = Signer::start(&config);
     devnet.devnet(&["up"]).ok();
-    let own = own.to_str().unwrap().to_owned();
     let status = || run(&["--json", "--config", &own, "member", "status"]).ok().json();
     assert!(status()["writesDisabled"].is_null());
     let certificate = devnet.put("signed", &noise(100_000, 1), &[]);
@@ -114,6 +113,10 @@ fn a_committee_with_a_member_whose_key_is_on_a_signer_over_tls() {
     run(&["--config", &own, "member", "new-tls", "--host", "127.0.0.1"]).fails(1, &["by this signer's rules"]);
     run(&["--config", &own, "member", "new-tls", "--host", "127.0.0.1", "--span", "20d"]).ok();
     signer.stop();
+}
+
+fn member_config(devnet: &Devnet) -> String {
+    devnet.dir().join("m0/member.toml").to_str().unwrap().to_owned()
 }
 
 /// The page of metrics.

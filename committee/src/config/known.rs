@@ -1,6 +1,6 @@
 //! Every setting there is.
 
-pub(super) const KEYS: [&str; 55] = [
+pub(super) const KEYS: [&str; 56] = [
     "listen",
     "tls.certificate",
     "tls.key",
@@ -56,4 +56,5 @@ pub(super) const KEYS: [&str; 55] = [
     "limits.frames_per_second",
     "limits.drain_deadline",
     "log.format",
+    "log.otlp",
 ];

@@ -84,7 +84,7 @@ impl Far {
             domain,
             deadline: settings.deadline,
             turns: Semaphore::new(AT_ONCE),
-            trouble: Mutex::default(),
+            trouble: Mutex::new(Some(Trouble { text: "the signer has not answered yet".into(), until: None })),
         })
     }
 

@@ -21,7 +21,7 @@ use crate::config::Tls;
 /// What every variable of a signer begins with.
 pub const ENVIRONMENT: &str = "HOLDFAST_SIGNER_";
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "listen",
     "tls.certificate",
     "tls.key",
@@ -36,6 +36,7 @@ const KEYS: [&str; 14] = [
     "namespaces",
     "signatures_per_second",
     "log.format",
+    "log.otlp",
 ];
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -69,9 +70,9 @@ pub struct Config {
     pub keystore: PathBuf,
     /// The file with its password, `credential:NAME` or `env:NAME`.
     pub password_file: PathBuf,
-    /// The chain for whose registry it signs; 0 for a committee file without one.
+    /// The chain for whose registry it signs; 0 for a committee file.
     pub chain_id: u64,
-    /// The registry.
+    /// The registry, as the member's check prints it; of a committee file one that follows from the file.
     pub registry: Address,
     /// The longest retention that it signs, from its own clock, such as `90d`.
     #[serde(default = "max_retention", with = "human")]
