@@ -299,9 +299,13 @@ impl Config {
         let mut paths = vec![&mut self.data_dir];
         if let Some(signer) = &mut self.signer {
             signer.resolve(folder);
-        } else {
-            self.password_file = password::place(folder, &self.password_file);
+        }
+        // What is not given stays so, to be missed by the check.
+        if !is_empty(&self.keystore) {
             paths.push(&mut self.keystore);
+        }
+        if !is_empty(&self.password_file) {
+            self.password_file = password::place(folder, &self.password_file);
         }
         paths.extend(self.admin_socket.as_mut());
         paths.extend(self.committee_file.as_mut());
