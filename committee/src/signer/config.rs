@@ -16,7 +16,7 @@ use holdfast_transport::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::config::Tls;
+use crate::{config::Tls, error::Error as StartError};
 
 /// What every variable of a signer begins with.
 pub const ENVIRONMENT: &str = "HOLDFAST_SIGNER_";
@@ -224,8 +224,8 @@ impl Settings {
 }
 
 /// The token in a file, which is long enough.
-pub(crate) fn token(file: &Path) -> Result<String, crate::Error> {
-    let failed = |reason: String| crate::Error::File { what: "token", file: file.into(), reason };
+pub(crate) fn token(file: &Path) -> Result<String, StartError> {
+    let failed = |reason: String| StartError::File { what: "token", file: file.into(), reason };
     let token = password::password(file).map_err(|error| failed(error.to_string()))?;
     if token.len() < LEAST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(failed(format!("expected {LEAST_TOKEN} or more printable characters of ASCII without blanks")));
