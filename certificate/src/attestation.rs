@@ -2,7 +2,7 @@
 
 use crate::committee::Committee;
 use crate::error::Error;
-use crate::keys::{SIGNATURE_TAG, SecretKey, Signature};
+use crate::keys::{PublicKey, SIGNATURE_TAG, SecretKey, Signature};
 use crate::statement::StatementDigest;
 
 /// One member's promise to hold its shard of a statement's blob. Unchecked until [`Self::verify`].
@@ -22,6 +22,12 @@ impl Attestation {
         let signature =
             Signature::from_subgroup(point).expect("a non-zero secret times a hash to the curve is not the identity");
         Self { slot, signature }
+    }
+
+    /// Whether the member of this key has signed this digest, whatever its slot.
+    #[must_use]
+    pub fn is_by(&self, key: &PublicKey, digest: &StatementDigest) -> bool {
+        key.verifies(self.signature.point(), digest.as_bytes(), SIGNATURE_TAG)
     }
 
     /// Checks that the member in this slot has signed this digest. The digest is of the committee's domain and epoch:

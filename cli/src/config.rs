@@ -33,7 +33,7 @@ const PREFIX: &str = "HOLDFAST_";
 const FILE_VARIABLE: &str = "HOLDFAST_CONFIG";
 
 /// Variables that are no settings of a client, and what settings of members and gateways begin with.
-const OTHERS: [&str; 4] = [FILE_VARIABLE, "HOLDFAST_LOG", "HOLDFAST_MEMBER_", "HOLDFAST_GATEWAY_"];
+const OTHERS: [&str; 5] = [FILE_VARIABLE, "HOLDFAST_LOG", "HOLDFAST_MEMBER_", "HOLDFAST_SIGNER_", "HOLDFAST_GATEWAY_"];
 
 /// Read where neither is given.
 const DEFAULT_FILE: &str = "holdfast.toml";

@@ -21,7 +21,10 @@ use tracing_subscriber::{
     EnvFilter, Layer as _, Registry, fmt::MakeWriter, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
 
-use crate::output::{progress, stderr_has_colours};
+use crate::{
+    output::{progress, stderr_has_colours},
+    spans::{self, Spans},
+};
 
 /// The variable with the filter.
 const VARIABLE: &str = "HOLDFAST_LOG";
@@ -36,12 +39,14 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 pub(crate) struct Guard {
     sender: SyncSender<Message>,
     control: Option<Arc<Control>>,
+    spans: Option<Spans>,
 }
 
 /// The filter, as it is changed while the program runs.
 #[derive(Debug)]
 struct Control {
     filter: reload::Handle<EnvFilter, Registry>,
+    spans: Option<Arc<spans::Count>>,
 }
 
 enum Message {
@@ -49,8 +54,9 @@ enum Message {
     Flush(SyncSender<()>),
 }
 
-/// Starts the log with the filter in `HOLDFAST_LOG`, or `default` where it is empty, absent or misspelt.
-pub(crate) fn start(default: &str, format: LogFormat) -> Guard {
+/// Starts the log with the filter in `HOLDFAST_LOG`, or `default` where it is empty, absent or misspelt; and takes down spans, if
+/// something sends them.
+pub(crate) fn start(default: &str, format: LogFormat, spans: Option<Spans>) -> Guard {
     let (sender, receiver) = sync_channel(QUEUED_LINES);
     let lost = Arc::new(AtomicU64::new(0));
     let writer = Queue { sender: sender.clone(), lost: Arc::clone(&lost) };
@@ -64,8 +70,10 @@ pub(crate) fn start(default: &str, format: LogFormat) -> Guard {
         LogFormat::Text => lines.with_ansi(stderr_has_colours()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    let control = match tracing_subscriber::registry().with(filter).with(lines).try_init() {
-        Ok(()) => Some(Arc::new(Control { filter: handle })),
+    // What is logged and what is sent to a collector are apart.
+    let traces = spans.as_ref().map(Spans::layer);
+    let control = match tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces).try_init() {
+        Ok(()) => Some(Arc::new(Control { filter: handle, spans: spans.as_ref().map(Spans::count) })),
         Err(error) => {
             progress(format!("note: no log: {error}"));
             None
@@ -78,13 +86,20 @@ pub(crate) fn start(default: &str, format: LogFormat) -> Guard {
             LogFormat::Json => tracing::warn!(note, "log.filter"),
         }
     }
-    Guard { sender, control }
+    Guard { sender, control, spans }
 }
 
 impl Guard {
     /// What changes the filter.
     pub(crate) fn control(&self) -> Option<Arc<dyn LogControl>> {
         self.control.clone().map(|control| control as Arc<dyn LogControl>)
+    }
+
+    /// Sends the spans that wait, for as long as that may take, while the runtime runs.
+    pub(crate) fn end_spans(&self) {
+        if let Some(spans) = &self.spans {
+            spans.stop();
+        }
     }
 }
 
@@ -102,6 +117,10 @@ impl LogControl for Control {
             Some(complaint) => Err(complaint),
             None => self.filter.reload(filter).map_err(|error| error.to_string()),
         }
+    }
+
+    fn spans_lost(&self) -> u64 {
+        self.spans.as_ref().map_or(0, |count| count.lost())
     }
 }
 

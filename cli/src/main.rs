@@ -33,6 +33,8 @@ mod registration;
 mod safe;
 mod shell;
 mod shutdown;
+mod signer;
+mod spans;
 mod status;
 mod target;
 mod times;
@@ -78,7 +80,7 @@ struct Cli {
     #[arg(long, global = true, help_heading = "Every command")]
     json: bool,
     /// Configuration (TOML); HOLDFAST_* variables go over it. Default: the file that HOLDFAST_CONFIG names, else
-    /// holdfast.toml where there is one; for `member`, member.toml, for `gateway`, gateway.toml.
+    /// holdfast.toml where there is one; for `member`, member.toml, for `signer`, signer.toml, for `gateway`, gateway.toml.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -103,6 +105,8 @@ enum Command {
     L1(l1::L1),
     #[command(subcommand)]
     Member(member::Member),
+    #[command(subcommand)]
+    Signer(signer::SignerCommand),
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
     /// Disperse a file and print its certificate.
@@ -163,19 +167,13 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    let is_daemon =
-        matches!(cli.command, Command::Member(_) | Command::Gateway(_) | Command::Devnet(devnet::Devnet::Clock(_)));
+    let is_daemon = matches!(
+        cli.command,
+        Command::Member(_) | Command::Signer(_) | Command::Gateway(_) | Command::Devnet(devnet::Devnet::Clock(_))
+    );
     let format = cli.log_format();
     // Who reads the log line by line finds an object in every one.
     let output = Output::new(cli.json || format == LogFormat::Json);
-    let log = log::start(if is_daemon { "info" } else { "warn" }, format);
-    let is_doctor = matches!(cli.command, Command::Doctor);
-    for remark in config::remarks().into_iter().filter(|_| !is_doctor) {
-        match format {
-            LogFormat::Text => progress(format!("note: {remark}")),
-            LogFormat::Json => tracing::warn!(%remark, "config.environment"),
-        }
-    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = match builder.worker_threads(cores).thread_name_fn(thread_names(cores)).enable_all().build() {
@@ -185,7 +183,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let spans = cli.spans(&runtime);
+    let log = log::start(if is_daemon { "info" } else { "warn" }, format, spans);
+    let is_doctor = matches!(cli.command, Command::Doctor);
+    for remark in config::remarks().into_iter().filter(|_| !is_doctor) {
+        match format {
+            LogFormat::Text => progress(format!("note: {remark}")),
+            LogFormat::Json => tracing::warn!(%remark, "config.environment"),
+        }
+    }
     let result = runtime.block_on(run(cli, &log, output));
+    log.end_spans();
     // Work that waits for a disk that hangs is not waited for.
     runtime.shutdown_background();
     match result {
@@ -204,19 +212,52 @@ fn thread_names(workers: usize) -> impl Fn() -> String + Send + Sync {
     move || if started.fetch_add(1, Ordering::Relaxed) < workers { "async" } else { "blocking" }.to_owned()
 }
 
+/// A command that runs until it is told to stop, and has settings of its own.
+struct Daemon<'a> {
+    name: &'static str,
+    prefix: &'static str,
+    file: &'a Path,
+}
+
+impl Daemon<'_> {
+    /// A setting that is needed before all are read.
+    fn peek(&self, key: &str) -> Option<String> {
+        configuration::peek(self.file, self.prefix, key)
+    }
+}
+
 impl Cli {
     /// How the log of a daemon is to be written: what is wrong with its settings is told when it reads them.
     fn log_format(&self) -> LogFormat {
-        let (prefix, default) = match self.command {
-            Command::Member(member::Member::Run { .. }) => (committee_config::ENVIRONMENT, member::DEFAULT_FILE),
-            Command::Gateway(gateway::GatewayCommand::Run(_)) => (gateway_config::PREFIX, gateway::DEFAULT_FILE),
-            _ => return LogFormat::Text,
-        };
-        let file = self.config.as_deref().unwrap_or(Path::new(default));
-        match configuration::peek(file, prefix, "log.format").as_deref() {
+        match self.daemon().and_then(|daemon| daemon.peek("log.format")).as_deref() {
             Some("json") => LogFormat::Json,
             _ => LogFormat::Text,
         }
+    }
+
+    /// What sends a daemon's spans, if its settings name a collector; without it the daemon runs all the same.
+    fn spans(&self, runtime: &tokio::runtime::Runtime) -> Option<spans::Spans> {
+        let daemon = self.daemon()?;
+        let collector = daemon.peek("log.otlp")?;
+        let _within = runtime.enter();
+        let started = spans::Spans::start(&collector, daemon.name);
+        started.inspect_err(|error| progress(format!("note: no spans are sent: {error}"))).ok()
+    }
+
+    fn daemon(&self) -> Option<Daemon<'_>> {
+        let (name, prefix, default) = match self.command {
+            Command::Member(member::Member::Run { .. }) => {
+                ("holdfast-member", committee_config::ENVIRONMENT, member::DEFAULT_FILE)
+            }
+            Command::Signer(signer::SignerCommand::Run { .. }) => {
+                ("holdfast-signer", holdfast_committee::signer::ENVIRONMENT, signer::DEFAULT_FILE)
+            }
+            Command::Gateway(gateway::GatewayCommand::Run(_)) => {
+                ("holdfast-gateway", gateway_config::PREFIX, gateway::DEFAULT_FILE)
+            }
+            _ => return None,
+        };
+        Some(Daemon { name, prefix, file: self.config.as_deref().unwrap_or(Path::new(default)) })
     }
 }
 
@@ -230,6 +271,7 @@ async fn run(cli: Cli, log: &log::Guard, output: Output) -> anyhow::Result<()> {
         Command::Namespace(command) => namespace::run(command, config, output).await,
         Command::L1(command) => l1::run(command, config, output).await,
         Command::Member(command) => member::run(command, config, log, output).await,
+        Command::Signer(command) => signer::run(command, config, output).await,
         Command::Gateway(command) => gateway::run(command, config, output).await,
         Command::Put(args) => put::run(&args, config, output).await,
         Command::Get(args) => get::run(&args, config, output).await,

@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use holdfast_certificate::{Address, Registration, SecretKey, keystore::Strength};
+use holdfast_certificate::{Address, PublicKey, Registration, SecretKey, keystore::Strength};
 use holdfast_committee::{
     self as committee,
     store::{IfMissing, Store},
@@ -286,23 +286,30 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     })
 }
 
+/// The member's key: of its keystore, or of the signer that its settings name.
+fn public_key(config: &committee::Config) -> anyhow::Result<PublicKey> {
+    match &config.signer {
+        Some(signer) => Ok(signer.public_key),
+        None => Ok(keys::unlock(&config.keystore, &config.password_file)?.public_key()),
+    }
+}
+
 fn new_store(config: &committee::Config, output: Output) -> anyhow::Result<()> {
-    let key = keys::unlock(&config.keystore, &config.password_file)?;
-    let store = Store::create(&config.data_dir, &key.public_key());
+    let store = Store::create(&config.data_dir, &public_key(config)?);
     let store = store.or_else(|error| fail(Exit::Unsafe, error.to_string()))?;
     let made = MadeStore { data_dir: config.data_dir.clone(), store_id: store.to_string() };
     output.print(&made, |made| format!("made store {} in {}\n", made.store_id, made.data_dir.display()))
 }
 
 async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()> {
-    let key = keys::unlock(&config.keystore, &config.password_file)?;
+    let public_key = public_key(config)?;
     let registry = registry_of(config).await?;
     let mut problems = Vec::new();
     let (mut epoch, mut slot) = (None, None);
     match registry.active_epoch(now()).await {
         Ok(record) => {
             epoch = Some(record.committee.epoch());
-            slot = record.committee.slot_of(&key.public_key());
+            slot = record.committee.slot_of(&public_key);
             if slot.is_none() {
                 problems.push(format!("epoch {} has no slot for this key", record.committee.epoch()));
             }
@@ -313,7 +320,7 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
     // Whoever has the port may be the member itself.
     let running = match &listening {
         Ok(_) => false,
-        Err(_) => ask(config).await.is_ok_and(|info| info.public_key == key.public_key().to_bytes().as_slice()),
+        Err(_) => ask(config).await.is_ok_and(|info| info.public_key == public_key.to_bytes().as_slice()),
     };
     if let (Err(error), false) = (listening, running) {
         problems.push(format!("cannot listen on {}: {error}", config.listen));
@@ -326,7 +333,7 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
     let in_force = toml::to_string_pretty(&shown)?;
     let checked = Checked {
         config: shown,
-        public_key: key.public_key().to_string(),
+        public_key: public_key.to_string(),
         chain_id: domain.chain_id,
         registry: domain.registry.to_string(),
         epoch,

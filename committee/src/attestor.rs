@@ -16,13 +16,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_certificate::{
-    Address, Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, SecretKey, Statement,
-    StatementDigest,
+    Address, Attestation, Committee, DisperserSignature, Domain, Namespace, PublicKey, Statement, StatementDigest,
 };
 use holdfast_erasure::{BlobId, Commitment, Dispersal, Parameters, ShardIndex, encode};
 use holdfast_registry::{EpochRecord, NamespaceRecord, Registry};
 use holdfast_transport::Network;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use crate::{
     archive::Archive,
@@ -31,6 +31,7 @@ use crate::{
     disk::{Disk, Place},
     failpoint,
     peer_time::PeerTime,
+    pen::{self, Pen},
     quota::{self, Quota, Reservation},
     store::{self, Durable, Given, Holding, Promise, Store},
     workers::Workers,
@@ -44,7 +45,7 @@ pub(crate) use strangers::Strangers;
 /// What signs for this member.
 #[derive(Debug)]
 pub(crate) struct Attestor {
-    pub(crate) key: Arc<SecretKey>,
+    pub(crate) pen: Arc<Pen>,
     pub(crate) public_key: PublicKey,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) policy: Policy,
@@ -177,6 +178,9 @@ impl Attestor {
         self.check_clock(now)?;
         let active = self.registry.active_epoch(now).await.map_err(Error::Registry)?;
         rules::slot(&active, &self.public_key)?;
+        if self.pen.trouble().is_some() {
+            return Err(pen::Error::Away.into());
+        }
         Ok(())
     }
 
@@ -269,6 +273,11 @@ impl Attestor {
 
     /// Writes, syncs, and only then signs.
     pub(crate) async fn attest(&self, admitted: Admitted, holding: Holding) -> Result<Attestation, Error> {
+        let span = tracing::debug_span!("attestor.attest", blob = %admitted.id);
+        self.written(admitted, holding).instrument(span).await
+    }
+
+    async fn written(&self, admitted: Admitted, holding: Holding) -> Result<Attestation, Error> {
         let got = holding.id();
         rules::blob(&admitted.promise.statement.blob, holding.blob())?;
         if holding.index() != admitted.index {
@@ -280,40 +289,50 @@ impl Attestor {
             });
         }
         let brief = holding.is_fresh();
-        let durable = self.store.hold(admitted.promise, admitted.digest, holding).await?;
+        let statement = admitted.promise.statement;
+        let durable = self.store.hold(admitted.promise, admitted.digest, holding);
+        let durable = durable.instrument(tracing::debug_span!("store.hold")).await?;
         admitted.reservation.keep();
         failpoint::reach("between-sync-and-signature");
-        let attestation = if brief {
-            // Its promise was synced just now, so nothing is to be looked up; and to hand it over takes nearly as long as to sign.
-            // Nobody gets so far who may not disperse.
-            Attestation::sign(durable.slot(), &self.key, durable.digest())
-        } else {
-            self.sign(&durable).await?
+        // Its promise was synced just now, so nothing is to be looked up; and to hand it over takes nearly as long as to sign.
+        // Nobody gets so far who may not disperse.
+        let at_once = if brief { self.pen.at_once(durable.slot(), durable.digest()) } else { None };
+        let attestation = match at_once {
+            Some(attestation) => attestation,
+            None => self.sign(&durable, &statement).await?,
         };
         self.store.remember(&durable, attestation.signature.to_bytes());
         Ok(attestation)
     }
 
     /// The attestation of a promise that is durable: the one remembered, or the same made again, since BLS signatures
-    /// are deterministic.
-    pub(crate) async fn sign(&self, durable: &Durable) -> Result<Attestation, Error> {
-        let (key, digest, slot) = (Arc::clone(&self.key), *durable.digest(), durable.slot());
-        let store = Arc::clone(&self.store);
-        self.workers
+    /// are deterministic. `statement` is what was promised.
+    pub(crate) async fn sign(&self, durable: &Durable, statement: &Statement) -> Result<Attestation, Error> {
+        let (digest, slot) = (*durable.digest(), durable.slot());
+        let (store, pen) = (Arc::clone(&self.store), Arc::clone(&self.pen));
+        let within = tracing::Span::current();
+        let signed = self
+            .workers
             .cpu(move || {
+                let _within = within.entered();
                 if let Some(bytes) = store.attestation(&digest)? {
                     // A damaged record is no reason to fail: the signature can be made again.
                     if let Ok(signature) = holdfast_certificate::Signature::from_bytes(&bytes) {
-                        return Ok(Attestation { slot, signature });
+                        return Ok(Some(Attestation { slot, signature }));
                     }
                 }
                 if !store.vouches() {
                     let reason = "what was written last is not known to be on the disk".into();
-                    return Err(store::Error::WritesDisabled { reason }.into());
+                    return Err(Error::Store(store::Error::WritesDisabled { reason }));
                 }
-                Ok(Attestation::sign(slot, &key, &digest))
+                // Here and now where the key is, which spares handing it to another thread.
+                Ok(pen.at_once(slot, &digest))
             })
-            .await?
+            .await??;
+        match signed {
+            Some(attestation) => Ok(attestation),
+            None => Ok(self.pen.statement((statement, digest), slot, &self.workers).await?),
+        }
     }
 
     /// Whether the namespace is one that this member serves.

@@ -57,11 +57,16 @@ pub struct Config {
     /// The Unix socket on which the member takes its operator's orders; beside the store's folder if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_socket: Option<PathBuf>,
-    /// The ERC-2335 keystore of the BLS key.
+    /// The ERC-2335 keystore of the BLS key; empty where a signer holds the key.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub keystore: PathBuf,
     /// The file with the keystore's password; a newline at its end does not count. `credential:NAME` is one that systemd hands
     /// over, `env:NAME` a variable.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub password_file: PathBuf,
+    /// The process that holds the key, in place of `keystore`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<crate::signer::Settings>,
     /// The committee file, for a committee that is not read from L1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committee_file: Option<PathBuf>,
@@ -163,6 +168,7 @@ impl Config {
             data_dir: folder.join("data"),
             keystore: folder.join("keystore.json"),
             password_file: folder.join("password.txt"),
+            signer: None,
             admin_socket: None,
             committee_file: Some(folder.join("committee.json")),
             l1: None,
@@ -228,6 +234,17 @@ impl Config {
             );
             return invalid("listen", reason);
         }
+        match &self.signer {
+            Some(_) if !is_empty(&self.keystore) => {
+                return invalid("signer", "and `keystore` are both given, expected one of them".into());
+            }
+            Some(signer) => signer.check().or_else(|(key, reason)| invalid(key, reason))?,
+            None if is_empty(&self.keystore) => {
+                return invalid("keystore", "and `signer` are both missing, expected one of them".into());
+            }
+            None if is_empty(&self.password_file) => return invalid("password_file", "is missing".into()),
+            None => {}
+        }
         match (&self.l1, &self.committee_file) {
             (Some(_), Some(_)) => {
                 return invalid("l1", "and `committee_file` are both given, expected one of them".into());
@@ -276,11 +293,20 @@ impl Config {
     }
 
     fn resolve(&mut self, folder: &Path) {
-        self.password_file = password::place(folder, &self.password_file);
         if let Some(key) = self.archive.as_mut().and_then(|archive| archive.secret_key_file.as_mut()) {
             *key = password::place(folder, key);
         }
-        let mut paths = vec![&mut self.data_dir, &mut self.keystore];
+        let mut paths = vec![&mut self.data_dir];
+        if let Some(signer) = &mut self.signer {
+            signer.resolve(folder);
+        }
+        // What is not given stays so, to be missed by the check.
+        if !is_empty(&self.keystore) {
+            paths.push(&mut self.keystore);
+        }
+        if !is_empty(&self.password_file) {
+            self.password_file = password::place(folder, &self.password_file);
+        }
         paths.extend(self.admin_socket.as_mut());
         paths.extend(self.committee_file.as_mut());
         paths.extend(self.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]));
@@ -289,6 +315,10 @@ impl Config {
             *path = folder.join(&*path);
         }
     }
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 #[cfg(test)]

@@ -60,6 +60,11 @@ mod pace;
 mod rpc;
 
 mod attestor;
+mod pen;
+
+pub mod signer;
+mod socket;
+
 mod disk;
 mod heartbeat;
 mod quota;
@@ -80,5 +85,6 @@ pub use config::Config;
 pub use error::Error;
 pub use member::{Machine, Member, Running, run};
 pub use operator::LogControl;
+pub use pen::endorse;
 pub use recover::{Recovered, recover};
 pub use registry::registry;

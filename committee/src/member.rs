@@ -1,11 +1,11 @@
 //! A member from start to stop.
 
-use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use holdfast_certificate::{Keystore, PublicKey, SecretKey};
+use holdfast_certificate::{PublicKey, SecretKey};
 use holdfast_proto::v1;
 use holdfast_registry::Registry;
-use holdfast_transport::{Listen, Network, Pin, blocking, configuration::password::password, tls::ServerTls};
+use holdfast_transport::{Listen, Network, Pin, blocking, tls::ServerTls};
 use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,
@@ -28,13 +28,14 @@ use crate::{
     config::{self, Config, Memory},
     disk::Disk,
     error::Error,
-    files::read,
+    files::open_key,
     health,
     holds::Retention,
     listen::listen,
     listener::{Admission, Caps, Listener},
     operator::{LogControl, Operator},
     peer_time::PeerTime,
+    pen::{self, Pen},
     pressure, process,
     quota::Quota,
     repair,
@@ -59,7 +60,7 @@ const CUT_OFF: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Member {
     config: Config,
-    key: SecretKey,
+    pen: Pen,
     registry: Arc<dyn Registry>,
     clock: Arc<dyn Clock>,
     missing: IfMissing,
@@ -138,9 +139,13 @@ impl Member {
     /// A member with this key and the machine's clock.
     #[must_use]
     pub fn new(config: Config, key: SecretKey, registry: Arc<dyn Registry>) -> Self {
+        Self::with_pen(config, Pen::own(key), registry)
+    }
+
+    fn with_pen(config: Config, pen: Pen, registry: Arc<dyn Registry>) -> Self {
         Self {
             config,
-            key,
+            pen,
             registry,
             clock: Arc::new(SystemClock),
             missing: IfMissing::Refuse,
@@ -201,12 +206,16 @@ impl Member {
         self
     }
 
-    /// A member with the key of its keystore.
+    /// A member with the key of its keystore, or with the signer that its settings name.
     ///
     /// # Errors
     ///
     /// [`Error::File`] and [`Error::Keystore`].
     pub async fn open(config: Config, registry: Arc<dyn Registry>) -> Result<Self, Error> {
+        if let Some(signer) = &config.signer {
+            let pen = Pen::far(signer, registry.domain())?;
+            return Ok(Self::with_pen(config, pen, registry));
+        }
         let (keystore, password) = (config.keystore.clone(), config.password_file.clone());
         let key = tokio::task::spawn_blocking(move || open_key(&keystore, &password))
             .await
@@ -234,7 +243,7 @@ impl Member {
         };
         // Where it is taken a member is at work on this folder.
         let _port = listen(config.listen)?;
-        let public_key = self.key.public_key();
+        let public_key = self.pen.public_key();
         let identity = Identity { public_key, domain: self.registry.domain() };
         let (data_dir, missing) = (config.data_dir.clone(), self.missing);
         let store = tokio::task::spawn_blocking(move || Store::open(&data_dir, &identity, missing))
@@ -257,13 +266,13 @@ impl Member {
     ///
     /// [`Error::Config`], [`Error::Store`] (the folder is another member's or in use), [`Error::InUse`].
     pub async fn launch(self) -> Result<Running, Error> {
-        let Self { config, key, registry, clock, missing, awaited, distrusted, log, machine, .. } = self;
+        let Self { config, pen, registry, clock, missing, awaited, distrusted, log, machine, .. } = self;
         config.check()?;
         process::budget(config.limits.connections)?;
         let memory = Memory::of(&config.limits, config.archive.is_some())
             .map_err(|needed| Error::Server(format!("{needed} MiB of memory are needed for these limits")))?;
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose()?;
-        let public_key = key.public_key();
+        let public_key = pen.public_key();
         let identity = Identity { public_key, domain: registry.domain() };
         // The port first: where it is taken nothing of a store is touched.
         let (listener, addr) = door(config.listen, machine.as_ref()).await?;
@@ -287,7 +296,7 @@ impl Member {
         let archive = archive(&config, public_key, &store).await?;
         let peers = PeerTime::default();
         let attestor = Arc::new(Attestor {
-            key: Arc::new(key),
+            pen: Arc::new(pen),
             public_key,
             registry,
             policy: config.policy.clone(),
@@ -346,6 +355,7 @@ impl Member {
             let report = Report::new(Arc::clone(&shared), admission.clone(), health.clone());
             background.spawn(site::serve(listener, report, stop.clone()));
         }
+        background.spawn(pen::watch(Arc::clone(&shared.attestor.pen), stop.clone()));
         if machine.is_none() {
             background.spawn(pressure::watch(Arc::clone(&shared), stop.clone()));
             background.spawn(pressure::measure_disk(Arc::clone(&shared), stop.clone()));
@@ -579,19 +589,4 @@ fn orders(config: &Config) -> Result<Option<admin::Listener>, Error> {
             Ok(None)
         }
     }
-}
-
-fn open_key(keystore: &Path, password_file: &Path) -> Result<SecretKey, Error> {
-    let text = read("keystore", keystore)?;
-    let parsed: Keystore = serde_json::from_str(&text).map_err(|e| Error::File {
-        what: "keystore",
-        file: keystore.into(),
-        reason: e.to_string(),
-    })?;
-    let password = password(password_file).map_err(|error| Error::File {
-        what: "password",
-        file: password_file.into(),
-        reason: error.to_string(),
-    })?;
-    parsed.decrypt(&password).map_err(|source| Error::Keystore { file: keystore.into(), source })
 }

@@ -4,7 +4,7 @@
 //!
 //! Labels are names of calls, codes and reasons that stand in this code.
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     encoding::text::{encode_eof, encode_registry},
@@ -62,6 +62,9 @@ pub(crate) struct Metrics {
     dissenters: Gauge,
     clock_behind: Gauge,
     clock_ahead_of_peers: Gauge,
+    signature: Gauge<f64, AtomicU64>,
+    signer_trouble: Gauge,
+    spans_lost: Gauge,
     tls_seconds_left: Gauge,
     archive: Archive,
     repair: Repair,
@@ -126,6 +129,10 @@ pub(crate) struct Now {
     pub(crate) clock_behind: u64,
     pub(crate) archive: Option<View>,
     pub(crate) clock_ahead_of_peers: i64,
+    /// The median time of the last signatures.
+    pub(crate) signature: Option<Duration>,
+    pub(crate) signer_trouble: bool,
+    pub(crate) spans_lost: u64,
     pub(crate) repair: Progress,
     pub(crate) damaged: u64,
     pub(crate) lost: bool,
@@ -175,6 +182,8 @@ impl Metrics {
         let finality_stalled = gauge("l1_finality_stalled", "1 while nothing seems to become final");
         let dissenters = gauge("l1_dissenting_nodes", "L1 nodes that contradicted the others within an hour");
         let clock_behind = gauge("clock_behind_seconds", "By how much this clock is behind L1's finalized block");
+        let spans_lost = gauge("spans_lost", "Spans since the start that no collector has taken");
+        let signer_trouble = gauge("signer_trouble", "1 while the signer that holds the key does not sign");
         let text = "By how much this clock is ahead of those of most other members";
         let clock_ahead_of_peers = gauge("clock_ahead_of_peers_seconds", text);
         let tls_seconds_left = gauge("tls_seconds_left", "Time until the TLS certificate ends, 0 without TLS");
@@ -198,6 +207,9 @@ impl Metrics {
             damaged: gauge("damaged", "Items found damaged and not whole again"),
             lost: gauge("store_lost", "1 while a lost store is not yet recovered"),
         };
+        let signature = Gauge::<f64, AtomicU64>::default();
+        let text = "Median time of the last 50 signatures";
+        registry.register("signature_median_seconds", text, signature.clone());
         let mut family = |name: &str, help: &str| {
             let family = Family::<Label, Gauge>::default();
             registry.register(name, help, family.clone());
@@ -243,6 +255,9 @@ impl Metrics {
             dissenters,
             clock_behind,
             clock_ahead_of_peers,
+            signature,
+            signer_trouble,
+            spans_lost,
             tls_seconds_left,
             archive,
             repair,
@@ -302,6 +317,9 @@ impl Metrics {
         self.dissenters.set(whole(dissenters as u64));
         self.clock_behind.set(whole(now.clock_behind));
         self.clock_ahead_of_peers.set(now.clock_ahead_of_peers);
+        self.signature.set(now.signature.map_or(0.0, |took| took.as_secs_f64()));
+        self.spans_lost.set(whole(now.spans_lost));
+        self.signer_trouble.set(i64::from(now.signer_trouble));
         self.tls_seconds_left.set(whole(now.tls_seconds_left.unwrap_or(0)));
         self.archive.set(now.archive);
         self.repair.set(now);

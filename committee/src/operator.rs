@@ -35,6 +35,11 @@ pub trait LogControl: Debug + Send + Sync {
     ///
     /// What is wrong with it; the one in force stays.
     fn set_filter(&self, filter: &str) -> Result<(), String>;
+
+    /// Spans that no collector has taken, since the start.
+    fn spans_lost(&self) -> u64 {
+        0
+    }
 }
 
 /// Orders, and what of them is being done.
@@ -136,6 +141,10 @@ impl Operator {
 
     pub(crate) fn log_filter(&self) -> Option<String> {
         self.log.as_ref().map(|log| log.filter())
+    }
+
+    pub(crate) fn spans_lost(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.spans_lost())
     }
 
     pub(crate) fn set_log_filter(&self, filter: &str) -> Result<(), String> {

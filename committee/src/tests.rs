@@ -17,6 +17,7 @@ mod registry;
 mod repair;
 mod restart;
 mod retention;
+mod signer;
 
 use std::{
     net::SocketAddr,

@@ -12,6 +12,7 @@ use futures::{
     future::{BoxFuture, Shared},
 };
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::failure::Failure;
 
@@ -49,11 +50,14 @@ where
                 Some(flight) => (flight.clone(), true),
                 None => {
                     let (work, all, mine) = (work(), Arc::clone(&self.flying), key.clone());
-                    let task = self.tasks.spawn(async move {
-                        // Also when the work panics.
-                        let _landing = Landing { all, key: mine };
-                        work.await
-                    });
+                    let task = self.tasks.spawn(
+                        async move {
+                            // Also when the work panics.
+                            let _landing = Landing { all, key: mine };
+                            work.await
+                        }
+                        .in_current_span(),
+                    );
                     let flight = async move { task.await.unwrap_or_else(|error| Err(Failure::internal(&error))) }
                         .boxed()
                         .shared();

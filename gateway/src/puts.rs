@@ -10,6 +10,7 @@ use holdfast_certificate::{HOUR, VerifiedCertificate};
 use holdfast_erasure::{Digest, Dispersal, keccak256};
 use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::{
     backend::{Backend, ToDisperse},
@@ -114,6 +115,17 @@ impl Puts {
         if payload.is_empty() {
             return Err(Failure::Empty);
         }
+        let span = tracing::debug_span!("gateway.put", bytes = payload.len());
+        self.stored(payload, dispersal, retention, held).instrument(span).await
+    }
+
+    async fn stored(
+        &self,
+        payload: Bytes,
+        dispersal: Dispersal,
+        retention: Duration,
+        held: Held,
+    ) -> Result<Stored, Failure> {
         let begun = Instant::now();
         let hashed = payload.clone();
         let digest = off_thread(move || keccak256(&hashed)).await?;

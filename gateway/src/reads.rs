@@ -11,6 +11,7 @@ use holdfast_client::{Found, Wanted};
 use holdfast_erasure::{Blob, BlobId, Digest};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::{
     backend::Backend,
@@ -83,6 +84,10 @@ impl Reads {
 
     /// The payload that is asked for.
     pub(crate) async fn get(&self, ask: Ask) -> Result<Payload, Failure> {
+        self.get_asked(ask).instrument(tracing::debug_span!("gateway.get")).await
+    }
+
+    async fn get_asked(&self, ask: Ask) -> Result<Payload, Failure> {
         let places = self.places(ask);
         if let Some(payload) = self.cached_in_memory(&places) {
             return Ok(payload);
@@ -101,6 +106,11 @@ impl Reads {
 
     /// The payload of a certificate that was verified.
     pub(crate) async fn get_certified(&self, certificate: VerifiedCertificate) -> Result<Payload, Failure> {
+        let span = tracing::debug_span!("gateway.get", blob = %certificate.statement.blob.id());
+        self.get_of(certificate).instrument(span).await
+    }
+
+    async fn get_of(&self, certificate: VerifiedCertificate) -> Result<Payload, Failure> {
         let blob = certificate.statement.blob;
         let places = [Place::of(&blob)];
         if let Some(payload) = self.cached_in_memory(&places) {

@@ -7,11 +7,13 @@
 //!
 //! # Reading order
 //!
-//! [`v1`] is generated from `proto/holdfast/v1/*.proto`; [`Error`] says what was expected and got.
+//! [`v1`] is generated from `proto/holdfast/v1/*.proto`, [`signer`] from `proto/holdfast/signer/v1`, which no member serves;
+//! [`Error`] says what was expected and got.
 
 mod bounds;
 mod convert;
 mod error;
+pub mod signer;
 pub mod v1;
 
 pub use bounds::{MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES};

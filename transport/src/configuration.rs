@@ -17,7 +17,7 @@ use figment::{Figment, providers::Serialized};
 use serde::de::DeserializeOwned;
 
 pub use error::Error;
-pub use log::{Log, LogFormat};
+pub use log::{Collector, Log, LogFormat};
 
 /// What `file` and the variables with `prefix` say, and the file's folder, to which its relative paths are relative. `keys` are all
 /// settings, those of a table with its name before a dot.

@@ -10,7 +10,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use generate::{Endorser, Pair, generate};
+pub use generate::{Endorser, NewKey, Pair, generate};
 pub use server::ServerTls;
 
 /// What is wrong with a certificate or its key.

@@ -14,11 +14,10 @@ use tokio::time::timeout;
 
 use super::{
     orders::{Orders, give, until},
-    registry_of,
+    public_key, registry_of,
 };
 use crate::{
     exit::{Exit, fail},
-    keys,
     output::{Output, plain, progress},
     peers,
     times::{now, parse_span},
@@ -144,7 +143,7 @@ struct Place {
 
 impl Place {
     async fn of(config: &committee::Config) -> anyhow::Result<Self> {
-        let key = keys::unlock(&config.keystore, &config.password_file)?.public_key();
+        let key = public_key(config)?;
         Ok(Self { key, registry: registry_of(config).await? })
     }
 

@@ -9,10 +9,11 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use holdfast_certificate::Endorsement;
-use holdfast_transport::tls::{Endorser, generate};
+use holdfast_committee as committee;
+use holdfast_transport::tls::{Endorser, NewKey, generate};
 use serde::Serialize;
 
-use super::{TLS_CERTIFICATE, TLS_KEY, load, registry_of};
+use super::{TLS_CERTIFICATE, TLS_KEY, load, public_key, registry_of};
 use crate::{
     exit::{Exit, fail},
     files, keys,
@@ -54,10 +55,10 @@ pub(super) async fn run(args: &NewTlsArgs, file: &Path, output: Output) -> anyho
     if args.span.as_secs() == 0 || args.span.as_secs() + SKEW > Endorsement::LONGEST {
         return fail(Exit::Usage, "--span must be more than 0s and, with an hour for clocks, at most 400d");
     }
-    let secret = keys::unlock(&config.keystore, &config.password_file)?;
+    let public_key = public_key(&config)?;
     let registry = registry_of(&config).await?;
     if let Ok(record) = registry.active_epoch(now()).await
-        && let Some(slot) = record.committee.slot_of(&secret.public_key())
+        && let Some(slot) = record.committee.slot_of(&public_key)
         && let Some(pin) = record.endpoints.get(usize::from(slot)).and_then(|endpoint| endpoint.tls_pin)
         && !args.force
     {
@@ -73,8 +74,19 @@ pub(super) async fn run(args: &NewTlsArgs, file: &Path, output: Output) -> anyho
     let hosts = if args.host.is_empty() { vec![config.listen.ip().to_string()] } else { args.host.clone() };
     let from = now().saturating_sub(SKEW);
     let span = args.span + Duration::from_secs(SKEW);
-    let endorser = Endorser { secret: &secret, domain: registry.domain(), from, span };
-    let pair = generate(hosts, Some(endorser))?;
+    let pair = match &config.signer {
+        Some(signer) => {
+            let key = NewKey::generate()?;
+            let times = (from, from.saturating_add(span.as_secs()));
+            let endorsed = committee::endorse(signer, registry.domain(), key.pin(), times).await;
+            let endorsement = endorsed.or_else(|error| fail(Exit::Other, error))?;
+            key.certify(hosts, Some(&endorsement))?
+        }
+        None => {
+            let secret = keys::unlock(&config.keystore, &config.password_file)?;
+            generate(hosts, Some(Endorser { secret: &secret, domain: registry.domain(), from, span }))?
+        }
+    };
     let (certificate, key) = match &config.tls {
         Some(tls) => (tls.certificate.clone(), tls.key.clone()),
         None => {

@@ -22,6 +22,8 @@ mod orders;
 mod quorum;
 mod results;
 mod scripts;
+mod signer;
+mod spans;
 #[path = "../support/command.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;

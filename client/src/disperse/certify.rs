@@ -95,9 +95,12 @@ fn ask<'a, D: Deliver>(
     (started, allowed): (Instant, Duration),
     delivery: Arc<D>,
 ) -> Round<'a> {
+    // Members are asked in tasks of their own.
+    let within = Span::current();
     Round::ask(context, record, started, allowed, move |member| {
         let delivery = Arc::clone(&delivery);
-        async move { delivery.deliver(&member).await }
+        let span = tracing::debug_span!(parent: &within, "disperse.deliver", slot = member.slot);
+        async move { delivery.deliver(&member).await }.instrument(span)
     })
 }
 

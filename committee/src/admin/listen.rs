@@ -1,66 +1,29 @@
 //! The member's end of the socket.
 
-use std::{
-    fs::{self, Permissions},
-    io::{self, ErrorKind},
-    os::unix::{
-        fs::{FileTypeExt as _, PermissionsExt as _},
-        net::UnixStream as StdStream,
-    },
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use serde::Deserialize as _;
-use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{UnixListener, UnixStream},
+    net::UnixStream,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::call::{Answer, LIMIT, MOST_BYTES, Order, State};
-use crate::{accept, rpc::Shared};
+use crate::{accept, rpc::Shared, socket::Socket};
 
 /// Orders that are taken at once; further ones wait.
 const AT_ONCE: usize = 4;
-/// Connections that wait to be taken.
-const BACKLOG: i32 = 16;
 
-/// The socket. Its file goes away with it.
+/// Where orders are taken.
 #[derive(Debug)]
-pub(crate) struct Listener {
-    listener: UnixListener,
-    _file: SocketFile,
-}
-
-#[derive(Debug)]
-struct SocketFile(PathBuf);
+pub(crate) struct Listener(Socket);
 
 impl Listener {
-    /// Makes the socket. Nobody else can connect at any time: nobody is listened to before the file's mode is set. A socket that
-    /// nobody answers on, of a process that was killed, is replaced.
+    /// Makes the socket.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                return Err(io::Error::new(ErrorKind::AlreadyExists, "there is a file that is no socket"));
-            }
-            Ok(_) if StdStream::connect(path).is_ok() => {
-                return Err(io::Error::new(ErrorKind::AddrInUse, "another process takes orders there"));
-            }
-            Ok(_) => fs::remove_file(path)?,
-            Err(_) => {}
-        }
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&SockAddr::unix(path)?)?;
-        let file = SocketFile(path.to_owned());
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
-        socket.listen(BACKLOG)?;
-        socket.set_nonblocking(true)?;
-        let listener =
-            UnixListener::from_std(std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(socket)))?;
-        Ok(Self { listener, _file: file })
+        Socket::bind(path).map(Self)
     }
 
     /// Takes orders until told to stop.
@@ -75,13 +38,7 @@ impl Listener {
                 }
             }
         };
-        accept::each(|context| self.listener.poll_accept(context), AT_ONCE, stop, serve).await;
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _gone = fs::remove_file(&self.0);
+        accept::each(|context| self.0.poll_accept(context), AT_ONCE, stop, serve).await;
     }
 }
 

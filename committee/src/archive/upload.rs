@@ -27,7 +27,8 @@ pub(super) async fn upload(archive: &Archive, attestor: &Attestor, kept: Kept) -
     let count = content.promises.len();
     let mut promises = Vec::with_capacity(count);
     for (durable, promise, certificate) in content.promises {
-        let attestation = attestor.sign(&durable).await.map_err(|e| Error::Attestor(e.to_string()))?;
+        let attestation =
+            attestor.sign(&durable, &promise.statement).await.map_err(|e| Error::Attestor(e.to_string()))?;
         let signature = attestation.signature.to_bytes();
         promises.push(Signed { promise, signature, certificate: certificate.unwrap_or_default() });
     }

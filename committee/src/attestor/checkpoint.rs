@@ -54,15 +54,14 @@ impl Attestor {
             Ok(Ok(turn)) => turn,
             Ok(Err(_)) | Err(_) => return Err(busy),
         };
-        let store = Arc::clone(&self.store);
+        let (store, covered) = (Arc::clone(&self.store), ids.clone());
         self.workers
             .disk(move || {
                 // A caller that goes away frees the turn only when the work is done.
                 let _turn = turn;
-                store.covers(&checkpoint, &ids)
+                store.covers(&checkpoint, &covered)
             })
             .await??;
-        let key = Arc::clone(&self.key);
-        Ok(self.workers.cpu(move || Attestation::sign(slot, &key, &digest)).await?)
+        Ok(self.pen.checkpoint((&checkpoint, &ids, digest), slot, &self.workers).await?)
     }
 }

@@ -1,7 +1,7 @@
 use holdfast_certificate::{Address, Namespace, PublicKey, StatementDigest};
 use holdfast_erasure::BlobId;
 
-use crate::{disk::OverBudget, quota::OverQuota, store, workers::Unfinished};
+use crate::{disk::OverBudget, pen, quota::OverQuota, store, workers::Unfinished};
 
 /// Why a member does not sign. The variants stand in the order of the checks.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +157,9 @@ pub(crate) enum Error {
     /// A certificate that does not verify.
     #[error("certificate: {0}")]
     Certificate(#[source] holdfast_certificate::Error),
+    /// The key is elsewhere, and there is no signature from there.
+    #[error(transparent)]
+    Pen(#[from] pen::Error),
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -1,6 +1,6 @@
 //! Every setting there is.
 
-pub(super) const KEYS: [&str; 50] = [
+pub(super) const KEYS: [&str; 56] = [
     "listen",
     "tls.certificate",
     "tls.key",
@@ -10,6 +10,11 @@ pub(super) const KEYS: [&str; 50] = [
     "admin_socket",
     "keystore",
     "password_file",
+    "signer.url",
+    "signer.public_key",
+    "signer.tls_pin",
+    "signer.token_file",
+    "signer.deadline",
     "committee_file",
     "l1.rpc_url",
     "l1.registry",
@@ -51,4 +56,5 @@ pub(super) const KEYS: [&str; 50] = [
     "limits.frames_per_second",
     "limits.drain_deadline",
     "log.format",
+    "log.otlp",
 ];

@@ -281,6 +281,7 @@ impl Work {
             | Error::WrongBlob { .. } => Ending::Refused(text),
             Error::Clock { .. }
             | Error::PeersClock { .. }
+            | Error::Pen(_)
             | Error::NoActiveEpoch { .. }
             | Error::TooManyStrangers { .. }
             | Error::TooManyCheckpoints { .. }

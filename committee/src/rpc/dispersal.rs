@@ -7,6 +7,7 @@ use holdfast_certificate::{Attestation, Certificate, Statement};
 use holdfast_erasure::{Commitment, Dispersal};
 use holdfast_proto::v1::{self, dispersal_server, store_payload_request, store_shard_request};
 use tonic::{Extensions, Request, Response, Status, Streaming, async_trait};
+use tracing::Instrument as _;
 
 use super::{
     body::{self, Part},
@@ -236,14 +237,15 @@ impl DispersalService {
     ) -> Result<Attestation, Error> {
         let (shared, origin) = (Arc::clone(&self.0), Origin::current());
         let fresh = holding.is_fresh();
-        let task = self.0.tasks.spawn(Origin::scope(origin, async move {
+        let work = Origin::scope(origin, async move {
             let _held = (taken, working);
             let attestation = shared.attestor.attest(admitted, holding).await?;
             if let Some(origin) = origin.filter(|_| fresh) {
                 shared.known.learn(origin);
             }
             Ok::<_, attestor::Error>(attestation)
-        }));
+        });
+        let task = self.0.tasks.spawn(work.in_current_span());
         Ok(task.await.map_err(Unfinished::from)??)
     }
 }

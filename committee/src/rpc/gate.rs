@@ -8,6 +8,7 @@ use std::{convert::Infallible, pin::Pin, sync::Arc};
 use http::{HeaderMap, Request, Response, header};
 use tonic::{Status, service::Routes};
 use tower_service::Service as _;
+use tracing::Instrument as _;
 
 use super::{
     budget::{Bill, Holder, Share},
@@ -22,13 +23,12 @@ use super::{
 use crate::{line::Line, origin::Origin};
 
 /// The headers of a call that mean something here; there may be hundreds of others, which would stay for as long as it does.
-static HEADERS: [header::HeaderName; 6] = [
+static HEADERS: [header::HeaderName; 5] = [
     header::CONTENT_TYPE,
     header::TE,
     header::HeaderName::from_static("grpc-encoding"),
     header::HeaderName::from_static("grpc-accept-encoding"),
     header::HeaderName::from_static("grpc-timeout"),
-    header::HeaderName::from_static("traceparent"),
 ];
 
 /// The gate of one connection.
@@ -53,7 +53,10 @@ impl Gate {
         let holders = vec![Holder::Origin(self.line.origin())];
         let empty = shared.sending.open(holders.clone());
         let (asked, place) = match place {
-            Ok(place) => (self.ask(call, request, holders).await, Some(place)),
+            Ok(place) => {
+                let span = tracing::debug_span!("rpc.call", call = call.path);
+                (self.ask(call, request, holders).instrument(span).await, Some(place))
+            }
             Err(error) => (Err(error), None),
         };
         let (response, share) = match asked {

@@ -8,7 +8,7 @@ use holdfast_registry::Finality;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{shared::Shared, status::without_paths};
-use crate::{config::Policy, operator::DRAINED, process, store};
+use crate::{config::Policy, operator::DRAINED, pen, process, store};
 
 /// The version of docs/protocol.md.
 const PROTOCOL: u32 = 1;
@@ -52,6 +52,7 @@ impl NodeService {
         });
         let disabled = disabled.or_else(|| self.0.waits.borrow().as_deref().map(without_paths));
         let disabled = disabled.or_else(|| attestor.registry_too_old().map(without_paths));
+        let disabled = disabled.or_else(|| attestor.pen.trouble().map(|_| pen::Error::Away.to_string()));
         let disabled = disabled.or_else(|| attestor.check_clock(time).err().map(|error| error.to_string()));
         let disabled = disabled.or_else(|| self.0.operator.is_drained().then(|| DRAINED.to_owned()));
         v1::GetInfoResponse {

@@ -49,6 +49,17 @@ impl Rates {
         self.costly.check_key(&origin).map_err(|_| Error::TooMany { most: self.most_costly })
     }
 
+    /// Counts a call that turned out to be worth so many costly ones, or refuses it.
+    pub(super) fn check_worth(&self, origin: Origin, calls: usize) -> Result<(), Error> {
+        // What is worth more than a second's is counted as that: at some time it must be given.
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX).min(self.most_costly);
+        let Some(calls) = NonZeroU32::new(calls) else { return Ok(()) };
+        match self.costly.check_key_n(&origin, calls) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::TooMany { most: self.most_costly }),
+        }
+    }
+
     /// Forgets origins that have their whole allowance again: to be called now and then, since each has an entry.
     pub(crate) fn forget(&self) {
         for limiter in [&self.all, &self.costly, &self.frames] {
@@ -77,6 +88,15 @@ mod tests {
         let all = (0..1000).take_while(|_| rates.check(one, false).is_ok()).count();
         assert!((170..220).contains(&all), "{all} calls");
         assert!(rates.check(other, true).is_ok());
+        let third = Origin::of([192, 0, 2, 3].into());
+        let worth = (0..100).take_while(|_| rates.check_worth(third, 4).is_ok()).count();
+        assert!((5..7).contains(&worth), "{worth} calls worth four costly ones");
+        assert!(rates.check_worth(third, 0).is_ok(), "what is worth none is not refused");
+        let fourth = Origin::of([192, 0, 2, 4].into());
+        assert!(
+            rates.check_worth(fourth, 1_000_000).is_ok(),
+            "what is worth more than there is at once is given at last"
+        );
         let frames = (0..1000).take_while(|_| rates.check_frames(one, 1)).count();
         assert!((155..200).contains(&frames), "{frames} frames over all its connections");
         assert!(

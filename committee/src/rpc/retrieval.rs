@@ -1,11 +1,12 @@
 //! `Retrieval`: what is given out, checked first.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use holdfast_certificate::{Attestation, Namespace, Signature, StatementDigest};
+use holdfast_certificate::{Namespace, Signature, Statement, StatementDigest};
 use holdfast_erasure::{BlobId, Commitment, Digest, LEAF_BYTES, merkle};
 use holdfast_proto::v1::{self, retrieval_server};
+use tokio::time::timeout;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
@@ -18,8 +19,14 @@ use super::{
 use crate::{
     attestor,
     origin::Origin,
+    pen,
     store::{self, Durable, Store},
 };
+
+/// Statements of one blob that are worth a costly call: those of a blob that is renewed for years are given out for nothing.
+const STATEMENTS_A_CALL: usize = 25;
+/// How long an answer waits for a signer elsewhere.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 const DEFAULT_PAGE: u32 = 100;
 const MAX_PAGE: u32 = 1000;
@@ -77,32 +84,42 @@ impl RetrievalService {
         let id = holdfast_proto::blob_id(&request.blob_id)?;
         let namespace = optional_namespace(&request.namespace)?;
         self.settle(&[id]).await?;
-        let (commitment, (indices, whole), signed) = self
+        let (commitment, (indices, whole), promises) = self
             .read(move |store| {
-                let commitment = commitment(store, &id)?;
-                let indices = store.indices(&id)?;
-                let promises = store.promises(&id, namespace.as_ref())?.into_iter();
-                let signed = promises.map(|(durable, promise)| {
+                Ok((commitment(store, &id)?, store.indices(&id)?, store.promises(&id, namespace.as_ref())?))
+            })
+            .await?;
+        if let Some(origin) = Origin::current() {
+            self.0.rates.check_worth(origin, promises.len() / STATEMENTS_A_CALL)?;
+        }
+        let signed = self
+            .read(move |store| {
+                let signed = promises.into_iter().map(|(durable, promise)| {
                     let digest = *durable.digest();
                     Ok((durable, promise, store.attestation(&digest)?, store.certificate(&digest)?))
                 });
-                Ok((commitment, indices, signed.collect::<Result<Vec<_>, store::Error>>()?))
+                signed.collect::<Result<Vec<_>, store::Error>>()
             })
             .await?;
         let sound = self.sound(id, &indices).await?;
         // While the payload is to be there whole, it has to be.
         let whole_sound = !whole || held(self.look(id, None).await)?;
         let mut statements = Vec::with_capacity(signed.len());
+        let mut asks = true;
         for (durable, promise, remembered, certificate) in signed {
             // A signature says that the data is held. Where it is not, it is not said again.
             let blob = &promise.statement.blob;
             let index = commitment.parameters().shard_of_slot(promise.slot, &blob.shards_root).get();
             let kept = sound.contains(&index) && (whole_sound || !blob.is_by_payload());
-            let attestation = if kept { self.attestation(&durable, remembered).await? } else { None };
+            let attestation = match kept {
+                true => self.attestation(&durable, &promise.statement, remembered, asks).await?,
+                false => None,
+            };
+            asks &= !kept || attestation.is_some();
             statements.push(v1::SignedStatement {
                 statement: Some((&promise.statement).into()),
                 disperser_signature: Bytes::copy_from_slice(&promise.disperser_signature.to_bytes()),
-                attestation: attestation.as_ref().map(Into::into),
+                attestation,
                 certificate: certificate.unwrap_or_default(),
             });
         }
@@ -120,13 +137,35 @@ impl RetrievalService {
         if self.0.attestor.store.writable().is_ok() { settled } else { Ok(settled.unwrap_or_default()) }
     }
 
-    /// The signature remembered, or the same made again. A damaged record is no reason to fail. None where only a disk that can
-    /// be written would show that the promise is on it.
-    async fn attestation(&self, durable: &Durable, remembered: Option<Bytes>) -> Result<Option<Attestation>, Error> {
-        match remembered.and_then(|bytes| Signature::from_bytes(&bytes).ok()) {
-            Some(signature) => Ok(Some(Attestation { slot: durable.slot(), signature })),
+    /// The signature remembered, or the same made again. That it is a point was checked before it was written, and the database checks
+    /// what it reads, so to parse a hundred of them again would be most of the work of an answer. A damaged record is no reason to fail. None where only a disk that can
+    /// be written would show that the promise is on it, and where a signer elsewhere does not sign: what is held is told of all
+    /// the same, and no later.
+    async fn attestation(
+        &self,
+        durable: &Durable,
+        statement: &Statement,
+        remembered: Option<Bytes>,
+        asks: bool,
+    ) -> Result<Option<v1::Attestation>, Error> {
+        match remembered.filter(|bytes| bytes.len() == Signature::BYTES) {
+            Some(signature) => Ok(Some(v1::Attestation { slot: durable.slot().into(), signature })),
             None if !self.0.attestor.store.vouches() => Ok(None),
-            None => Ok(Some(self.0.attestor.sign(durable).await?)),
+            None if !asks || self.0.attestor.pen.trouble().is_some() => Ok(None),
+            None => {
+                let signed = self.0.attestor.sign(durable, statement);
+                let signed = match self.0.attestor.pen.is_far() {
+                    true => timeout(PATIENCE, signed).await.unwrap_or(Err(pen::Error::Away.into())),
+                    false => signed.await,
+                };
+                match signed {
+                    Err(attestor::Error::Pen(error)) => {
+                        tracing::debug!(%error, "rpc.not_signed");
+                        Ok(None)
+                    }
+                    signed => Ok(Some((&signed?).into())),
+                }
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use holdfast_certificate::StatementDigest;
 use http::Response;
 use tonic::{Code, Status, metadata::MetadataValue};
 
-use crate::{attestor, store, workers::Unfinished};
+use crate::{attestor, pen, store, workers::Unfinished};
 
 /// The trailer that tells a client how many milliseconds to wait before it tries again (gRPC retry design, A6).
 const RETRY_AFTER: &str = "grpc-retry-pushback-ms";
@@ -231,6 +231,9 @@ fn attestor_verdict(error: &attestor::Error) -> (Code, Tell) {
         E::Clock { .. } | E::PeersClock { .. } => (Code::Unavailable, Tell::RetryAfter(RETRY_LATER_MS)),
         E::OverQuota(_) | E::OverBudget(_) => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
         E::Store(error) => store_verdict(error),
+        E::Pen(pen::Error::Away) => (Code::Unavailable, Tell::RetryAfter(RETRY_MS)),
+        E::Pen(pen::Error::Refused(_)) => (Code::PermissionDenied, Tell::All),
+        E::Pen(pen::Error::Unfinished(unfinished)) => unfinished_verdict(unfinished),
         E::Registry(_) => (Code::Unavailable, Tell::NoRegistry(RETRY_MS)),
         E::Unfinished(unfinished) => unfinished_verdict(unfinished),
     }

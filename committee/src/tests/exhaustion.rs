@@ -205,3 +205,40 @@ async fn a_disk_that_hangs_keeps_no_member_from_stopping_in_time() {
     assert!(matches!(error, crate::Error::NotDrained { .. }), "{error}");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_with_many_statements_is_asked_for_at_the_lower_rate() {
+    const STATEMENTS: u64 = 50;
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.limits.costly_calls_per_second = 5;
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect_from(&member, 1).await;
+    let [many, one] = [1, 2].map(|seed| coded(10_000, seed, Dispersal::ByShard));
+    peer.store(&world, &one, &world.statement(&one)).await;
+    for number in 0..STATEMENTS {
+        let statement = Statement { retain_until: RETAIN + number * HOUR, ..world.statement(&many) };
+        peer.store(&world, &many, &statement).await;
+    }
+    let reader = Peer::connect_from(&member, 2).await;
+    let told = reader.get_blob(many.id()).await.expect("told of");
+    assert_eq!(told.statements.len() as u64, STATEMENTS);
+    for signed in &told.statements {
+        let statement = Statement::try_from(signed.statement.as_ref().expect("there")).expect("good");
+        world.verify(&statement, signed.attestation.as_ref().expect("signed"));
+    }
+    let mut given = 1;
+    let status = loop {
+        match reader.get_blob(many.id()).await {
+            Ok(_) => given += 1,
+            Err(status) => break status,
+        }
+        assert!(given < 1000, "nothing is refused");
+    };
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    assert!(given >= 9, "{given} were given before, each worth two of the twenty that may be saved up");
+    assert!(status.metadata().contains_key("grpc-retry-pushback-ms"), "{status:?}");
+    reader.get_blob(one.id()).await.expect("another blob is not refused for it");
+    Peer::connect_from(&member, 3).await.get_blob(many.id()).await.expect("nor is another reader");
+    member.stop().await.expect("stops");
+}

@@ -1,7 +1,7 @@
 //! Every setting there is.
 
 /// Every key that is a value.
-pub(super) const KEYS: [&str; 50] = [
+pub(super) const KEYS: [&str; 51] = [
     "namespace",
     "disperser_key_file",
     "disperser_password_file",
@@ -52,4 +52,5 @@ pub(super) const KEYS: [&str; 50] = [
     "limits.read_deadline",
     "limits.drain_deadline",
     "log.format",
+    "log.otlp",
 ];

@@ -41,33 +41,68 @@ pub struct Endorser<'a> {
     pub span: Duration,
 }
 
-/// Makes a new key (ECDSA P-256) with a certificate of its own for these hosts, which are names or addresses; endorsed, if
-/// there is an endorser.
+/// A key (ECDSA P-256) that has no certificate yet.
+#[derive(Debug)]
+pub struct NewKey {
+    key: KeyPair,
+    pin: Pin,
+}
+
+impl NewKey {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn generate() -> Result<Self, Error> {
+        let key = KeyPair::generate().map_err(|error| Error::Make(error.to_string()))?;
+        let pin = Sha256::digest(key.subject_public_key_info()).into();
+        Ok(Self { key, pin })
+    }
+
+    /// What is endorsed, or pinned.
+    #[must_use]
+    pub fn pin(&self) -> &Pin {
+        &self.pin
+    }
+
+    /// With a certificate of its own for these hosts, which are names or addresses, and an endorsement in it, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Make`].
+    pub fn certify(self, hosts: Vec<String>, endorsement: Option<&Endorsement>) -> Result<Pair, Error> {
+        let Self { key, pin } = self;
+        let failed = |error: rcgen::Error| Error::Make(error.to_string());
+        let mut params = CertificateParams::new(hosts).map_err(failed)?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "Holdfast member");
+        params.not_after = date_time_ymd(LAST_YEAR, 12, 31);
+        if let Some(endorsement) = endorsement {
+            params.custom_extensions.push(extension(endorsement)?);
+            // So whoever watches the certificate's date watches the endorsement's.
+            params.not_after = time(endorsement.not_after())?;
+        }
+        let certificate = params.self_signed(&key).map_err(failed)?;
+        debug_assert_eq!(inspect::pin(certificate.der()), Ok(pin));
+        Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem(), pin })
+    }
+}
+
+/// Makes a new key with a certificate of its own for these hosts; endorsed, if there is an endorser.
 ///
 /// # Errors
 /// [`Error::Make`].
 pub fn generate(hosts: Vec<String>, endorser: Option<Endorser<'_>>) -> Result<Pair, Error> {
-    let failed = |error: rcgen::Error| Error::Make(error.to_string());
-    let key = KeyPair::generate().map_err(failed)?;
-    let pin: Pin = Sha256::digest(key.subject_public_key_info()).into();
-    let mut params = CertificateParams::new(hosts).map_err(failed)?;
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "Holdfast member");
-    params.not_after = date_time_ymd(LAST_YEAR, 12, 31);
-    if let Some(endorser) = endorser {
+    let new = NewKey::generate()?;
+    let endorsement = endorser.map(|endorser| {
         let until = endorser.from.saturating_add(endorser.span.as_secs());
-        params.custom_extensions.push(extension(&endorser, &pin, until)?);
-        // So whoever watches the certificate's date watches the endorsement's.
-        params.not_after = time(until)?;
-    }
-    let certificate = params.self_signed(&key).map_err(failed)?;
-    debug_assert_eq!(inspect::pin(certificate.der()), Ok(pin));
-    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem(), pin })
+        Endorsement::sign(endorser.secret, &endorser.domain, new.pin(), endorser.from, until)
+            .map_err(|error| Error::Make(error.to_string()))
+    });
+    let endorsement = endorsement.transpose()?;
+    new.certify(hosts, endorsement.as_ref())
 }
 
-fn extension(endorser: &Endorser<'_>, pin: &Pin, until: u64) -> Result<CustomExtension, Error> {
-    let endorsement = Endorsement::sign(endorser.secret, &endorser.domain, pin, endorser.from, until)
-        .map_err(|error| Error::Make(error.to_string()))?;
+fn extension(endorsement: &Endorsement) -> Result<CustomExtension, Error> {
     let value = OctetString::new(endorsement.to_bytes()).and_then(|octets| octets.to_der());
     let value = value.map_err(|error| Error::Make(error.to_string()))?;
     Ok(CustomExtension::from_oid_content(&inspect::ENDORSEMENT, value))

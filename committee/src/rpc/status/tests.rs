@@ -76,6 +76,13 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (A::NotServed(namespace).into(), Code::PermissionDenied, All),
         (A::DisperserSignature(certificate()).into(), Code::PermissionDenied, All),
         (A::NotAllowed { digest, got: Address::from([1; 20]), namespace }.into(), Code::PermissionDenied, All),
+        (A::Pen(pen::Error::Away).into(), Code::Unavailable, RetryAfter(RETRY_MS)),
+        (A::Pen(pen::Error::Refused(text())).into(), Code::PermissionDenied, All),
+        (
+            A::Pen(pen::Error::Unfinished(Unfinished::Busy { waiting: 1 })).into(),
+            Code::ResourceExhausted,
+            RetryAfter(RETRY_MS),
+        ),
         (A::PeersClock { now: 1, ahead: 100 }.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (A::Clock { now: 1, l1: 100 }.into(), Code::Unavailable, RetryAfter(RETRY_LATER_MS)),
         (A::OverQuota(over).into(), Code::ResourceExhausted, RetryAfter(RETRY_LATER_MS)),
