@@ -50,8 +50,6 @@ pub(super) struct Events {
     delay: Duration,
     /// The first block that was not looked at; none before the first look.
     next: Option<u64>,
-    /// The block that was recorded last.
-    recorded: Option<u64>,
     /// After a loss: from the time on before which nothing can matter.
     from_start: bool,
     waiting: VecDeque<Waiting>,
@@ -90,7 +88,7 @@ impl Events {
     pub(super) fn new(attestor: Arc<Attestor>, desk: Arc<Desk>, client: Client, delay: Duration) -> Self {
         let next = attestor.store.events_read();
         let (waiting, queued) = (VecDeque::new(), BTreeMap::new());
-        Self { attestor, desk, client, delay, next, recorded: next, from_start: false, waiting, queued }
+        Self { attestor, desk, client, delay, next, from_start: false, waiting, queued }
     }
 
     /// Reads on, and looks after what waits; true if there is more.
@@ -256,11 +254,10 @@ impl Events {
         self.queued.retain(|digest, _| self.desk.has(digest));
         let waiting = self.waiting.iter().map(|waiting| waiting.event.position.block);
         let done = waiting.chain(self.queued.values().copied()).chain(self.next).min();
-        // A store that is closing records nothing, and the events are read again.
-        if let Some(block) = done.filter(|_| done != self.recorded)
-            && self.attestor.store.record_events_read(block).await.is_ok()
-        {
-            self.recorded = done;
+        // A store that does not write now, as before it has counted what it holds, records nothing: it is tried again. One that is
+        // closing records nothing either, and the events are read again.
+        if let Some(block) = done.filter(|_| done != self.attestor.store.events_read()) {
+            let _ = self.attestor.store.record_events_read(block).await;
         }
     }
 }
