@@ -17,9 +17,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use holdfast_certificate::{Domain, Namespace};
+use holdfast_certificate::{Certificate, Domain, Namespace};
 use holdfast_l1::ChainRegistry;
-use holdfast_registry::{EpochRecord, Error, Fault, Finality, NamespaceRecord, Registry};
+use holdfast_registry::{
+    EpochRecord, Error, Fault, Finality, NamespaceRecord, Publication, Publications, Registry, Since,
+};
 
 use crate::{
     output::progress,
@@ -147,6 +149,14 @@ impl Registry for Bridge {
             |snapshot| snapshot.namespace(namespace),
         )
         .await
+    }
+
+    async fn published(&self, namespaces: &[Namespace], since: Since) -> Result<Option<Publications>, Error> {
+        Ok(Some(self.chain.as_ref().map_err(Error::clone)?.published(namespaces, since).await?))
+    }
+
+    async fn published_certificate(&self, publication: &Publication) -> Result<Option<Certificate>, Error> {
+        Ok(self.chain.as_ref().map_err(Error::clone)?.published_certificate(publication).await?)
     }
 
     fn domain(&self) -> Domain {

@@ -1,22 +1,28 @@
 //! A namespace's payloads with what proves them, as a folder of files that can be copied, served and checked without anybody.
 //!
 //! ```text
-//! bundle.json                      whose it is, the epochs with their keys, the blobs in order
+//! bundle.json                      whose it is, the epochs with their keys, how long the lists are
+//! published.jsonl                  the publish events of L1, in L1's order
+//! held.txt                         the ids of the blobs whose payload is there
 //! blobs/ab/abcd....json            a blob: its length, its code, its certificates
 //! blobs/ab/abcd....bin             its payload
+//! follow.json                      how far whoever keeps it has read: nobody else needs it
 //! ```
 
+pub(crate) mod index;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
-use holdfast_certificate::{Address, Certificate, Domain, Namespace};
+use holdfast_certificate::{Address, Certificate, Domain, Namespace, Statement, StatementDigest};
 use holdfast_erasure::{Blob, BlobId, Dispersal, Parameters, encode};
 use serde::{Deserialize, Serialize};
 
+use self::index::Published;
 use crate::{
     bridge::Epoch,
     exit::{Exit, fail},
@@ -25,9 +31,11 @@ use crate::{
 };
 
 /// The version of these files.
-const FORMAT: u32 = 1;
-/// The largest head that is read: a million blobs.
-const MOST_HEAD_BYTES: u64 = 128 << 20;
+const FORMAT: u32 = 2;
+/// The largest head that is read: 1000 epochs of 126 members.
+const MOST_HEAD_BYTES: u64 = 64 << 20;
+/// The largest file of how far was read.
+const MOST_FOLLOW_BYTES: u64 = 256 << 20;
 /// The largest record of a blob that is read.
 const MOST_RECORD_BYTES: u64 = 1 << 20;
 
@@ -45,8 +53,20 @@ pub(crate) struct Head {
     pub(crate) complete: bool,
     /// Who signed. Where there is a registry, it knows better.
     pub(crate) epochs: BTreeMap<u64, Epoch>,
-    /// About in the order in which they were signed.
-    pub(crate) blobs: Vec<BlobId>,
+    /// The lines of `held.txt`, at least.
+    pub(crate) held: u64,
+    /// What of L1 is in `published.jsonl`; none where there is no L1.
+    pub(crate) l1: Option<Read>,
+}
+
+/// How far the publish events of L1 are in a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Read {
+    /// The last block whose events are in it; it was final.
+    pub(crate) through: u64,
+    /// The lines of `published.jsonl`, at least.
+    pub(crate) published: u64,
 }
 
 /// What a bundle says of one blob.
@@ -72,8 +92,8 @@ pub(crate) struct Bundle {
 impl Head {
     pub(crate) fn new(domain: &Domain, namespace: Namespace) -> Self {
         let (chain_id, registry) = (domain.chain_id, domain.registry);
-        let (epochs, blobs) = (BTreeMap::new(), Vec::new());
-        Self { format: FORMAT, chain_id, registry, namespace, read_at: 0, complete: false, epochs, blobs }
+        let (epochs, held, l1) = (BTreeMap::new(), 0, None);
+        Self { format: FORMAT, chain_id, registry, namespace, read_at: 0, complete: false, epochs, held, l1 }
     }
 
     pub(crate) fn domain(&self) -> Domain {
@@ -103,6 +123,11 @@ impl Record {
         known.sort_by_key(|it| std::cmp::Reverse(it.statement.retain_until));
         self.certificates = known.iter().map(|it| format!("0x{}", hex::encode(it.encode()))).collect();
         true
+    }
+
+    /// Whether it has a certificate of that statement.
+    pub(crate) fn proves(&self, domain: &Domain, statement: &StatementDigest) -> bool {
+        self.certificates().unwrap_or_default().iter().any(|it| it.digest(domain) == *statement)
     }
 
     /// Its certificates, or why one does not decode or is of another blob.
@@ -137,6 +162,20 @@ impl Bundle {
         Ok(Self::at(folder))
     }
 
+    /// Keeps other keepers of this bundle out for as long as what it gives is there: two of them would each undo what the other
+    /// has noted.
+    pub(crate) fn lock(&self) -> anyhow::Result<fs::File> {
+        let file = self.folder.join("lock");
+        let opened = fs::File::create(&file).with_context(|| format!("cannot make {}", file.display()))?;
+        match opened.try_lock() {
+            Ok(()) => Ok(opened),
+            Err(fs::TryLockError::WouldBlock) => {
+                fail(Exit::Unsafe, format!("another process keeps the bundle in {}", self.folder.display()))
+            }
+            Err(fs::TryLockError::Error(error)) => Err(error).context(format!("cannot lock {}", file.display())),
+        }
+    }
+
     /// What is in this folder, if anything.
     pub(crate) fn at(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
@@ -169,6 +208,17 @@ impl Bundle {
         target::write(&self.place(&record.blob_id, "json")?, &json(record)?)
     }
 
+    /// Whether a blob's payload is there with a certificate of this statement.
+    pub(crate) fn has(&self, domain: &Domain, statement: &Statement, digest: &StatementDigest) -> bool {
+        let record = self.record(&statement.blob.id());
+        record.is_some_and(|record| record.proves(domain, digest) && self.has_payload(&record))
+    }
+
+    /// Whether the certificate that an event speaks of is there.
+    pub(crate) fn proves(&self, domain: &Domain, published: &Published) -> bool {
+        self.record(&published.blob_id).is_some_and(|record| record.proves(domain, &published.statement))
+    }
+
     /// Whether a payload of this length is there.
     pub(crate) fn has_payload(&self, record: &Record) -> bool {
         let found = fs::metadata(self.file(&record.blob_id, "bin"));
@@ -186,6 +236,39 @@ impl Bundle {
             Ok(_) => fs::read(&file).map_err(|error| format!("its payload cannot be read: {error}")),
             Err(error) => Err(format!("its payload cannot be read: {error}")),
         }
+    }
+
+    pub(crate) fn published_file(&self) -> PathBuf {
+        self.folder.join("published.jsonl")
+    }
+
+    pub(crate) fn held_file(&self) -> PathBuf {
+        self.folder.join("held.txt")
+    }
+
+    /// How far it was read; none where that is not known, be it that the file is gone or damaged.
+    pub(crate) fn follow<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        parse(&self.folder.join("follow.json"), MOST_FOLLOW_BYTES).ok()
+    }
+
+    pub(crate) fn write_follow(&self, follow: &[u8]) -> anyhow::Result<()> {
+        target::write(&self.folder.join("follow.json"), follow)
+    }
+
+    /// Has the names of these blobs' files on the disk, after their bytes: a file without its name would be lost.
+    pub(crate) fn sync<'a>(&self, ids: impl IntoIterator<Item = &'a BlobId>) -> anyhow::Result<()> {
+        let blobs = self.folder.join("blobs");
+        let mut folders: BTreeSet<PathBuf> =
+            ids.into_iter().filter_map(|id| self.file(id, "bin").parent().map(Path::to_owned)).collect();
+        if !folders.is_empty() {
+            folders.insert(blobs);
+        }
+        folders.insert(self.folder.clone());
+        for folder in folders {
+            let synced = fs::File::open(&folder).and_then(|opened| opened.sync_all());
+            synced.with_context(|| format!("cannot sync {}", folder.display()))?;
+        }
+        Ok(())
     }
 
     fn place(&self, id: &BlobId, extension: &str) -> anyhow::Result<PathBuf> {
@@ -238,11 +321,16 @@ mod tests {
         let blob =
             *encode(code, b"a payload".as_slice().to_vec().into(), Dispersal::ByPayload).expect("encodes").blob();
         let mut head = Head::new(&Domain { chain_id: 0, registry: Address::from([7; 20]) }, Namespace::from([1; 32]));
-        head.blobs.push(blob.id());
+        head.l1 = Some(Read { through: 7, published: 3 });
         let (payload, mut of_golden) = (Record::new(&blob), Record::new(&certificate.statement.blob));
         assert!(of_golden.add(&certificate));
+        let line = r#"{"block":7,"logIndex":1,"blockHash":"ID","transaction":"ID","blobId":"ID","statement":"ID","payloadDigest":"ID","publisher":"ADDRESS","epoch":1,"retainUntil":3600}"#;
+        let line = line.replace("ID", &blob.id().to_string()).replace("ADDRESS", &format!("0x{}", "12".repeat(20)));
+        assert!(index::published(&line).is_some());
         let text = |value: Vec<u8>| String::from_utf8(value).expect("JSON");
-        let seeds = [json(&head), json(&payload), json(&of_golden)].map(|made| text(made.expect("JSON")));
+        let [head, payload, of_golden] =
+            [json(&head), json(&payload), json(&of_golden)].map(|made| text(made.expect("JSON")));
+        let seeds = [head, payload, of_golden, line];
         let folder = tempfile::tempdir().expect("a folder");
         let (file, bundle) = (folder.path().join("bundle.json"), Bundle::at(folder.path()));
         holdfast_fuzz::Target::new("bundles", seeds).cases(6000).run(|bytes| {
@@ -254,6 +342,9 @@ mod tests {
                     let _committee = epoch.record(*number, head.domain());
                 }
             }
+            fs::write(bundle.published_file(), bytes).expect("written");
+            let found = index::read(&bundle.published_file(), index::published).expect("readable");
+            assert!(found.bytes <= bytes.len() as u64 && (found.lines.is_empty() || found.bytes > 0));
             let Ok(record) = serde_json::from_slice::<Record>(bytes) else { return };
             if let Ok(certificates) = record.certificates() {
                 assert!(certificates.iter().all(|it| it.statement.blob.id() == record.blob_id));

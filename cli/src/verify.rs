@@ -1,5 +1,7 @@
 //! `holdfast verify`: a bundle, checked on this machine.
 
+mod order;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -12,11 +14,13 @@ use holdfast_erasure::BlobId;
 use holdfast_registry::{self as registry, Registry};
 use serde::Serialize;
 
+use self::order::Ordered;
 use crate::{
-    bundle::{Bundle, Head},
+    bundle::{Bundle, Head, index::Published},
     config::Config,
     exit::{Exit, fail},
     output::{Output, human_bytes, plain, progress},
+    target::Replace,
 };
 
 /// A line of progress after so many blobs.
@@ -35,6 +39,15 @@ pub(crate) struct VerifyArgs {
     /// printed to be compared.
     #[arg(long, requires = "registry")]
     offline: bool,
+    /// Ask L1 for the publish events as well: that the bundle has each of them, up to the block that it names, and no other.
+    #[arg(long, conflicts_with = "offline")]
+    positions: bool,
+    /// Write the order of the blobs, a line of JSON for each: those published by their first event on L1, then the others by their
+    /// ids.
+    #[arg(long, value_name = "FILE")]
+    order: Option<PathBuf>,
+    #[command(flatten)]
+    replace: Replace,
 }
 
 #[derive(Serialize)]
@@ -50,6 +63,18 @@ struct Verified {
     bytes: u64,
     certified: usize,
     uncertified: usize,
+    /// Publish events in the bundle, and the last block that was looked at for them; none where there is no L1.
+    events: Option<usize>,
+    through_block: Option<u64>,
+    /// Where the events' places on L1 are from: `bundle`, whose word they are, or `L1`, which was asked.
+    positions: &'static str,
+    /// Blobs of the bundle that were published, and that were not.
+    published: usize,
+    unpublished: usize,
+    /// Events whose certificate is not in the bundle, though the payload is.
+    unproven: usize,
+    /// Blobs that were published and are not in the bundle.
+    absent: usize,
     bad: Vec<Bad>,
 }
 
@@ -73,6 +98,7 @@ struct Bad {
 type Committees = BTreeMap<u64, Arc<Committee>>;
 
 pub(crate) async fn run(args: &VerifyArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    let order = args.replace.optional(args.order.as_ref())?;
     let bundle = Bundle::at(&args.bundle);
     let Some(head) = bundle.head()? else {
         return fail(Exit::Usage, format!("there is no bundle.json in {}", args.bundle.display()));
@@ -80,7 +106,16 @@ pub(crate) async fn run(args: &VerifyArgs, config: Option<&Path>, output: Output
     if let Some(registry) = args.registry.filter(|registry| *registry != head.registry) {
         return fail(Exit::Verification, format!("the bundle is of registry {}, expected {registry}", head.registry));
     }
-    let committees = if args.offline { of_bundle(&head)? } else { of_registry(&head, config).await? };
+    let ordered = Ordered::read(&bundle, &head)?;
+    let (committees, positions) = if args.offline {
+        (of_bundle(&head)?, "bundle")
+    } else {
+        let registry = registry_of(&head, config).await?;
+        if args.positions {
+            order::confirm(&ordered, &head, &*registry).await?;
+        }
+        (of_registry(&head, &*registry).await?, if args.positions { "L1" } else { "bundle" })
+    };
     let mut verified = Verified {
         namespace: head.namespace.to_string(),
         chain_id: head.chain_id,
@@ -91,23 +126,39 @@ pub(crate) async fn run(args: &VerifyArgs, config: Option<&Path>, output: Output
         bytes: 0,
         certified: 0,
         uncertified: 0,
+        events: head.l1.map(|_| ordered.events()),
+        through_block: head.l1.map(|l1| l1.through),
+        positions,
+        published: 0,
+        unpublished: 0,
+        unproven: 0,
+        absent: 0,
         bad: Vec::new(),
     };
-    for id in &head.blobs {
+    for id in ordered.blobs() {
         verified.blobs += 1;
-        match one(&bundle, &head, &committees, id) {
-            Ok((bytes, certified)) => {
+        let published = ordered.published(id);
+        *(if published.is_empty() { &mut verified.unpublished } else { &mut verified.published }) += 1;
+        match one(&bundle, &head, &committees, (id, published)) {
+            Ok(One { bytes, certified, unproven }) => {
                 verified.bytes += bytes;
+                verified.unproven += unproven;
                 *(if certified { &mut verified.certified } else { &mut verified.uncertified }) += 1;
             }
-            Err(error) => {
-                progress(format!("{id}: {}", plain(&error)));
-                verified.bad.push(Bad { blob_id: id.to_string(), error });
-            }
+            Err(error) => bad(&mut verified, id, error),
         }
         if verified.blobs.is_multiple_of(TELL_EVERY) {
-            progress(format!("{} of {} blobs", verified.blobs, head.blobs.len()));
+            progress(format!("{} of {} blobs", verified.blobs, ordered.blobs().len()));
         }
+    }
+    for (id, until) in ordered.absent() {
+        verified.absent += 1;
+        if head.complete && until > head.read_at {
+            bad(&mut verified, id, "it was published, and is not in a bundle that is said to be complete".to_owned());
+        }
+    }
+    if let Some(order) = order {
+        order.write(ordered.text()?.as_bytes())?;
     }
     output.print(&verified, text)?;
     match verified.bad.len() {
@@ -116,8 +167,27 @@ pub(crate) async fn run(args: &VerifyArgs, config: Option<&Path>, output: Output
     }
 }
 
-/// The length of a blob's payload, and whether it is certified; or what is wrong.
-fn one(bundle: &Bundle, head: &Head, committees: &Committees, id: &BlobId) -> Result<(u64, bool), String> {
+fn bad(verified: &mut Verified, id: &BlobId, error: String) {
+    progress(format!("{id}: {}", plain(&error)));
+    verified.bad.push(Bad { blob_id: id.to_string(), error });
+}
+
+/// What one blob is found to be.
+struct One {
+    /// The length of its payload.
+    bytes: u64,
+    certified: bool,
+    /// Events of it whose certificate is not there.
+    unproven: usize,
+}
+
+/// What a blob of the bundle is; or what is wrong.
+fn one(
+    bundle: &Bundle,
+    head: &Head,
+    committees: &Committees,
+    (id, published): (&BlobId, &[Published]),
+) -> Result<One, String> {
     let record = bundle.record(id).ok_or("its record cannot be read")?;
     let certificates = record.certificates()?;
     for certificate in &certificates {
@@ -129,14 +199,29 @@ fn one(bundle: &Bundle, head: &Head, committees: &Committees, id: &BlobId) -> Re
             committees.get(&statement.epoch).ok_or_else(|| format!("nobody knows epoch {}", statement.epoch))?;
         certificate.verify(committee).map_err(|error| format!("a certificate is not genuine: {error}"))?;
     }
+    let mut unproven = 0;
+    for event in published {
+        let Some(of) = certificates.iter().find(|it| it.digest(&head.domain()) == event.statement) else {
+            unproven += 1;
+            continue;
+        };
+        let of = &of.statement;
+        let says = (event.epoch, event.retain_until, event.payload_digest);
+        if (of.epoch, of.retain_until, of.blob.payload_digest) != says {
+            return Err(format!(
+                "event {} of block {} says something else than its certificate",
+                event.log_index, event.block
+            ));
+        }
+    }
     let payload = bundle.payload(id)?;
-    let length = payload.len() as u64;
+    let bytes = payload.len() as u64;
     record.check(payload)?;
-    Ok((length, !certificates.is_empty()))
+    Ok(One { bytes, certified: !certificates.is_empty(), unproven })
 }
 
-/// The epochs as the configured registry has them, which must be the bundle's.
-async fn of_registry(head: &Head, config: Option<&Path>) -> anyhow::Result<Committees> {
+/// The configured registry, which must be the bundle's.
+async fn registry_of(head: &Head, config: Option<&Path>) -> anyhow::Result<Arc<dyn Registry>> {
     let registry: Arc<dyn Registry> = Config::load(config)?.bridged_registry().await?;
     let domain = registry.domain();
     if domain != head.domain() {
@@ -148,6 +233,11 @@ async fn of_registry(head: &Head, config: Option<&Path>) -> anyhow::Result<Commi
             ),
         );
     }
+    Ok(registry)
+}
+
+/// The epochs as that registry has them.
+async fn of_registry(head: &Head, registry: &dyn Registry) -> anyhow::Result<Committees> {
     let mut committees = Committees::new();
     for epoch in head.epochs.keys() {
         match registry.epoch(*epoch).await {
@@ -199,6 +289,24 @@ fn text(verified: &Verified) -> String {
         verified.uncertified,
         verified.bad.len()
     );
+    if let (Some(events), Some(block)) = (verified.events, verified.through_block) {
+        text += &format!(
+            "{events} publish events up to block {block}: {} of the blobs published, {} not",
+            verified.published, verified.unpublished
+        );
+        for (count, what) in
+            [(verified.unproven, "events without their certificate"), (verified.absent, "blobs absent")]
+        {
+            if count > 0 {
+                text += &format!(", {count} {what}");
+            }
+        }
+        text += if verified.positions == "L1" {
+            "\n"
+        } else {
+            "; where they stand on L1 is the bundle's own word (--positions asks)\n"
+        };
+    }
     for keys in &verified.epochs {
         text += &format!(
             "epoch {}: {} of {} must sign, all keys together {}\n",

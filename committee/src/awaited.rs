@@ -5,8 +5,10 @@ use std::{
     time::Duration,
 };
 
-use holdfast_certificate::{Domain, Namespace};
-use holdfast_registry::{EpochRecord, Error, Fault, Finality, NamespaceRecord, Registry, Unavailable};
+use holdfast_certificate::{Certificate, Domain, Namespace};
+use holdfast_registry::{
+    EpochRecord, Error, Fault, Finality, NamespaceRecord, Publication, Publications, Registry, Since, Unavailable,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -145,6 +147,14 @@ impl Registry for Awaited {
 
     async fn look_up(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
         self.near()?.look_up(namespace).await
+    }
+
+    async fn published(&self, namespaces: &[Namespace], since: Since) -> Result<Option<Publications>, Error> {
+        self.near()?.published(namespaces, since).await
+    }
+
+    async fn published_certificate(&self, publication: &Publication) -> Result<Option<Certificate>, Error> {
+        self.near()?.published_certificate(publication).await
     }
 
     fn domain(&self) -> Domain {

@@ -1,10 +1,11 @@
 //! A member that becomes whole again by itself (docs/protocol.md section 5, repair).
 //!
-//! It learns of statements that belong here from the lists of its peers, from certificates that are given to it, and from
-//! its own scrub and reads; and makes whole what it lacks, in the background and within a rate.
+//! It learns of statements that belong here from the lists of its peers, from the publish events of L1, from certificates that
+//! are given to it, and from its own scrub and reads; and makes whole what it lacks, in the background and within a rate.
 
 mod bandwidth;
 mod desk;
+mod events;
 mod lists;
 mod offer;
 mod queue;
@@ -25,6 +26,7 @@ use crate::{attestor::Attestor, config::Policy, store::GRACE};
 pub(crate) use desk::{Desk, Ended, How, Progress};
 pub(crate) use offer::offer;
 
+use events::Events;
 use lists::{Lists, Round};
 use queue::{Cause, Ending, Want};
 use work::Work;
@@ -37,6 +39,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const DAMAGE: usize = 1024;
 /// The least pause between two tries, and between two rounds of listening.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause between two questions to L1 for what was published, while its nodes do not say.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// Makes whole what this member lacks, until `stop`.
 pub(crate) async fn run(attestor: Arc<Attestor>, desk: Arc<Desk>, stop: CancellationToken) {
@@ -55,10 +59,12 @@ pub(crate) async fn run(attestor: Arc<Attestor>, desk: Arc<Desk>, stop: Cancella
     let pause = policy.repair_delay.max(LEAST_PAUSE);
     let rate = u64::from(policy.repair_mib_per_second) << 20;
     let work = Arc::new(Work::new(Arc::clone(&attestor), Arc::clone(&desk), client.clone(), rate));
+    let events = Events::new(Arc::clone(&attestor), Arc::clone(&desk), client.clone(), policy.repair_delay);
     let lists = Lists::new(Arc::clone(&attestor), Arc::clone(&desk), client, policy.repair_delay);
     tokio::select! {
         () = stop.cancelled() => {}
         () = listen(lists, &attestor, &desk, pause) => {}
+        () = follow(events, pause) => {}
         () = repair(&work, &attestor, &desk, pause) => {}
         () = watch(&attestor, &desk, pause) => {}
     }
@@ -78,6 +84,25 @@ async fn listen(mut lists: Lists, attestor: &Attestor, desk: &Desk, pause: Durat
         recovery.look(round, attestor, desk);
         if !round.more {
             sleep(pause).await;
+        }
+    }
+}
+
+/// Reads what was published on L1, again and again; more rarely while the nodes do not give it.
+async fn follow(mut events: Events, pause: Duration) {
+    let mut failures = 0_u32;
+    loop {
+        match events.round().await {
+            Ok(true) => failures = 0,
+            Ok(false) => {
+                failures = 0;
+                sleep(pause).await;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "repair.events");
+                sleep(pause.saturating_mul(1 << failures.min(16)).min(pause.max(LONGEST_PAUSE))).await;
+                failures = failures.saturating_add(1);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod blame;
 mod cache;
+mod events;
 mod flights;
 mod heights;
 mod keeper;
@@ -17,6 +18,7 @@ pub(crate) mod records;
 mod source;
 mod strangers;
 mod verdicts;
+mod width;
 
 use std::{
     sync::Arc,
@@ -24,8 +26,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use holdfast_certificate::{Address, Domain, Namespace};
-use holdfast_registry::{self as registry, EpochRecord, Finality, NamespaceRecord, Registry};
+use holdfast_certificate::{Address, Certificate, Domain, Namespace};
+use holdfast_registry::{
+    self as registry, EpochRecord, Finality, NamespaceRecord, Publication, Publications, Registry, Since,
+};
 
 pub use self::options::ReaderOptions;
 use self::{cache::Seen, keeper::Keeper, ledger::Ledger, nodes::Nodes, source::Source};
@@ -79,7 +83,8 @@ const SOON: Duration = Duration::from_millis(100);
 /// # A plain node is enough
 ///
 /// Everything is an `eth_call`, `eth_getCode` or `eth_getBlockByNumber` at the finalized block or the newest one: no logs,
-/// no archive, no subscription.
+/// no archive, no subscription. What was published is the one thing that is read from logs, and nothing else waits for it: a
+/// node that has none, or refuses wide ranges, keeps only that from being seen.
 #[derive(Debug)]
 pub struct ChainRegistry {
     source: Arc<Source>,
@@ -178,6 +183,24 @@ impl ChainRegistry {
         self.ledger.look_up(*namespace).await
     }
 
+    /// What was published for these namespaces (for all, where none is named), by the registry's events up to the finalized
+    /// block. One answer covers as many blocks as the nodes allow: how many that is, is found out.
+    ///
+    /// # Errors
+    /// An L1 error: also where nodes contradict each other on the events of a range, or serve no events.
+    pub async fn published(&self, namespaces: &[Namespace], since: Since) -> Result<Publications, Error> {
+        events::page(&self.source, self.ledger.final_block().await?, namespaces, since).await
+    }
+
+    /// The certificate in the data of a publication's transaction: wherever it stands in there, so also if a contract passed it
+    /// on. Its statement is that of the event; its signature is not verified.
+    ///
+    /// # Errors
+    /// An L1 error: also where nodes do not keep transactions by their hash.
+    pub async fn published_certificate(&self, publication: &Publication) -> Result<Option<Certificate>, Error> {
+        events::certificate(&self.source, publication).await
+    }
+
     /// The EIP-712 domain of every statement made under this registry.
     #[must_use]
     pub fn domain(&self) -> Domain {
@@ -211,6 +234,14 @@ impl Registry for ChainRegistry {
 
     async fn look_up(&self, namespace: &Namespace) -> Result<NamespaceRecord, registry::Error> {
         Ok(self.look_up(namespace).await?)
+    }
+
+    async fn published(&self, namespaces: &[Namespace], since: Since) -> Result<Option<Publications>, registry::Error> {
+        Ok(Some(self.published(namespaces, since).await?))
+    }
+
+    async fn published_certificate(&self, publication: &Publication) -> Result<Option<Certificate>, registry::Error> {
+        Ok(self.published_certificate(publication).await?)
     }
 
     fn domain(&self) -> Domain {

@@ -17,6 +17,7 @@
 //! ```
 
 mod error;
+mod published;
 mod records;
 mod registry;
 
@@ -26,6 +27,7 @@ mod status;
 mod verdict;
 
 pub use error::{Error, Fault, Unavailable};
+pub use published::{Position, Publication, Publications, Since};
 pub use records::{Endpoint, EpochRecord, Finality, NamespaceRecord};
 pub use registry::Registry;
 

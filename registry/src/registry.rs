@@ -3,10 +3,11 @@
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
-use holdfast_certificate::{Domain, Namespace};
+use holdfast_certificate::{Certificate, Domain, Namespace};
 
 use crate::{
     error::Error,
+    published::{Publication, Publications, Since},
     records::{EpochRecord, Finality, NamespaceRecord},
 };
 
@@ -53,6 +54,25 @@ pub trait Registry: Send + Sync + Debug {
     /// As [`Registry::namespace`]; [`Error::TooManyUnknown`] for what is beyond that number.
     async fn look_up(&self, namespace: &Namespace) -> Result<NamespaceRecord, Error> {
         self.namespace(namespace).await
+    }
+
+    /// What was published on L1 for these namespaces (for all, where none is named), in L1's order and final: as much of it as one
+    /// answer holds. Whoever wants the rest asks again, since [`Publications::next`]. `None` for a registry that is not read
+    /// from a chain.
+    ///
+    /// # Errors
+    /// See [`Error::fault`].
+    async fn published(&self, _namespaces: &[Namespace], _since: Since) -> Result<Option<Publications>, Error> {
+        Ok(None)
+    }
+
+    /// The certificate that was given to the registry with a publication, from the data of its transaction; `None` where it is
+    /// not found in there. Its statement is the one that the event names. Its signature is not verified.
+    ///
+    /// # Errors
+    /// See [`Error::fault`].
+    async fn published_certificate(&self, _publication: &Publication) -> Result<Option<Certificate>, Error> {
+        Ok(None)
     }
 
     /// The EIP-712 domain of every statement made under this registry.

@@ -100,6 +100,11 @@ impl Desk {
         added
     }
 
+    /// Whether this statement is queued.
+    pub(super) fn has(&self, digest: &StatementDigest) -> bool {
+        self.state().queue.has(digest)
+    }
+
     pub(super) fn has_room(&self, for_so_many: usize) -> bool {
         self.state().queue.has_room(for_so_many)
     }

@@ -59,6 +59,8 @@ pub(crate) enum Cause {
     Damaged(Box<Promise>),
     /// A peer's list has it.
     Listed,
+    /// L1 has its certificate, which verified.
+    Published(Box<Certificate>),
     /// Its certificate was given to this member, which has not signed it. Not verified.
     Offered(Box<Certificate>),
 }
@@ -112,6 +114,8 @@ struct Entry {
     tries: u32,
     /// Its last try ended with that nobody has it.
     aside: bool,
+    /// A try that is under way began before its certificate was known.
+    anew: bool,
     place: Place,
 }
 
@@ -135,10 +139,19 @@ impl Queue {
     /// more that has it.
     pub(crate) fn add(&mut self, want: Want, known_to: Option<u16>, from: Instant) -> bool {
         let digest = want.digest;
-        if self.refused.contains(&digest) {
+        let certified = matches!(want.cause, Cause::Published(_));
+        if certified {
+            // It was refused for want of a certificate.
+            self.refused.remove(&digest);
+        } else if self.refused.contains(&digest) {
             return true;
         }
         if let Some(entry) = self.entries.get_mut(&digest) {
+            if certified && matches!(entry.want.cause, Cause::Listed | Cause::Offered(_)) {
+                self.offered -= usize::from(matches!(entry.want.cause, Cause::Offered(_)));
+                (entry.want.cause, entry.tries) = (want.cause, 0);
+                entry.anew = matches!(entry.place, Place::Working);
+            }
             if let Some(peer) = known_to {
                 entry.known_to.insert(peer);
                 if let Place::Ready(rank) = entry.place {
@@ -159,10 +172,15 @@ impl Queue {
         self.next += 1;
         let known_to = known_to.into_iter().collect();
         let place = Place::Waiting(from);
-        let entry = Entry { want, known_to, sequence: self.next, tries: 0, aside: false, place };
+        let entry = Entry { want, known_to, sequence: self.next, tries: 0, aside: false, anew: false, place };
         self.waiting.insert((from, digest));
         self.entries.insert(digest, entry);
         true
+    }
+
+    /// Whether this statement is queued.
+    pub(crate) fn has(&self, digest: &StatementDigest) -> bool {
+        self.entries.contains_key(digest)
     }
 
     /// Whether a page of a list fits.
@@ -203,9 +221,11 @@ impl Queue {
         self.working.remove(digest);
         let Some(entry) = self.entries.get_mut(digest) else { return };
         entry.tries = entry.tries.saturating_add(1);
+        let anew = std::mem::take(&mut entry.anew);
         let growing = |pause: Duration, most: Duration| pause.saturating_mul(1 << (entry.tries - 1).min(16)).min(most);
         let pause = match ending {
             Ending::Whole { .. } | Ending::Needless | Ending::Unfillable => return self.forget(digest),
+            Ending::Refused(_) | Ending::Doubtful(_) if anew => pause,
             Ending::Refused(_) => return self.refuse(digest),
             Ending::Doubtful(_) if entry.tries >= DOUBTS => return self.refuse(digest),
             Ending::Nowhere(_) => growing(pause.saturating_mul(10), LONGEST_ASIDE),

@@ -82,7 +82,7 @@ impl Work {
         }
         let promise = match &want.cause {
             Cause::Damaged(promise) => Some((**promise).clone()),
-            Cause::Listed | Cause::Offered(_) => promise,
+            Cause::Listed | Cause::Published(_) | Cause::Offered(_) => promise,
         };
         let Grounds { admitted, certificate } = match promise {
             Some(promise) => {
@@ -138,7 +138,7 @@ impl Work {
     async fn claim(&self, want: &Want, known_to: &[PublicKey]) -> Result<(Claim, Option<Source>), Ending> {
         let record = self.attestor.registry.epoch(want.statement.epoch).await.map_err(hindered)?;
         let offered = match &want.cause {
-            Cause::Offered(certificate) => Some(**certificate),
+            Cause::Published(certificate) | Cause::Offered(certificate) => Some(**certificate),
             Cause::Damaged(_) | Cause::Listed => None,
         };
         let signers = offered.as_ref().map(Certificate::signer_slots).unwrap_or_default();

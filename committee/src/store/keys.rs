@@ -124,6 +124,11 @@ pub(crate) fn list_read(peer: &PublicKey) -> Vec<u8> {
     [READ, &peer.to_bytes()].concat()
 }
 
+/// How far L1's publish events were read: shorter than the key of any peer.
+pub(crate) fn events_read() -> Vec<u8> {
+    READ.to_vec()
+}
+
 pub(crate) fn promise(id: &BlobId, digest: &StatementDigest) -> [u8; 64] {
     let mut key = [0; 64];
     key[..32].copy_from_slice(id.as_bytes());

@@ -1,5 +1,6 @@
 //! What is promised and not here. Blocking.
 
+use bytes::Bytes;
 use holdfast_certificate::{PublicKey, Statement, StatementDigest};
 use holdfast_erasure::BlobId;
 
@@ -78,6 +79,24 @@ impl Store {
     /// [`Error::Closed`] when the store is closing.
     pub(crate) async fn record_list_read(&self, peer: &PublicKey, read: ListRead) -> Result<(), Error> {
         self.jobs.send(Job::ListRead(keys::list_read(peer), read)).await.map_err(|_| Error::Closed)
+    }
+
+    /// The first block of L1 whose publish events are yet to be looked after, as far as it was recorded.
+    pub(crate) fn events_read(&self) -> Option<u64> {
+        let bytes = self.database().ok()?.db.get(DEFAULT, &keys::events_read()).ok()??;
+        let read = ListRead::decode(&bytes).ok()?;
+        read.place.as_ref().try_into().ok().map(u64::from_be_bytes)
+    }
+
+    /// Records that block. Not synced: the events can be read again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] when the store is closing.
+    pub(crate) async fn record_events_read(&self, block: u64) -> Result<(), Error> {
+        let (store, place) = (*self.id().as_bytes(), Bytes::copy_from_slice(&block.to_be_bytes()));
+        let read = ListRead { begun: 0, store, place };
+        self.jobs.send(Job::ListRead(keys::events_read(), read)).await.map_err(|_| Error::Closed)
     }
 
     /// What shows that a position can never be filled, if that was found out.

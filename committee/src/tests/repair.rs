@@ -2,6 +2,7 @@
 
 mod clocks;
 mod committee;
+mod events;
 mod lost;
 mod peers;
 

@@ -76,6 +76,37 @@ impl Receipt {
     }
 }
 
+/// An event as it is found on the chain.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FoundLog {
+    #[serde(flatten)]
+    log: Log,
+    pub(crate) block_number: U64,
+    pub(crate) block_hash: B256,
+    pub(crate) transaction_hash: B256,
+    pub(crate) log_index: U64,
+    /// A reorganisation has taken it back.
+    #[serde(default)]
+    pub(crate) removed: bool,
+}
+
+impl FoundLog {
+    /// The event, if it is one of that type and of that contract.
+    pub(crate) fn event<E: SolEvent>(&self, contract: Address) -> Option<E> {
+        let Log { address, topics, data } = &self.log;
+        let raw = RawLog::new(*address, topics.clone(), data.clone()).filter(|raw| raw.address == contract)?;
+        E::decode_log(&raw).ok().map(|log| log.data)
+    }
+}
+
+/// What was sent in a transaction of any type.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Sent {
+    #[serde(alias = "data")]
+    pub(crate) input: Bytes,
+}
+
 /// What gas has cost in the last blocks.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

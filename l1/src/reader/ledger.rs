@@ -193,6 +193,12 @@ impl Ledger {
         self.source.epoch_count(block).await
     }
 
+    /// The finalized block, for whoever asks about what lies before it.
+    pub(super) async fn final_block(&self) -> Result<BlockPoint, Error> {
+        self.note_question();
+        self.block().await
+    }
+
     /// The finalized block.
     async fn block(&self) -> Result<BlockPoint, Error> {
         let (block, failure) = {

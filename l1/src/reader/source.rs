@@ -11,7 +11,7 @@ use holdfast_certificate::{Domain, Namespace};
 use holdfast_contracts::bindings::CommitteeRegistry::epochCountCall;
 use holdfast_registry::{EpochRecord, NamespaceRecord};
 
-use super::{cache::Cache, flights::Flights, nodes::Nodes, strangers::Strangers};
+use super::{cache::Cache, flights::Flights, nodes::Nodes, strangers::Strangers, width::Width};
 use crate::{error::Error, node::BlockPoint};
 
 /// What reading a record gives; `None` where there is none.
@@ -27,6 +27,8 @@ pub(super) struct Source {
     pub(super) namespaces: Flights<Namespace, Read<NamespaceRecord>>,
     counts: Flights<B256, Result<u64, Error>>,
     pub(super) strangers: Strangers,
+    /// How many blocks are asked about at once.
+    pub(super) width: Mutex<Width>,
 }
 
 impl Source {
@@ -39,6 +41,7 @@ impl Source {
             namespaces: Flights::default(),
             counts: Flights::default(),
             strangers: Strangers::new(Instant::now()),
+            width: Mutex::default(),
         }
     }
 

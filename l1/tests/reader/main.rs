@@ -26,6 +26,7 @@ mod changes;
 mod devchain;
 mod disagreement;
 mod environment;
+mod events;
 mod finality;
 mod golden;
 mod hang;

@@ -199,3 +199,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_certificate_on_l1_outweighs_what_a_liar_had_refused_or_listed() {
+    let now = Instant::now();
+    let golden = include_str!("../../../../testdata/golden/certificate.json");
+    let encoded = holdfast_fuzz::golden(golden, "compact");
+    let certificate = encoded.iter().find_map(|bytes| Certificate::decode(bytes).ok()).expect("a good one");
+    let published = |number: u8| Want { cause: Cause::Published(Box::new(certificate)), ..want(number) };
+    let later = now + 2 * LONGEST_PAUSE;
+    // Refused before it was known.
+    let mut queue = queue(&[(1, &[7])], now);
+    let (first, _) = queue.next(now).expect("one");
+    queue.end(&first.digest, &Ending::Refused("no ground".to_owned()), now, PAUSE);
+    assert!(queue.add(want(1), Some(7), now) && !queue.has(&first.digest));
+    assert!(queue.add(published(1), None, now) && queue.has(&first.digest));
+    // Refused while it became known: it is tried again, with it.
+    assert!(queue.add(want(2), Some(7), now));
+    let second = want(2).digest;
+    assert_eq!(order(&mut queue, now).len(), 2);
+    assert!(queue.add(published(2), None, now));
+    queue.end(&second, &Ending::Refused("no ground".to_owned()), now, PAUSE);
+    let again = std::iter::from_fn(|| queue.next(later)).find(|(want, _)| want.digest == second);
+    assert!(matches!(again.expect("waits").0.cause, Cause::Published(_)));
+    // Its liar is found out: what L1 has stays.
+    assert!(queue.add(want(3), Some(7), now) && queue.add(published(3), None, now));
+    queue.distrust(7);
+    assert!(queue.has(&want(3).digest));
+    queue.end(&second, &Ending::Refused("not to be kept here".to_owned()), later, PAUSE);
+    assert!(!queue.has(&second));
+}

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fs};
 
 use holdfast_certificate::{Certificate, Committee as Keys, Domain, ProvenKey, VerifiedCertificate};
 use holdfast_client::{Client, DisperseOptions, RetrieveOptions};
-use holdfast_registry::{Endpoint, EpochRecord, Error, NamespaceRecord};
+use holdfast_erasure::Digest;
+use holdfast_registry::{
+    Endpoint, EpochRecord, Error, Finality, NamespaceRecord, Position, Publication, Publications, Since,
+};
 use tempfile::TempDir;
 
 use super::super::*;
@@ -18,6 +21,37 @@ pub(super) struct Located {
     near: Arc<dyn Registry>,
     endpoints: Mutex<BTreeMap<u16, String>>,
     active: AtomicU64,
+    /// L1, in a test that has one.
+    pub(super) chain: Mutex<Option<Chain>>,
+}
+
+/// What L1 says was published.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    pub(super) events: Vec<Publication>,
+    /// What is in the data of each event's transaction.
+    pub(super) sent: BTreeMap<Position, Certificate>,
+    /// The finalized block, and its time.
+    pub(super) block: u64,
+    pub(super) time: u64,
+    /// Why it does not answer.
+    pub(super) away: Option<String>,
+    /// From where events were asked for, and how often for a transaction.
+    pub(super) asked: Vec<Since>,
+    pub(super) transactions: usize,
+    /// How often it was looked at its finality.
+    pub(super) looked: usize,
+}
+
+impl Chain {
+    /// One more event, in a block of its own, with this in its transaction.
+    pub(super) fn publish(&mut self, event: impl FnOnce(Position) -> Publication, sent: Option<Certificate>) {
+        self.block += 1;
+        let hash = Digest::from([u8::try_from(self.block).expect("few"); 32]);
+        let position = Position { block: self.block, log_index: 0, block_hash: hash, transaction: hash };
+        self.events.push(event(position));
+        sent.map(|sent| self.sent.insert(position, sent));
+    }
 }
 
 impl Located {
@@ -54,6 +88,31 @@ impl Registry for Located {
         self.near.namespace(namespace).await
     }
 
+    async fn published(&self, _: &[Namespace], since: Since) -> Result<Option<Publications>, Error> {
+        let mut chain = self.chain.lock().expect("no panic");
+        let Some(chain) = chain.as_mut() else { return Ok(None) };
+        chain.asked.push(since);
+        let from = if let Since::Block(block) = since { block } else { 0 };
+        let events = chain.events.iter().filter(|event| event.position.block >= from).cloned().collect();
+        Ok(Some(Publications { events, next: chain.block + 1, finalized: chain.block }))
+    }
+
+    async fn published_certificate(&self, publication: &Publication) -> Result<Option<Certificate>, Error> {
+        let mut chain = self.chain.lock().expect("no panic");
+        let Some(chain) = chain.as_mut() else { return Ok(None) };
+        chain.transactions += 1;
+        Ok(chain.sent.get(&publication.position).copied())
+    }
+
+    fn finality(&self) -> Option<Finality> {
+        let mut chain = self.chain.lock().expect("no panic");
+        let Chain { block, time, away, looked, .. } = chain.as_mut()?;
+        *looked += 1;
+        let (failure, dissenters) = (away.clone(), Vec::new());
+        let (block, timestamp, read_at) = (*block, *time, *time);
+        Some(Finality { block, timestamp, read_at, stalled: false, expired: false, failure, dissenters })
+    }
+
     fn domain(&self) -> Domain {
         self.near.domain()
     }
@@ -75,7 +134,8 @@ impl Committee {
     pub(super) async fn start() -> Self {
         let mut world = World::new();
         let near = Arc::clone(&world.registry);
-        let registry = Arc::new(Located { near, endpoints: Mutex::default(), active: EPOCH.into() });
+        let registry =
+            Arc::new(Located { near, endpoints: Mutex::default(), active: EPOCH.into(), chain: Mutex::default() });
         world.registry = Arc::clone(&registry) as Arc<dyn Registry>;
         let key = DisperserKey::from_bytes(&[9; 32]).expect("in range");
         let config = holdfast_client::Config::default().connect_timeout(Duration::from_millis(500));

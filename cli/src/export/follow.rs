@@ -1,0 +1,185 @@
+//! How far a bundle's keeper has read, and what it knows of and does not have: what of it must outlive the process.
+//!
+//! # Nothing is passed over
+//!
+//! Places are written down only together with everything that was learned before them and is not in the folder yet, in one
+//! file that is replaced as a whole. So whoever is killed at any point reads again what was not written down, and finds
+//! there what is there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use holdfast_certificate::{PublicKey, Statement, StatementDigest};
+use holdfast_erasure::BlobId;
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::index::Published;
+
+/// The version of the file.
+const FORMAT: u32 = 1;
+/// The most blobs that are known of and not in the folder: with more, no list is read on.
+pub(super) const MOST_PENDING: usize = 65_536;
+/// Of them, the most that one and the same member alone has spoken of: it may have made them up.
+pub(super) const MOST_OF_ONE: usize = 4096;
+/// The pause after the first try, which doubles.
+const PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// How long a certificate is looked for of a blob that is there: what has none by then is found again by the next full reading.
+const LOOKED_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// How far was read.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Follow {
+    format: u32,
+    /// L1, where its events are read.
+    pub(super) l1: Option<Chain>,
+    /// The members' lists, by key.
+    pub(super) lists: BTreeMap<String, Place>,
+    /// What is known of and not in the folder.
+    pub(super) pending: BTreeMap<BlobId, Pending>,
+}
+
+/// How far the publish events were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Chain {
+    /// The first block that was not looked at.
+    pub(super) next: u64,
+    /// Lines of `published.jsonl`, and their bytes.
+    pub(super) published: u64,
+    pub(super) bytes: u64,
+}
+
+/// How far a member's list was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Place {
+    /// The member's store: another one has another order.
+    pub(super) store: String,
+    /// Where the next page begins, as the member has said.
+    pub(super) at: String,
+    /// When its reading began at its start, unix seconds.
+    pub(super) begun: u64,
+}
+
+/// A blob that is known of and not in the folder, or not with all its certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Pending {
+    pub(super) wanted: BTreeMap<StatementDigest, Want>,
+    /// Members that list it, by key, for each epoch.
+    pub(super) listed_by: BTreeMap<u64, BTreeSet<String>>,
+    tries: u32,
+    /// When it is tried again, unix seconds.
+    again: u64,
+}
+
+/// A statement whose certificate is to be in the folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Want {
+    pub(super) epoch: u64,
+    pub(super) retain_until: u64,
+    /// When it was learned of, unix seconds.
+    since: u64,
+    pub(super) published: Option<Published>,
+}
+
+impl Default for Follow {
+    fn default() -> Self {
+        Self { format: FORMAT, l1: None, lists: BTreeMap::new(), pending: BTreeMap::new() }
+    }
+}
+
+impl Follow {
+    /// As it was written, if this version did it.
+    pub(super) fn usable(self) -> Option<Self> {
+        (self.format == FORMAT).then_some(self)
+    }
+
+    /// A member lists this statement.
+    pub(super) fn list(&mut self, key: &PublicKey, statement: &Statement, digest: StatementDigest, now: u64) {
+        let pending = self.pending.entry(statement.blob.id()).or_default();
+        let (epoch, retain_until) = (statement.epoch, statement.retain_until);
+        pending.wanted.entry(digest).or_insert(Want { epoch, retain_until, since: now, published: None });
+        pending.listed_by.entry(epoch).or_default().insert(key.to_string());
+    }
+
+    /// L1 names this statement.
+    pub(super) fn publish(&mut self, published: Published, now: u64) {
+        let pending = self.pending.entry(published.blob_id).or_default();
+        let (epoch, retain_until) = (published.epoch, published.retain_until);
+        let new = Want { epoch, retain_until, since: now, published: None };
+        let want = pending.wanted.entry(published.statement).or_insert(new);
+        // The first event decides its place; one certificate does for all.
+        want.published.get_or_insert(published);
+        pending.again = 0;
+    }
+
+    /// Its payload was here, and is not any more.
+    pub(super) fn lose(&mut self, id: BlobId) {
+        self.pending.entry(id).or_default().again = 0;
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.pending.len() < MOST_PENDING
+    }
+
+    /// How many blobs this member alone has spoken of.
+    pub(super) fn only_of(&self, key: &PublicKey) -> usize {
+        let key = key.to_string();
+        self.pending.values().filter(|it| it.only_witness() == Some(&key)).count()
+    }
+
+    /// What is to be tried at `now`.
+    pub(super) fn due(&self, now: u64) -> Vec<BlobId> {
+        self.pending.iter().filter(|(_, pending)| pending.again <= now).map(|(id, _)| *id).collect()
+    }
+
+    /// Everything is tried again now.
+    pub(super) fn hurry(&mut self) {
+        self.pending.values_mut().for_each(|pending| pending.again = 0);
+    }
+}
+
+impl Pending {
+    pub(super) fn is_published(&self) -> bool {
+        self.wanted.values().any(|want| want.published.is_some())
+    }
+
+    /// Whether more than `faults` members of an epoch list it, so that one of them is honest.
+    pub(super) fn is_witnessed(&self, faults: impl Fn(u64) -> Option<u16>) -> bool {
+        self.listed_by.iter().any(|(epoch, keys)| faults(*epoch).is_some_and(|faults| keys.len() > faults.into()))
+    }
+
+    /// The latest time until which somebody holds it.
+    pub(super) fn retain_until(&self) -> u64 {
+        self.wanted.values().map(|want| want.retain_until).max().unwrap_or(0)
+    }
+
+    /// The newest epoch whose members have signed it.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        self.wanted.values().map(|want| want.epoch).max()
+    }
+
+    /// It was tried, and something is left.
+    pub(super) fn put_off(&mut self, now: u64) {
+        let pause = PAUSE.saturating_mul(1 << self.tries.min(16)).min(LONGEST_PAUSE);
+        (self.tries, self.again) = (self.tries.saturating_add(1), now.saturating_add(pause.as_secs()));
+    }
+
+    /// Forgets which certificates are not there where nobody has shown one for long.
+    pub(super) fn give_up(&mut self, now: u64) {
+        self.wanted.retain(|_, want| now.saturating_sub(want.since) < LOOKED_FOR.as_secs());
+    }
+
+    fn only_witness(&self) -> Option<&String> {
+        let mut keys = self.listed_by.values().flatten();
+        let first = keys.next().filter(|_| !self.is_published())?;
+        keys.all(|other| other == first).then_some(first)
+    }
+}
