@@ -137,10 +137,10 @@ impl RetrievalService {
         if self.0.attestor.store.writable().is_ok() { settled } else { Ok(settled.unwrap_or_default()) }
     }
 
-    /// The signature remembered, or the same made again. That it is a point was checked before it was written, and the database checks
-    /// what it reads, so to parse a hundred of them again would be most of the work of an answer. A damaged record is no reason to fail. None where only a disk that can
-    /// be written would show that the promise is on it, and where a signer elsewhere does not sign: what is held is told of all
-    /// the same, and no later.
+    /// The signature remembered, or the same made again. That it is a point was checked before it was written, and the
+    /// database checks what it reads, so to parse a hundred of them again would be most of the work of an answer. A damaged
+    /// record is no reason to fail. None where only a disk that can be written would show that the promise is on it, and
+    /// where a signer elsewhere does not sign: what is held is told of all the same, and no later.
     async fn attestation(
         &self,
         durable: &Durable,

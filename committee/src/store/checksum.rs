@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn rocksdb_calls_it() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let before = LED.load(Ordering::Relaxed);
-        DB::open_default(folder.path()).unwrap().put(b"key", b"value").unwrap();
+        DB::open_default(folder.path()).expect("opens").put(b"key", b"value").expect("written");
         assert!(LED.load(Ordering::Relaxed) > before);
     }
 }
