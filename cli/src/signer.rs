@@ -22,7 +22,7 @@ pub(crate) const DEFAULT_FILE: &str = "signer.toml";
 ///
 /// listen = "unix:signer.sock" or "ADDRESS:PORT"; keystore, password_file; chain_id and registry, as `member
 /// check` prints them, the only ones that it signs for; on an address token_file (16 characters or more, which the member
-/// shows), and off loopback [tls] with certificate and key (`signer new-tls`).
+/// shows), and off loopback a table `tls` with certificate and key (`signer new-tls`).
 ///
 /// Rules: namespaces (all), max_retention (90d), max_whole (30d), max_endorsement (0s: no TLS keys), signatures_per_second (500).
 ///
