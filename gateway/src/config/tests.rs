@@ -105,6 +105,7 @@ fn every_setting_has_a_variable() {
         op: Op { keccak_max: Some(7), ..Op::default() },
         nitro: Nitro { jwt_file: file(), max_message: Some(7) },
         cache: Cache { disk_dir: file(), ..Cache::default() },
+        log: Log { otlp: Some("http://127.0.0.1:4317".to_owned().try_into().expect("a URL")), ..Log::default() },
         ..Config::default()
     };
     let table = toml::Table::try_from(full).expect("a table");
