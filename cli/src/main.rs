@@ -38,6 +38,7 @@ mod spans;
 mod status;
 mod target;
 mod times;
+mod tls_pair;
 mod verify;
 mod waiting;
 

@@ -38,10 +38,8 @@ use crate::{
     output::Output,
     shutdown::Shutdown,
     times::now,
+    tls_pair,
 };
-
-const TLS_CERTIFICATE: &str = "tls.crt";
-const TLS_KEY: &str = "tls.key";
 pub(crate) const DEFAULT_FILE: &str = "member.toml";
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
 
@@ -257,9 +255,10 @@ fn init(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     if !args.listen.ip().is_loopback() && !args.insecure_plaintext {
         let hosts = if args.host.is_empty() { vec![args.listen.ip().to_string()] } else { args.host.clone() };
         let pair = generate(hosts, None)?;
-        files::write_new_secret(&args.dir.join(TLS_KEY), pair.key.as_bytes())?;
-        fs::write(args.dir.join(TLS_CERTIFICATE), pair.certificate)?;
-        config.tls = Some(committee::config::Tls { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into() });
+        files::write_new_secret(&args.dir.join(tls_pair::KEY), pair.key.as_bytes())?;
+        fs::write(args.dir.join(tls_pair::CERTIFICATE), pair.certificate)?;
+        config.tls =
+            Some(committee::config::Tls { certificate: tls_pair::CERTIFICATE.into(), key: tls_pair::KEY.into() });
         tls_pin = Some(format!("0x{}", hex::encode(pair.pin)));
     }
     config.check().or_else(|error| fail(Exit::Usage, error.to_string()))?;

@@ -12,6 +12,7 @@ use crate::{
     files, keys,
     output::Output,
     shutdown::Shutdown,
+    tls_pair,
 };
 
 pub(crate) const DEFAULT_FILE: &str = "signer.toml";
@@ -90,7 +91,7 @@ struct Made {
 fn new_tls(hosts: Vec<String>, file: &Path, output: Output) -> anyhow::Result<()> {
     let pair = generate(hosts, None)?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    let (certificate, key) = (folder.join(tls_pair::CERTIFICATE), folder.join(tls_pair::KEY));
     for path in [&certificate, &key] {
         if path.exists() {
             return fail(Exit::Unsafe, format!("{} exists, and the member may have its pin", path.display()));
@@ -101,9 +102,10 @@ fn new_tls(hosts: Vec<String>, file: &Path, output: Output) -> anyhow::Result<()
     let made = Made { certificate, key, tls_pin: format!("0x{}", hex::encode(pair.pin)) };
     output.print(&made, |made| {
         format!(
-            "certificate  {}\nTLS pin      {}\nIn the signer's configuration:\n\n[tls]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\n",
+            "certificate  {}\nTLS pin      {}\nIn the signer's configuration:\n\n{}",
             made.certificate.display(),
             made.tls_pin,
+            tls_pair::table(),
         )
     })
 }

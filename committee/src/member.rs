@@ -5,10 +5,9 @@ use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use holdfast_certificate::{PublicKey, SecretKey};
 use holdfast_proto::v1;
 use holdfast_registry::Registry;
-use holdfast_transport::{Listen, Network, Pin, blocking, tls::ServerTls};
+use holdfast_transport::{Pin, blocking, tls::ServerTls};
 use sd_notify::NotifyState;
 use tokio::{
-    net::TcpListener,
     sync::{Semaphore, watch},
     task::JoinHandle,
     time::{Instant, timeout_at},
@@ -33,6 +32,7 @@ use crate::{
     holds::Retention,
     listen::listen,
     listener::{Admission, Caps, Listener},
+    machine::{Door, Machine, door},
     operator::{LogControl, Operator},
     peer_time::PeerTime,
     pen::{self, Pen},
@@ -43,7 +43,7 @@ use crate::{
     resume,
     rpc::{Host, Shared},
     scrub, serving, site,
-    store::{DROP_INTERVAL, Disabled, Identity, IfMissing, SteadyClock, Store, Why, engine},
+    store::{DROP_INTERVAL, Disabled, Identity, IfMissing, SteadyClock, Store, Why},
     workers::Workers,
 };
 
@@ -70,15 +70,6 @@ pub struct Member {
     counts: bool,
     log: Option<Arc<dyn LogControl>>,
     machine: Option<Machine>,
-}
-
-/// What a member stands on in a simulation, in the place of its machine.
-#[derive(Clone, Debug)]
-pub struct Machine {
-    /// The network to peers and from them.
-    pub network: Arc<dyn Network>,
-    /// The disk of its store.
-    pub disk: Arc<dyn engine::Disk>,
 }
 
 /// A member at work. [`Running::stop`] ends it in order; dropping it cuts calls off and leaves the rest to the process's
@@ -535,24 +526,6 @@ async fn drop_expired(retention: Arc<Retention>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = hourly => {}
-    }
-}
-
-/// Where a member is connected to.
-enum Door {
-    Tcp(TcpListener),
-    Other(Box<dyn Listen>),
-}
-
-async fn door(addr: SocketAddr, machine: Option<&Machine>) -> Result<(Door, SocketAddr), Error> {
-    let failed = |e: std::io::Error| Error::Listen { addr, reason: e.to_string() };
-    match machine {
-        None => {
-            let listener = listen(addr)?;
-            let bound = listener.local_addr().map_err(failed)?;
-            Ok((Door::Tcp(listener), bound))
-        }
-        Some(machine) => Ok((Door::Other(machine.network.listen(addr).await.map_err(failed)?), addr)),
     }
 }
 

@@ -13,28 +13,28 @@
 
 #[path = "power_cut/disk.rs"]
 mod disk;
+#[path = "power_cut/errno.rs"]
+mod errno;
 #[path = "power_cut/lie.rs"]
 mod lie;
 #[path = "power_cut/oracle.rs"]
 mod oracle;
 #[path = "power_cut/random.rs"]
 mod random;
+#[path = "power_cut/worker.rs"]
+mod worker;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Mutex, atomic::Ordering, mpsc},
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt as _, stream};
 use holdfast_committee::store::{Error, Store};
 use lie::Lie;
 use oracle::{INDEX, Signed, hold, missing, open};
 use random::Random;
+use worker::{Orders, some, store_some};
 
 /// Cuts when nobody says otherwise.
 const CUTS: usize = 200;
@@ -42,8 +42,6 @@ const CUTS: usize = 200;
 const CONTROL_CUTS: usize = 300;
 /// Cuts of one store before a new one is begun.
 const CUTS_OF_ONE: usize = 25;
-/// Stores that go on at once while the power is there.
-const AT_ONCE: usize = 4;
 
 /// After a failed sync: opens the store anew, which may fail once in its turn. What counts as promised from then on is signed
 /// when it is asked for again, so it has to last, whatever came of its first write.
@@ -82,46 +80,26 @@ async fn write_again(store: &Store, failed: &[Signed], signed: &Mutex<Vec<Signed
     disk::fail(None);
 }
 
-/// What the worker is told.
-#[derive(Default)]
-struct Orders {
-    stop: AtomicBool,
-    /// Nothing new is begun while what was left by a cut waits to be looked at: the store would only grow.
-    wait: AtomicBool,
-    /// How often a store was opened anew after a sync that failed.
-    resumed: AtomicUsize,
-}
-
-/// Stores, stops in order, is killed, starts again, until it is told to stop.
-fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) {
+/// Stores, stops in order, is killed, starts again, until it is told to stop: how often a store was opened anew after a sync that
+/// failed.
+fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) -> usize {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let mut random = Random(seed);
+    let (mut random, mut resumed) = (Random(seed), 0);
     while !orders.stop.load(Ordering::SeqCst) {
         let store = open(dir).expect("opens, with the power there");
-        let count = 1 + random.below(40);
-        let seeds: Vec<u64> = (0..count).map(|_| random.next()).collect();
-        let failed = Mutex::new(Vec::new());
+        let seeds = some(&mut random);
         if random.below(3) == 0 {
             disk::fail(Some((Lie::Log, random.below(8))));
         }
         runtime.block_on(async {
-            let stored = stream::iter(seeds).for_each_concurrent(AT_ONCE, async |seed| {
-                while orders.wait.load(Ordering::SeqCst) {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                let refused = hold(&store, seed, signed).await;
-                failed.lock().expect("no panic").extend(refused.map(|(item, _)| item));
-            });
-            // A kill does not wait for what is under way.
-            let limit = Duration::from_millis(if random.coin() { 10_000 } else { 1 + random.next() % 60 });
-            let _cut_short = tokio::time::timeout(limit, stored).await;
+            let refused = store_some(&store, seeds, &mut random, signed, orders).await;
             disk::fail(None);
             let failing = store.writable().is_err();
             if failing {
-                let failed = failed.lock().expect("no panic").clone();
+                let failed: Vec<Signed> = refused.into_iter().map(|(item, _)| item).collect();
                 write_again(&store, &failed, signed, &mut random).await;
-                orders.resumed.fetch_add(1, Ordering::SeqCst);
+                resumed += 1;
             }
             if random.coin() {
                 // A table that could not be synced in the background is told of by the last flush.
@@ -131,6 +109,7 @@ fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) {
         });
         drop(store);
     }
+    resumed
 }
 
 /// What came of some cuts.
@@ -190,11 +169,11 @@ fn cut(cuts: usize, seed: u64, lie: Option<Lie>) -> Outcome {
         }
         drop(send);
         orders.stop.store(true, Ordering::SeqCst);
-        worker.join().expect("the store works while the power is there");
+        let resumed = worker.join().expect("the store works while the power is there");
         disk::forget();
         let (checked, found) = checker.join().expect("no panic");
         outcome.cuts += checked;
-        outcome.resumed += orders.resumed.load(Ordering::SeqCst);
+        outcome.resumed += resumed;
         if found.is_some() {
             return Outcome { found, ..outcome };
         }

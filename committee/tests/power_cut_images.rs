@@ -14,6 +14,8 @@
 #![allow(clippy::cast_possible_truncation, reason = "small random numbers")]
 #![expect(unsafe_code, reason = "two functions of the C library are replaced in this process")]
 
+#[path = "power_cut/errno.rs"]
+mod errno;
 #[path = "power_cut_images/image.rs"]
 mod image;
 #[path = "power_cut/lie.rs"]
@@ -24,22 +26,21 @@ mod oracle;
 mod random;
 #[path = "power_cut_images/sync.rs"]
 mod sync;
+#[path = "power_cut/worker.rs"]
+mod worker;
 
 use std::{
     path::Path,
     process::Command,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt as _, stream};
 use image::{Cloning, Inner};
 use lie::Lie;
-use oracle::{Signed, hold, missing, open};
+use oracle::{Signed, missing, open};
 use random::Random;
+use worker::{Orders, some, store_some};
 
 /// Cuts when nobody says otherwise.
 const CUTS: usize = 12;
@@ -47,18 +48,8 @@ const CUTS: usize = 12;
 const CONTROL_CUTS: usize = 200;
 /// Cuts of one image before a new one is begun.
 const CUTS_OF_ONE: usize = 25;
-/// Stores that go on at once while the power is there.
-const AT_ONCE: usize = 4;
 /// Says to this program that it has a mount name space of its own.
 const INSIDE: &str = "HOLDFAST_IMAGE_INSIDE";
-
-/// What the worker is told.
-#[derive(Default)]
-struct Orders {
-    stop: AtomicBool,
-    /// Nothing new is begun while what was left by a cut waits to be looked at: the store would only grow.
-    wait: AtomicBool,
-}
 
 /// Stores, stops in order, is killed, starts again, until it is told to stop.
 fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) {
@@ -67,19 +58,10 @@ fn work(dir: &Path, seed: u64, signed: &Mutex<Vec<Signed>>, orders: &Orders) {
     let mut random = Random(seed);
     while !orders.stop.load(Ordering::SeqCst) {
         let store = open(dir).expect("opens, with the power there");
-        let count = 1 + random.below(40);
-        let seeds: Vec<u64> = (0..count).map(|_| random.next()).collect();
+        let seeds = some(&mut random);
         runtime.block_on(async {
-            let stored = stream::iter(seeds).for_each_concurrent(AT_ONCE, async |seed| {
-                while orders.wait.load(Ordering::SeqCst) {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                let refused = hold(&store, seed, signed).await;
-                assert!(refused.is_none(), "{refused:?}");
-            });
-            // A kill does not wait for what is under way.
-            let limit = Duration::from_millis(if random.coin() { 10_000 } else { 1 + random.next() % 60 });
-            let _cut_short = tokio::time::timeout(limit, stored).await;
+            let refused = store_some(&store, seeds, &mut random, signed, orders).await;
+            assert!(refused.is_empty(), "{refused:?}");
             if random.coin() {
                 store.close().await.expect("closes");
             }

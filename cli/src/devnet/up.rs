@@ -33,7 +33,7 @@ use crate::{
     output::progress,
     peers,
     shutdown::Shutdown,
-    target,
+    target, tls_pair,
 };
 
 /// How long a process may take until it serves.
@@ -43,10 +43,6 @@ const POLL: Duration = Duration::from_millis(25);
 const MIN_RETENTION: u64 = 24 * 3600;
 /// The salt of the namespace that `devnet up` makes.
 const NAMESPACE: &[u8] = b"holdfast devnet";
-
-/// A member's TLS files, in its folder.
-const TLS_CERTIFICATE: &str = "tls.crt";
-const TLS_KEY: &str = "tls.key";
 
 /// The committee of a devnet where nothing else is said.
 const MEMBERS: u16 = 7;
@@ -428,8 +424,8 @@ fn write_committee_file(
 /// Makes a member's TLS key and its certificate, and gives its pin.
 fn write_tls(dir: &Path) -> anyhow::Result<Pin> {
     let pair = tls::generate(vec!["127.0.0.1".to_owned()], None)?;
-    files::write_new_secret(&dir.join(TLS_KEY), pair.key.as_bytes())?;
-    target::write(&dir.join(TLS_CERTIFICATE), pair.certificate.as_bytes())?;
+    files::write_new_secret(&dir.join(tls_pair::KEY), pair.key.as_bytes())?;
+    target::write(&dir.join(tls_pair::CERTIFICATE), pair.certificate.as_bytes())?;
     Ok(Pin(pair.pin))
 }
 
@@ -452,7 +448,7 @@ fn write_configs(layout: &Layout, state: &State) -> anyhow::Result<()> {
     };
     for member in &state.members {
         let tls = match member.tls_pin {
-            Some(_) => format!("\n[tls]\ncertificate = \"{TLS_CERTIFICATE}\"\nkey = \"{TLS_KEY}\"\n"),
+            Some(_) => format!("\n{}", tls_pair::table()),
             None => String::new(),
         };
         // In a network of its own nobody else is.

@@ -13,12 +13,13 @@ use holdfast_committee as committee;
 use holdfast_transport::tls::{Endorser, NewKey, generate};
 use serde::Serialize;
 
-use super::{TLS_CERTIFICATE, TLS_KEY, load, public_key, registry_of};
+use super::{load, public_key, registry_of};
 use crate::{
     exit::{Exit, fail},
     files, keys,
     output::Output,
     times::{human_time, now, parse_span},
+    tls_pair,
 };
 
 /// Clocks of clients may be behind this machine's by so much.
@@ -91,14 +92,13 @@ pub(super) async fn run(args: &NewTlsArgs, file: &Path, output: Output) -> anyho
         Some(tls) => (tls.certificate.clone(), tls.key.clone()),
         None => {
             let folder = file.parent().unwrap_or(Path::new(""));
-            (folder.join(TLS_CERTIFICATE), folder.join(TLS_KEY))
+            (folder.join(tls_pair::CERTIFICATE), folder.join(tls_pair::KEY))
         }
     };
     // The one that works stays in use until both are there.
     replace(&key, pair.key.as_bytes())?;
     replace(&certificate, pair.certificate.as_bytes())?;
-    let missing =
-        config.tls.is_none().then(|| format!("[tls]\ncertificate = \"{TLS_CERTIFICATE}\"\nkey = \"{TLS_KEY}\"\n"));
+    let missing = config.tls.is_none().then(tls_pair::table);
     let made = Made {
         certificate,
         key,

@@ -11,20 +11,14 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Devnet, command, is_alive, noise, run, signal, wait_until};
+use crate::{
+    http,
+    support::{Devnet, command, is_alive, noise, run, signal, wait_until},
+};
 
 /// Status and body of one request.
 fn ask(address: &str, head: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-    let request = format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-    stream.write_all(request.as_bytes()).ok()?;
-    stream.write_all(body).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let status = std::str::from_utf8(&answer[9..12]).ok()?.parse().ok()?;
-    Some((status, answer[end + 4..].to_vec()))
+    http::ask(address, head, &[], body)
 }
 
 /// Where the devnet's gateway serves a protocol.

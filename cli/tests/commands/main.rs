@@ -15,6 +15,7 @@ mod environment;
 mod faults;
 mod files;
 mod gateway;
+mod http;
 mod keys;
 mod looking;
 mod member;

@@ -2,8 +2,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener},
     process::{Child, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -20,7 +19,10 @@ use opentelemetry_proto::tonic::{
 use rustix::process::Signal;
 use tonic::{Request, Response, Status};
 
-use crate::support::{Devnet, command, noise, signal, wait_until};
+use crate::{
+    http,
+    support::{Devnet, command, noise, signal, wait_until},
+};
 
 /// How a collector answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,21 +133,10 @@ impl Drop for Gateway {
     }
 }
 
-/// Status and body of one request.
+/// Status and body of one request, which brings a trace of its own along.
 fn ask(address: SocketAddr, head: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
     let parent = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let length = body.len();
-    let request =
-        format!("{head} HTTP/1.1\r\nhost: x\r\n{parent}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-    stream.write_all(request.as_bytes()).ok()?;
-    stream.write_all(body).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let status = std::str::from_utf8(&answer[9..12]).ok()?.parse().ok()?;
-    Some((status, answer[end + 4..].to_vec()))
+    http::ask(address, head, &[parent], body)
 }
 
 /// A devnet whose first member, and whose gateway, send spans.

@@ -19,6 +19,7 @@ use std::{
 };
 
 use super::{
+    errno::answer,
     lie::{Lie, kind},
     random::Random,
 };
@@ -253,20 +254,6 @@ fn sync(fd: c_int) -> c_int {
         }
     }
     0
-}
-
-fn answer(result: rustix::io::Result<()>) -> c_int {
-    unsafe extern "C" {
-        fn __errno_location() -> *mut c_int;
-    }
-    match result {
-        Ok(()) => 0,
-        Err(errno) => {
-            // SAFETY: the C library gives every thread an `errno` of its own, for as long as the thread lives.
-            unsafe { *__errno_location() = errno.raw_os_error() };
-            -1
-        }
-    }
 }
 
 fn path(text: &CStr) -> PathBuf {

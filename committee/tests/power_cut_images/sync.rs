@@ -7,7 +7,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::lie::{Lie, kind};
+use super::{
+    errno::answer,
+    lie::{Lie, kind},
+};
 
 /// The kind of file whose syncs are not honoured.
 static LIE: Mutex<Option<Lie>> = Mutex::new(None);
@@ -23,20 +26,6 @@ fn is_honoured(fd: BorrowedFd<'_>) -> bool {
         let name = rustix::fs::readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new());
         let path = name.map(|name| PathBuf::from(name.to_string_lossy().into_owned())).unwrap_or_default();
         kind(&path) != lie
-    }
-}
-
-fn answer(result: rustix::io::Result<()>) -> c_int {
-    unsafe extern "C" {
-        fn __errno_location() -> *mut c_int;
-    }
-    match result {
-        Ok(()) => 0,
-        Err(errno) => {
-            // SAFETY: the C library gives every thread an `errno` of its own, for as long as the thread lives.
-            unsafe { *__errno_location() = errno.raw_os_error() };
-            -1
-        }
     }
 }
 
