@@ -24,6 +24,12 @@ const STEP: u64 = 16 << 20;
 
 /// Makes room for a start that has to write `log_bytes` into tables, or says why there is too little.
 pub(super) fn prepare(dir: &Path, log_bytes: u64, unreferenced: &[PathBuf]) -> Result<Result<(), String>, Error> {
+    if !unreferenced.is_empty() {
+        // Which manifest is in force must be on the disk before another one is gone.
+        let database = dir.join(DATABASE);
+        let synced = File::open(&database).and_then(|folder| folder.sync_all());
+        synced.map_err(|e| Error::file(&database, &e))?;
+    }
     for file in unreferenced {
         tracing::warn!(file = %file.display(), "store.sweep: nothing refers to this file");
         fs::remove_file(file).map_err(|e| Error::file(file, &e))?;

@@ -34,7 +34,7 @@ pub(super) struct Survey {
     pub(super) cuts: Vec<Cut>,
     /// Blob files that are gone: what was in them is lost, and nothing else.
     pub(super) lost: Vec<PathBuf>,
-    /// Files that nothing refers to, such as tables that were half written when the disk was full.
+    /// Files that nothing ever referred to, such as tables that were half written when the disk was full.
     pub(super) unreferenced: Vec<PathBuf>,
     /// Bytes of logs that will be replayed.
     pub(super) log_bytes: u64,
@@ -123,17 +123,17 @@ impl Files {
         Ok(files)
     }
 
-    /// What RocksDB would remove itself when it opens, but for logs and its own text logs.
+    /// What was left half written: nothing has ever referred to it. What the manifest has named and lets go of is left to RocksDB,
+    /// which removes it when its next manifest is on the disk: that of this one may not be, for what is read here is what was
+    /// written, and a sync of its last changes may have failed. Nor are logs looked at, or its own text logs.
     fn unreferenced(self, manifest: &Manifest) -> Vec<PathBuf> {
-        let tables: Vec<u64> = manifest.tables().map(|(_, number, _)| number).collect();
-        let blobs: Vec<u64> = manifest.blob_files().map(|(_, number)| number).collect();
         let stale = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             (name.starts_with("MANIFEST-") && *path != manifest.file) || name.ends_with(".dbtmp")
         };
-        let tables = self.tables.into_iter().filter(|(number, _)| !tables.contains(number)).map(|(_, (path, _))| path);
-        let blobs = self.blobs.into_iter().filter(|(number, _)| !blobs.contains(number)).map(|(_, path)| path);
-        tables.chain(blobs).chain(self.others.into_iter().filter(stale)).collect()
+        let tables = self.tables.into_iter().map(|(number, (path, _))| (number, path));
+        let never_named = tables.chain(self.blobs).filter(|(number, _)| !manifest.has_named(*number));
+        never_named.map(|(_, path)| path).chain(self.others.into_iter().filter(stale)).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //! still needed. Read without changing anything, so that a folder that is not whole is refused before RocksDB tidies it up.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -41,6 +41,8 @@ pub(super) struct Manifest {
     /// Why nothing behind the end was read, if there is something.
     pub(super) damage: Option<Damage>,
     families: BTreeMap<u32, Family>,
+    /// Every table and blob file that was ever in use.
+    named: BTreeSet<u64>,
     /// Logs that were closed and synced, with their lengths then.
     logs: BTreeMap<u64, u64>,
     least_log: u64,
@@ -150,6 +152,11 @@ impl Manifest {
         })
     }
 
+    /// Whether a table or blob file of this number was ever in use.
+    pub(super) fn has_named(&self, number: u64) -> bool {
+        self.named.contains(&number)
+    }
+
     /// Whether there ever was a column family of this number.
     pub(super) fn knows_family(&self, number: u32) -> bool {
         number <= self.largest_family
@@ -160,6 +167,7 @@ impl Manifest {
         self.largest_family = self.largest_family.max(edit.largest_family.unwrap_or_default()).max(edit.family);
         self.logs.retain(|number, _| *number >= edit.logs_gone_before);
         self.logs.extend(edit.logs);
+        self.named.extend(edit.tables.iter().chain(&edit.blobs).map(|(number, _)| number));
         if edit.dropped {
             self.families.remove(&edit.family);
             return;

@@ -159,3 +159,35 @@ async fn a_folder_of_the_format_before_is_refused_as_such() {
     let error = refused(folder.path(), IfMissing::Create);
     assert!(matches!(&error, Error::Missing { file: got } if *got == file), "{error}");
 }
+
+fn survey_of(dir: &Path, id: StoreId) -> survey::Survey {
+    let (_, mark) = mark::MarkFile::open(dir, id, true).expect("opens");
+    survey::survey(&dir.join("db"), &mark).expect("whole")
+}
+
+/// The power goes after a sync of the manifest that failed: what is read of it is what was written, and not what is on the disk, where
+/// files are still needed that it lets go of. They are left alone until a manifest that does without them is there for certain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_the_manifest_as_written_lets_go_of_is_not_taken_from_the_one_on_the_disk() {
+    let folder = full().await;
+    let dir = folder.path();
+    let store = open(dir);
+    let id = store.id();
+    let read = |file: PathBuf| (fs::read(&file).expect("read"), file);
+    let before: Vec<_> = named(&dir.join("db"), "sst").into_iter().map(read).collect();
+    let database = store.database().expect("open");
+    for family in &survey_of(dir, id).families {
+        database.db.compact(family).expect("compacted");
+    }
+    drop(database);
+    store.close().await.expect("closes");
+    let let_go = before.into_iter().find(|(_, file)| !file.exists());
+    let (bytes, let_go) = let_go.expect("a table that was written anew");
+    fs::write(&let_go, bytes).expect("written");
+    let half = dir.join("db/999999.sst");
+    fs::write(&half, b"half a table").expect("written");
+
+    assert_eq!(survey_of(dir, id).unreferenced, [half.clone()]);
+    has_all(dir).await;
+    assert!(!half.exists() && !let_go.exists(), "nothing is left lying about once the store is open");
+}
