@@ -238,6 +238,28 @@ impl Bundle {
         }
     }
 
+    /// The blobs whose record and payload are there, by the files alone.
+    pub(crate) fn payloads(&self) -> anyhow::Result<Vec<BlobId>> {
+        let shown = |folder: &Path| format!("cannot read {}", folder.display());
+        let entries = |folder: &Path| match fs::read_dir(folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            found => found.and_then(Iterator::collect::<Result<Vec<_>, _>>).with_context(|| shown(folder)),
+        };
+        let mut found = Vec::new();
+        for folder in entries(&self.folder.join("blobs"))? {
+            if !folder.path().is_dir() {
+                continue;
+            }
+            for file in entries(&folder.path())? {
+                let name = file.file_name().into_string().unwrap_or_default();
+                let id = name.strip_suffix(".json").and_then(|id| format!("0x{id}").parse().ok());
+                found.extend(id.filter(|id| self.record(id).is_some_and(|record| self.has_payload(&record))));
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
     pub(crate) fn published_file(&self) -> PathBuf {
         self.folder.join("published.jsonl")
     }

@@ -22,10 +22,14 @@ use super::{
 };
 use crate::{
     bridge::Epoch,
-    bundle::{Bundle, Head, Record, index},
+    bundle::{
+        Bundle, Head, Record,
+        index::{self, Lines},
+    },
     config::Config,
     exit::{Exit, fail},
     output::{human_bytes, plain, progress},
+    target,
     times::now,
 };
 
@@ -33,6 +37,8 @@ use crate::{
 const LOOKUP_LIMIT: Duration = Duration::from_secs(10);
 /// A line of progress at least so often.
 const TELL_EVERY: Duration = Duration::from_secs(2);
+/// Blobs that are tried before it is noted what has come of them.
+const AT_A_TIME: usize = 256;
 /// All files are looked for so often.
 const CHECKED: Duration = Duration::from_secs(24 * 3600);
 
@@ -137,8 +143,7 @@ impl Exporter {
             );
         }
         let lock = bundle.lock()?;
-        let lines = index::read(&bundle.held_file(), index::held)?;
-        let held = lines.lines.into_iter().collect();
+        let (held, held_bytes) = held(&bundle, &head)?;
         let mut follow = bundle.follow::<Follow>().and_then(Follow::usable).unwrap_or_default();
         events::restore(&bundle, &domain, (&mut follow, &held, now()))?;
         let client = Client::builder().registry(Arc::clone(&registry)).namespace(namespace).build()?;
@@ -153,7 +158,7 @@ impl Exporter {
             follow,
             noted: Vec::new(),
             held,
-            held_bytes: lines.bytes,
+            held_bytes,
             checked: now(),
             away: false,
             failures: HashMap::new(),
@@ -190,10 +195,10 @@ impl Exporter {
             }
             let known = (&mut self.follow, &self.held, started);
             let more = lists.round(&self.bundle, known, &mut epochs).await;
-            self.fetch(&mut epochs, started, &mut exported, &mut told).await?;
+            let due = self.fetch(&mut epochs, started, &mut exported, &mut told).await?;
             self.note_epochs(&epochs).await?;
             self.save()?;
-            if !self.follow.has_room() || !(more || chain == Left::More) {
+            if !due && !(self.follow.has_room() && (more || chain == Left::More)) {
                 break;
             }
         }
@@ -223,15 +228,17 @@ impl Exporter {
         }
     }
 
-    /// Tries what is due.
+    /// Tries what is due, and not too much at once: what is there is noted before more is tried. Tells whether there is more.
     async fn fetch(
         &mut self,
         epochs: &mut BTreeSet<u64>,
         started: u64,
         exported: &mut Exported,
         told: &mut tokio::time::Instant,
-    ) -> anyhow::Result<()> {
-        let due = self.follow.due(started);
+    ) -> anyhow::Result<bool> {
+        let mut due = self.follow.due(started);
+        let more = due.len() > AT_A_TIME;
+        due.truncate(AT_A_TIME);
         let (this, of) = (&*self, due.len());
         let tries = due.into_iter().filter_map(|id| Some((id, this.follow.pending.get(&id)?)));
         let mut tries = stream::iter(tries)
@@ -281,7 +288,7 @@ impl Exporter {
             let lines: String = new.iter().map(|id| format!("{id}\n")).collect();
             self.held_bytes = index::append(&self.bundle.held_file(), self.held_bytes, &lines)?;
         }
-        Ok(())
+        Ok(more)
     }
 
     /// Brings one blob into the folder: its payload, and its record with the certificates that members and L1 have.
@@ -426,6 +433,21 @@ impl Exporter {
     }
 }
 
+/// The ids of what is in the folder, and how long their list is. A list that is damaged, or shorter than it was, is made anew
+/// from the files: members and L1 name again what has not expired, and nobody what has.
+fn held(bundle: &Bundle, head: &Head) -> anyhow::Result<(BTreeSet<BlobId>, u64)> {
+    let Lines { lines: mut order, bytes, whole } = index::read(&bundle.held_file(), index::held)?;
+    let mut held: BTreeSet<BlobId> = order.iter().copied().collect();
+    if whole && held.len() as u64 >= head.held {
+        return Ok((held, bytes));
+    }
+    progress("the list of what is in the folder is damaged: it is made anew from the files");
+    order.extend(bundle.payloads()?.into_iter().filter(|id| held.insert(*id)));
+    let lines: String = order.iter().map(|id| format!("{id}\n")).collect();
+    target::write(&bundle.held_file(), lines.as_bytes())?;
+    Ok((held, lines.len() as u64))
+}
+
 /// "Could not ask" and "is not there" are different.
 fn is_certain(error: &Error) -> bool {
     match error {
@@ -439,5 +461,61 @@ fn is_certain(error: &Error) -> bool {
         | Error::PayloadTooLarge { .. }
         | Error::Code(_) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use holdfast_certificate::{Address, Domain};
+    use holdfast_erasure::{Dispersal, Parameters, encode};
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_lost_cut_or_damaged_is_made_anew_from_the_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bundle = Bundle::make(folder.path()).expect("made");
+        let code = Parameters::new(2, 5).expect("a code");
+        let mut ids = Vec::new();
+        for seed in 0..4u8 {
+            let encoded = encode(code, vec![seed; 100].into(), Dispersal::ByPayload).expect("encodes");
+            bundle.write_payload(&encoded.id(), encoded.payload()).expect("written");
+            bundle.write_record(&Record::new(encoded.blob())).expect("written");
+            ids.push(encoded.id());
+        }
+        let mut head = Head::new(&Domain { chain_id: 0, registry: Address::from([7; 20]) }, Namespace::from([1; 32]));
+        head.held = 4;
+        let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        let cases = [
+            None,
+            Some(String::new()),
+            Some(lines[..150].to_owned()),
+            Some(format!("{}damaged\n", &lines[..67])),
+            Some(lines.clone()),
+        ];
+        for case in cases {
+            match &case {
+                None => drop(fs::remove_file(bundle.held_file())),
+                Some(text) => fs::write(bundle.held_file(), text).expect("written"),
+            }
+            let (found, bytes) = held(&bundle, &head).expect("made anew");
+            assert_eq!(found, ids.iter().copied().collect(), "{case:?}");
+            let text = fs::read_to_string(bundle.held_file()).expect("there");
+            assert_eq!((text.lines().count(), text.len() as u64), (4, bytes), "{case:?}");
+        }
+        // A payload that is not there is not held.
+        head.held = 5;
+        fs::remove_file(
+            folder
+                .path()
+                .join("blobs")
+                .join(&hex::encode(ids[0].as_bytes())[..2])
+                .join(format!("{}.bin", hex::encode(ids[0].as_bytes()))),
+        )
+        .expect("removed");
+        fs::remove_file(bundle.held_file()).expect("removed");
+        assert_eq!(held(&bundle, &head).expect("made anew").0.len(), 3);
     }
 }

@@ -7,7 +7,7 @@
 //! there what is there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     time::Duration,
 };
 
@@ -19,10 +19,13 @@ use crate::bundle::index::Published;
 
 /// The version of the file.
 const FORMAT: u32 = 1;
-/// The most blobs that are known of and not in the folder: with more, no list is read on.
-pub(super) const MOST_PENDING: usize = 65_536;
-/// Of them, the most that one and the same member alone has spoken of: it may have made them up.
-pub(super) const MOST_OF_ONE: usize = 4096;
+/// The most blobs that are known of and not in the folder, and the most statements of them: with more, no list is read on.
+const MOST_PENDING: usize = 16_384;
+const MOST_WANTED: usize = 131_072;
+/// Of both, the most that one and the same member alone has spoken of: it may have made them up.
+const MOST_OF_ONE: usize = 4096;
+/// The most statements of one blob that are taken from lists: members keep no more of one either.
+const MOST_OF_A_BLOB: usize = 256;
 /// The pause after the first try, which doubles.
 const PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause between two tries.
@@ -86,6 +89,9 @@ pub(super) struct Want {
     pub(super) retain_until: u64,
     /// When it was learned of, unix seconds.
     since: u64,
+    /// The member that has spoken of it, as long as it is alone with that.
+    #[serde(default)]
+    only_by: Option<String>,
     pub(super) published: Option<Published>,
 }
 
@@ -104,17 +110,29 @@ impl Follow {
     /// A member lists this statement.
     pub(super) fn list(&mut self, key: &PublicKey, statement: &Statement, digest: StatementDigest, now: u64) {
         let pending = self.pending.entry(statement.blob.id()).or_default();
-        let (epoch, retain_until) = (statement.epoch, statement.retain_until);
-        pending.wanted.entry(digest).or_insert(Want { epoch, retain_until, since: now, published: None });
-        pending.listed_by.entry(epoch).or_default().insert(key.to_string());
+        let (epoch, retain_until, key) = (statement.epoch, statement.retain_until, key.to_string());
+        let full = pending.wanted.len() >= MOST_OF_A_BLOB;
+        match pending.wanted.entry(digest) {
+            Entry::Vacant(_) if full => return,
+            Entry::Vacant(place) => {
+                let only_by = Some(key.clone());
+                place.insert(Want { epoch, retain_until, since: now, only_by, published: None });
+            }
+            Entry::Occupied(mut known) => {
+                let want = known.get_mut();
+                want.only_by = want.only_by.take().filter(|only| *only == key);
+            }
+        }
+        pending.listed_by.entry(epoch).or_default().insert(key);
     }
 
     /// L1 names this statement.
     pub(super) fn publish(&mut self, published: Published, now: u64) {
         let pending = self.pending.entry(published.blob_id).or_default();
         let (epoch, retain_until) = (published.epoch, published.retain_until);
-        let new = Want { epoch, retain_until, since: now, published: None };
+        let new = Want { epoch, retain_until, since: now, only_by: None, published: None };
         let want = pending.wanted.entry(published.statement).or_insert(new);
+        want.only_by = None;
         // The first event decides its place; one certificate does for all.
         want.published.get_or_insert(published);
         pending.again = 0;
@@ -126,18 +144,26 @@ impl Follow {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.pending.len() < MOST_PENDING
+        let wanted: usize = self.pending.values().map(|pending| pending.wanted.len()).sum();
+        self.pending.len() < MOST_PENDING && wanted < MOST_WANTED
     }
 
-    /// How many blobs this member alone has spoken of.
-    pub(super) fn only_of(&self, key: &PublicKey) -> usize {
-        let key = key.to_string();
-        self.pending.values().filter(|it| it.only_witness() == Some(&key)).count()
+    /// Whether there is room for more of what this member lists.
+    pub(super) fn has_room_for(&self, key: &PublicKey) -> bool {
+        let key = Some(key.to_string());
+        let blobs = self.pending.values().filter(|pending| pending.only_witness() == key.as_ref()).count();
+        let wants = self.pending.values().flat_map(|pending| pending.wanted.values());
+        self.has_room() && blobs.max(wants.filter(|want| want.only_by == key).count()) < MOST_OF_ONE
     }
 
-    /// What is to be tried at `now`.
+    /// What is to be tried at `now`: what L1 names first, then what most members list.
     pub(super) fn due(&self, now: u64) -> Vec<BlobId> {
-        self.pending.iter().filter(|(_, pending)| pending.again <= now).map(|(id, _)| *id).collect()
+        let mut due: Vec<_> = self.pending.iter().filter(|(_, pending)| pending.again <= now).collect();
+        due.sort_by_key(|(_, pending)| {
+            let listed = pending.listed_by.values().map(BTreeSet::len).max();
+            (!pending.is_published(), std::cmp::Reverse(listed))
+        });
+        due.into_iter().map(|(id, _)| *id).collect()
     }
 
     /// Everything is tried again now.
@@ -181,5 +207,59 @@ impl Pending {
         let mut keys = self.listed_by.values().flatten();
         let first = keys.next().filter(|_| !self.is_published())?;
         keys.all(|other| other == first).then_some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_certificate::{Namespace, SecretKey};
+    use holdfast_erasure::{Blob, Digest};
+
+    use super::*;
+
+    fn statement(number: u64, retain_until: u64) -> (Statement, StatementDigest) {
+        let mut root = [0; 32];
+        root[..8].copy_from_slice(&number.to_be_bytes());
+        let blob = Blob {
+            payload_length: 100,
+            payload_digest: Digest::ZERO,
+            original_shards: 2,
+            total_shards: 5,
+            shards_root: Digest::from(root),
+            fingerprints_hash: Digest::from([2; 32]),
+        };
+        let statement = Statement { namespace: Namespace::from([7; 32]), epoch: 1, blob, whole_until: 0, retain_until };
+        let domain = holdfast_certificate::Domain { chain_id: 1, registry: [2; 20].into() };
+        (statement, statement.digest(&domain))
+    }
+
+    #[test]
+    fn a_member_that_lists_without_end_what_it_made_up_takes_no_room_of_others() {
+        let key = |seed: u8| SecretKey::derive_master(&[seed; 32]).expect("a key").public_key();
+        let (liar, other) = (key(1), key(2));
+        let mut follow = Follow::default();
+        for hours in 0..1000 {
+            let (statement, digest) = statement(0, 3600 * hours);
+            follow.list(&liar, &statement, digest, 0);
+        }
+        assert_eq!(follow.pending.values().next().map(|pending| pending.wanted.len()), Some(MOST_OF_A_BLOB));
+        let mut blobs = 0;
+        while follow.has_room_for(&liar) {
+            blobs += 1;
+            for hours in 0..MOST_OF_A_BLOB as u64 {
+                let (statement, digest) = statement(blobs, 3600 * hours);
+                follow.list(&liar, &statement, digest, 0);
+            }
+        }
+        assert_eq!(follow.pending.values().map(|pending| pending.wanted.len()).sum::<usize>(), MOST_OF_ONE);
+        assert!(follow.has_room_for(&other));
+        // What another lists as well is no one's invention.
+        for hours in 0..1000 {
+            let (statement, digest) = statement(0, 3600 * hours);
+            follow.list(&other, &statement, digest, 0);
+        }
+        assert!(follow.has_room_for(&liar));
+        let written = serde_json::to_vec(&follow).expect("written");
+        assert_eq!(serde_json::from_slice::<Follow>(&written).expect("read"), follow);
     }
 }

@@ -13,7 +13,7 @@ use holdfast_erasure::BlobId;
 use holdfast_registry::{self as registry, EpochRecord, Registry};
 use tokio::time::Instant;
 
-use super::follow::{Follow, MOST_OF_ONE, Place};
+use super::follow::{Follow, Place};
 use crate::{
     bundle::Bundle,
     output::{plain, progress},
@@ -107,7 +107,7 @@ impl Lists {
         let asked = asked.map(|member| {
             let key = member.source.key();
             let place = follow.lists.get(&key.to_string()).cloned().unwrap_or_default();
-            let room = follow.has_room() && follow.only_of(key) < MOST_OF_ONE;
+            let room = follow.has_room_for(key);
             async move {
                 let said = match room {
                     true => Some(member.read(place, (&domain, &namespace), now).await),
