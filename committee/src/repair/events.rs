@@ -53,8 +53,8 @@ pub(super) struct Events {
     /// After a loss: from the time on before which nothing can matter.
     from_start: bool,
     waiting: VecDeque<Waiting>,
-    /// What was queued on account of an event, with its block.
-    queued: BTreeMap<StatementDigest, u64>,
+    /// What was queued on account of an event.
+    queued: BTreeMap<StatementDigest, Waiting>,
 }
 
 /// An event that is to be looked after.
@@ -155,7 +155,7 @@ impl Events {
             };
             left -= 1;
             let digest = waiting.event.statement;
-            let (want, known_to) = match self.shown(&waiting.event, &record).await {
+            let (want, known_to) = match self.shown(&waiting, &record).await {
                 Shown::Certified(certificate) => {
                     let statement = certificate.statement;
                     (Want::new(statement, digest, slot, Cause::Published(certificate)), None)
@@ -168,7 +168,7 @@ impl Events {
             };
             let Some(want) = want else { continue };
             if self.desk.add(want, known_to, Instant::now() + self.delay) {
-                self.queued.insert(digest, waiting.event.position.block);
+                self.queued.insert(digest, waiting);
             } else {
                 self.put_off(waiting);
             }
@@ -201,8 +201,8 @@ impl Events {
         }
     }
 
-    /// The certificate of an event, from its transaction or from members; or its statement alone.
-    async fn shown(&self, event: &Publication, record: &Arc<EpochRecord>) -> Shown {
+    /// The certificate of an event, from its transaction or from members, other ones at each try; or its statement alone.
+    async fn shown(&self, Waiting { event, tries, .. }: &Waiting, record: &Arc<EpochRecord>) -> Shown {
         match self.attestor.registry.published_certificate(event).await {
             Ok(Some(certificate)) => {
                 if let Some(certificate) = self.genuine(event, certificate, record).await {
@@ -213,8 +213,11 @@ impl Events {
             Err(error) => tracing::debug!(%error, "repair.events"),
         }
         let (domain, mut said) = (self.attestor.domain(), Shown::Nothing);
-        let sources = self.client.sources(record).into_iter().filter(|it| *it.key() != self.attestor.public_key);
-        for source in sources.take(ASKED) {
+        let mut sources = self.client.sources(record);
+        sources.retain(|it| *it.key() != self.attestor.public_key);
+        let first = (*tries as usize).saturating_mul(ASKED) % sources.len().max(1);
+        sources.rotate_left(first);
+        for source in sources.into_iter().take(ASKED) {
             let Ok(signed) = source.signed(&event.blob_id, &event.namespace).await else { continue };
             let of = signed.into_iter().find(|of| of.statement.digest(&domain) == event.statement);
             let Some(of) = of.filter(|of| of.statement.check(record.committee.parameters()).is_ok()) else { continue };
@@ -249,11 +252,21 @@ impl Events {
         }
     }
 
+    /// What has left the queue is here by now, or it was given up: by the word of a peer, perhaps, that knew of nothing better.
+    async fn look_back(&mut self) {
+        let ended: Vec<_> = self.queued.keys().filter(|digest| !self.desk.has(digest)).copied().collect();
+        for waiting in ended.iter().filter_map(|digest| self.queued.remove(digest)).collect::<Vec<_>>() {
+            if !matches!(self.lack(&waiting.event).await, Lack::No) {
+                self.put_off(waiting);
+            }
+        }
+    }
+
     /// Records before which block nothing is left to be done.
     async fn record(&mut self) {
-        self.queued.retain(|digest, _| self.desk.has(digest));
-        let waiting = self.waiting.iter().map(|waiting| waiting.event.position.block);
-        let done = waiting.chain(self.queued.values().copied()).chain(self.next).min();
+        self.look_back().await;
+        let waiting = self.waiting.iter().chain(self.queued.values()).map(|waiting| waiting.event.position.block);
+        let done = waiting.chain(self.next).min();
         // A store that does not write now, as before it has counted what it holds, records nothing: it is tried again. One that is
         // closing records nothing either, and the events are read again.
         if let Some(block) = done.filter(|_| done != self.attestor.store.events_read()) {

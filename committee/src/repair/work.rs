@@ -77,7 +77,12 @@ impl Work {
             Ok::<_, store::Error>((whole || unfillable, promise))
         });
         let (needless, promise) = looked.await.map_err(hindered)?.map_err(hindered)?;
-        if needless || statement.retain_until <= now {
+        if needless {
+            return Ok(Ending::Needless);
+        }
+        if statement.retain_until <= now {
+            // By a clock that is contradicted nothing is over.
+            self.attestor.check_clock(now).map_err(hindered)?;
             return Ok(Ending::Needless);
         }
         let promise = match &want.cause {
@@ -99,11 +104,14 @@ impl Work {
                 None => return Ok(Ending::Unfillable),
             },
         };
-        self.attestor.attest(admitted, holding).await.map_err(hindered)?;
-        if let Some(certificate) = certificate {
+        let attested = self.attestor.attest(admitted, holding).await;
+        // Where only the signature is missing the promise is kept, and its certificate is that of what is here.
+        let held = matches!(attested, Ok(_) | Err(Error::Pen(_)));
+        if let Some(certificate) = certificate.filter(|_| held) {
             let certificates = vec![(want.digest, certificate.into())];
             self.attestor.store.put_certificates(certificates).await.map_err(hindered)?;
         }
+        attested.map_err(hindered)?;
         tracing::info!(blob = %want.id, index = want.index, epoch = statement.epoch, "repair.whole");
         Ok(Ending::Whole { bytes })
     }
@@ -179,8 +187,11 @@ impl Work {
 
     /// What is fetched for an admitted statement; `None` where its position cannot be filled.
     async fn fetch(&self, want: &Want, admitted: &Admitted) -> Result<Option<Holding>, Ending> {
-        // What is rebuilt comes on top of what is fetched.
-        let kib = want.bytes.saturating_mul(2).div_ceil(1024).clamp(1, MEMORY.into());
+        // What is fetched, what is decoded from it, and all shards, which are made again where it is to be seen that it is right.
+        let parameters = want.statement.blob.parameters().map_err(hindered)?;
+        let (n, k) = (parameters.total_shards(), parameters.original_shards());
+        let copies = 2 + u64::from(n.div_ceil(k));
+        let kib = want.bytes.saturating_mul(copies).div_ceil(1024).clamp(1, MEMORY.into());
         let kib = u32::try_from(kib).unwrap_or(MEMORY);
         let _memory = self.memory.acquire_many(kib).await.map_err(hindered)?;
         self.bandwidth.take(want.bytes).await;

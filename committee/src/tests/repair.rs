@@ -73,7 +73,7 @@ async fn a_live_upload_has_its_time_and_a_store_that_comes_ends_the_wait() {
     let encoded = coded(100_000, 5, Dispersal::ByShard);
     let certificate = committee.put(encoded.payload().clone(), Dispersal::ByShard).await;
     let mut config = committee.config(SLOT);
-    config.policy.repair_delay = Duration::from_secs(3600);
+    config.policy.repair_delay = Duration::from_secs(600);
     let running = committee.member(SLOT, config, IfMissing::Create).launch().await.expect("starts");
     committee.registry.put(SLOT, running.endpoint());
     committee.members.insert(SLOT, running);

@@ -58,7 +58,10 @@ pub(super) async fn page(
                 width().worked(blocks, refused);
                 return Ok(Publications { events, next: to + 1, finalized: last });
             }
-            Err(error) if blocks == 1 || tried == NARROWER => return Err(error),
+            Err(error) if blocks == 1 || tried == NARROWER => {
+                width().failed(blocks);
+                return Err(error);
+            }
             Err(error) => {
                 tracing::debug!(from, to, %error, "the events of fewer blocks are asked for");
                 (blocks, refused) = (narrower(blocks), Some(blocks));

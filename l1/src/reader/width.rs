@@ -4,6 +4,8 @@
 const NARROWING: u64 = 4;
 /// The widest range that is asked about.
 const WIDEST: u64 = 1 << 22;
+/// After so many answers in a row more is tried again than was refused: perhaps it was the moment, and not the width.
+const QUIET: u32 = 64;
 
 /// How many blocks are asked about at once.
 #[derive(Debug, Clone, Copy)]
@@ -11,11 +13,13 @@ pub(super) struct Width {
     pub(super) blocks: u64,
     /// What was refused, while less was not.
     refused: u64,
+    /// Answers in a row.
+    answers: u32,
 }
 
 impl Default for Width {
     fn default() -> Self {
-        Self { blocks: 1 << 17, refused: 2 * WIDEST }
+        Self { blocks: 1 << 17, refused: 2 * WIDEST, answers: 0 }
     }
 }
 
@@ -23,11 +27,22 @@ impl Width {
     /// So many blocks were answered for, after a range as wide as `refused` was not.
     pub(super) fn worked(&mut self, blocks: u64, refused: Option<u64>) {
         self.refused = refused.unwrap_or(self.refused);
+        self.answers = if refused.is_some() { 0 } else { self.answers + 1 };
+        if self.answers == QUIET {
+            (self.refused, self.answers) = (self.refused.saturating_mul(2).min(2 * WIDEST), 0);
+        }
         if refused.is_some() {
             self.blocks = blocks;
         } else if blocks >= self.blocks {
             self.blocks = blocks.saturating_mul(2).min((self.refused / 2).max(1));
         }
+    }
+}
+
+impl Width {
+    /// Not even so many blocks were answered for: the next question is about fewer.
+    pub(super) fn failed(&mut self, blocks: u64) {
+        (self.blocks, self.answers) = (narrower(blocks), 0);
     }
 }
 
@@ -39,6 +54,23 @@ pub(super) fn narrower(blocks: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_failed_for_a_moment_is_tried_again() {
+        let mut width = Width::default();
+        for _ in 0..100 {
+            let asked = width.blocks.min(32);
+            width.worked(narrower(asked), Some(asked));
+        }
+        width.failed(width.blocks);
+        assert_eq!(width.blocks, 1);
+        let mut answers = 0;
+        while width.blocks < 1 << 17 {
+            width.worked(width.blocks, None);
+            answers += 1;
+        }
+        assert!(answers < 20 * QUIET, "{answers}");
+    }
 
     #[test]
     fn a_node_that_refuses_wide_ranges_is_soon_asked_for_what_it_gives_and_no_more() {
@@ -63,7 +95,10 @@ mod tests {
         for most in [500, 1000, 10_000, 50_000] {
             let least = 1_000_000_u64.div_ceil(most);
             let asked = through(most);
-            assert!(asked <= 2 * least + 10, "{asked} questions where {least} do, with {most} blocks at once");
+            assert!(
+                asked <= 2 * least + least / 32 + 10,
+                "{asked} questions where {least} do, with {most} blocks at once"
+            );
         }
     }
 }
