@@ -11,6 +11,7 @@
 //! not ask" is never "is not there": an object counts as missing only where the archive's marker is found beside it.
 
 mod bucket;
+mod failures;
 mod folder;
 mod keeper;
 mod letting;
@@ -178,6 +179,11 @@ impl Archive {
         let confirmed = marker::confirm(&*self.bucket()?, &self.key, &self.store).await;
         *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = confirmed.is_ok().then(Instant::now);
         confirmed
+    }
+
+    /// What was just found may be true no more.
+    fn doubt(&self) {
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The same, unless it was looked at a moment ago.

@@ -297,12 +297,13 @@ impl Attestor {
         // Its promise was synced just now, so nothing is to be looked up; and to hand it over takes nearly as long as to sign.
         // Nobody gets so far who may not disperse.
         let at_once = if brief { self.pen.at_once(durable.slot(), durable.digest()) } else { None };
-        let attestation = match at_once {
-            Some(attestation) => attestation,
-            None => self.sign(&durable, &statement).await?,
-        };
-        self.store.remember(&durable, attestation.signature.to_bytes());
-        Ok(attestation)
+        match at_once {
+            None => self.sign(&durable, &statement).await,
+            Some(attestation) => {
+                self.store.remember(&durable, attestation.signature.to_bytes());
+                Ok(attestation)
+            }
+        }
     }
 
     /// The attestation of a promise that is durable: the one remembered, or the same made again, since BLS signatures
@@ -311,14 +312,14 @@ impl Attestor {
         let (digest, slot) = (*durable.digest(), durable.slot());
         let (store, pen) = (Arc::clone(&self.store), Arc::clone(&self.pen));
         let within = tracing::Span::current();
-        let signed = self
+        let (signed, known) = self
             .workers
             .cpu(move || {
                 let _within = within.entered();
                 if let Some(bytes) = store.attestation(&digest)? {
                     // A damaged record is no reason to fail: the signature can be made again.
                     if let Ok(signature) = holdfast_certificate::Signature::from_bytes(&bytes) {
-                        return Ok(Some(Attestation { slot, signature }));
+                        return Ok((Some(Attestation { slot, signature }), true));
                     }
                 }
                 if !store.vouches() {
@@ -326,13 +327,17 @@ impl Attestor {
                     return Err(Error::Store(store::Error::WritesDisabled { reason }));
                 }
                 // Here and now where the key is, which spares handing it to another thread.
-                Ok(pen.at_once(slot, &digest))
+                Ok((pen.at_once(slot, &digest), false))
             })
             .await??;
-        match signed {
-            Some(attestation) => Ok(attestation),
-            None => Ok(self.pen.statement((statement, digest), slot, &self.workers).await?),
+        let attestation = match signed {
+            Some(attestation) => attestation,
+            None => self.pen.statement((statement, digest), slot, &self.workers).await?,
+        };
+        if !known {
+            self.store.remember(durable, attestation.signature.to_bytes());
         }
+        Ok(attestation)
     }
 
     /// Whether the namespace is one that this member serves.

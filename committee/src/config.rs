@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::GRACE;
 
+pub(crate) use archive::Place;
 pub use archive::{Archive, Lock};
-pub(crate) use archive::{Place, is_loopback};
 pub use holdfast_l1::Settings as L1;
 pub use holdfast_transport::configuration::{Error, Log, LogFormat};
 pub use limits::Limits;
@@ -35,6 +35,8 @@ pub(crate) use memory::{LEAST_WINDOW, Memory};
 /// What every variable of a member begins with.
 pub const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The longest that a blob is left to its disperser: a clock that was seen is believed for 15 minutes.
+const MOST_REPAIR_DELAY: Duration = Duration::from_secs(600);
 
 /// The settings of one member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,6 +274,11 @@ impl Config {
         if self.policy.deletion_grace < Duration::from_secs(GRACE) {
             let reason = format!("must be at least 1h, got {:?}", self.policy.deletion_grace);
             return invalid("policy.deletion_grace", reason);
+        }
+        if self.policy.repair_delay > MOST_REPAIR_DELAY {
+            // The others' clocks and lists are looked at as often.
+            let reason = format!("must be at most {MOST_REPAIR_DELAY:?}, got {:?}", self.policy.repair_delay);
+            return invalid("policy.repair_delay", reason);
         }
         if self.policy.disk_budget_gib == Some(0) {
             return invalid("policy.disk_budget_gib", "must be at least 1, got 0".into());

@@ -55,6 +55,7 @@ mod site;
 mod known;
 mod line;
 mod listener;
+mod loopback;
 mod origin;
 mod pace;
 

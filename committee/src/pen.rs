@@ -6,6 +6,7 @@
 //! away, holds another key or signs something else costs no data: what was stored stays, `Dispersal` is NOT_SERVING, and the
 //! same statement is signed when the signer is well again.
 
+mod error;
 mod far;
 
 use std::{
@@ -19,33 +20,18 @@ use holdfast_certificate::{
 };
 use holdfast_erasure::BlobId;
 use holdfast_transport::Pin;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::{
-    error::Error as StartError,
-    signer::Settings,
-    workers::{Unfinished, Workers},
-};
-
-use far::Far;
-pub(crate) use far::watch;
+pub(crate) use self::error::Error;
+use self::far::Far;
+use crate::{error::Error as StartError, signer::Settings, workers::Workers};
 
 /// How many of the last signatures are remembered by how long they took.
 const REMEMBERED: usize = 50;
-
-/// Why there is no signature.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// The signer is not well. Why is in the log and in what the operator sees.
-    #[error("this member's signer does not sign now")]
-    Away,
-    /// The signer's rules do not allow it.
-    #[error("this member's signer refuses: {0}")]
-    Refused(String),
-    /// Work did not finish.
-    #[error(transparent)]
-    Unfinished(#[from] Unfinished),
-}
+/// How often a signer elsewhere is asked for its key, so that it is known that it would sign.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// Has the signer that the settings name endorse a TLS key (`holdfast member new-tls`).
 ///
@@ -104,6 +90,12 @@ impl Pen {
             Kind::Own(_) => None,
             Kind::Far(far) => Some(far),
         }
+    }
+
+    /// Whether a signature is made for who only reads. Of a signer elsewhere they leave the most for stores: anybody can ask for
+    /// what was never signed, again and again.
+    pub(crate) fn is_free_for_reads(&self) -> bool {
+        self.as_far().is_none_or(Far::is_free_for_reads)
     }
 
     /// Signs on this very thread, where the key is in this process.
@@ -185,6 +177,20 @@ impl Pen {
     ) -> Result<Attestation, Error> {
         let key = Arc::clone(key);
         Ok(workers.cpu(move || Attestation::sign(slot, &key, &digest)).await?)
+    }
+}
+
+/// Asks the signer again and again, where it is elsewhere, until the member stops.
+pub(crate) async fn watch(pen: Arc<Pen>, stop: CancellationToken) {
+    let Some(far) = pen.as_far() else { return };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = far.probe() => {}
+        }
+        if timeout(PROBE, stop.cancelled()).await.is_ok() {
+            return;
+        }
     }
 }
 

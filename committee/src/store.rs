@@ -380,9 +380,13 @@ impl Store {
     }
 
     /// Remembers a signature, so that it need not be made again. It is written with the next write, whatever that is, and not
-    /// synced: it follows from the promise. So no more wait than holds can be under way.
+    /// synced: it follows from the promise. No more than [`MOST_UNWRITTEN`] wait; one that finds no room is made again when it is
+    /// asked for.
     pub fn remember(&self, durable: &Durable, signature: [u8; 48]) {
-        self.shared.signatures().insert(durable.digest, signature);
+        let mut signatures = self.shared.signatures();
+        if signatures.len() < MOST_UNWRITTEN {
+            signatures.insert(durable.digest, signature);
+        }
     }
 
     /// Stores verified certificates of promised statements. Of a statement that has one already the first one stays: any is as
@@ -507,6 +511,8 @@ impl fmt::Debug for Store {
 
 /// How long a store that is dropped waits for its writer, which is far longer than a disk needs that does not hang.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
+/// Signatures that wait for the next write, at most.
+const MOST_UNWRITTEN: usize = 4096;
 
 /// Waits for the writer as [`Store::close`] does, but flushes nothing: a process that ends while a thread closes a database is
 /// aborted. A disk that hangs is not waited for.

@@ -22,7 +22,10 @@ use object_store::{
 };
 
 use super::{folder::Folder, trouble::Error};
-use crate::config::{self, Place};
+use crate::{
+    config::{self, Place},
+    loopback::is_plain_loopback,
+};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -229,7 +232,7 @@ impl Bucket {
 impl Objects {
     fn open(settings: &config::Archive, name: &str, prefix: &str) -> Result<Self, Error> {
         let wrong = |e: object_store::Error| Error::Settings(e.to_string());
-        let plain = settings.endpoint.as_deref().is_some_and(config::is_loopback);
+        let plain = settings.endpoint.as_deref().is_some_and(is_plain_loopback);
         let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout(CALL).with_allow_http(plain);
         let retry =
             RetryConfig { backoff: BackoffConfig::default(), max_retries: RETRIES, retry_timeout: RETRY_WITHIN };

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -13,12 +14,19 @@ const UNFINISHED: &str = "unfinished";
 
 /// A folder. All of its calls block.
 #[derive(Clone, Debug)]
-pub(super) struct Folder(PathBuf);
+pub(super) struct Folder(
+    PathBuf,
+    #[allow(dead_code, reason = "a disk is not unmounted while something on it is open")] Arc<File>,
+);
 
 impl Folder {
     /// The folder, which must be there: a disk that is not mounted must not look like an archive in which there is nothing.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        if fs::metadata(path)?.is_dir() { Ok(Self(path.into())) } else { Err(ErrorKind::NotADirectory.into()) }
+        let folder = File::open(path)?;
+        if !folder.metadata()?.is_dir() {
+            return Err(ErrorKind::NotADirectory.into());
+        }
+        Ok(Self(path.into(), Arc::new(folder)))
     }
 
     /// Writes a file, in the place of one that is there unless it is to be `new`.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Archive, closed,
+    failures::Failures,
     letting::Letting,
     sweep::{self, PERIOD},
     trouble::Error,
@@ -29,7 +30,8 @@ const IDLE: Duration = Duration::from_secs(1);
 /// The first pause after the archive failed, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How soon the next pass begins when something was left out.
+/// How soon the next pass begins when something was left out: at first after [`FIRST_PAUSE`], each time after twice as long, and after
+/// this at the latest.
 const SOON: Duration = Duration::from_secs(600);
 
 /// Keeps the archive, until `stop`.
@@ -42,7 +44,9 @@ pub(crate) async fn run(archive: Arc<Archive>, attestor: Arc<Attestor>, stop: Ca
             pass: None,
             next_pass: Instant::now(),
             begun: false,
-            partly: false,
+            failed: Failures::default(),
+            marred: false,
+            left_out: 0,
         };
         let mut failures = 0u32;
         loop {
@@ -57,7 +61,7 @@ pub(crate) async fn run(archive: Arc<Archive>, attestor: Arc<Attestor>, stop: Ca
                 }
                 Err(error) => {
                     keeper.archive.progress.fails(&error);
-                    let pause = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(failures)).min(LONGEST_PAUSE);
+                    let pause = doubled(failures).min(LONGEST_PAUSE);
                     failures = failures.saturating_add(1);
                     pause
                 }
@@ -81,8 +85,12 @@ struct Keeper {
     next_pass: Instant,
     /// It is known what was here at the start.
     begun: bool,
-    /// Some of what was to be archived was not.
-    partly: bool,
+    /// What failed of single objects in this round.
+    failed: Failures,
+    /// Something was left out in the pass under way.
+    marred: bool,
+    /// In so many passes, one after the other, something was left out.
+    left_out: u32,
 }
 
 impl Keeper {
@@ -106,9 +114,12 @@ impl Keeper {
         self.archive.confirm_sometimes().await?;
         let new = self.follow(now).await?;
         let swept = self.sweep(now).await?;
-        let let_go = self.letting.step(&self.archive, self.attestor.disk.budget(), now).await?;
-        if !std::mem::take(&mut self.partly) {
-            self.archive.progress.works();
+        let budget = self.attestor.disk.budget();
+        let let_go = self.letting.step(&self.archive, &mut self.failed, budget, now).await?;
+        match self.failed.take() {
+            Some(error) => self.leave_out(&error),
+            None if self.left_out == 0 => self.archive.progress.works(),
+            None => {}
         }
         Ok(new || swept || let_go)
     }
@@ -137,15 +148,20 @@ impl Keeper {
         }
         let after = *self.pass.get_or_insert_with(|| {
             self.next_pass = Instant::now() + PERIOD;
+            self.marred = false;
             None
         });
-        let step = sweep::step(&self.archive, after, self.attestor.policy.scrub_period, now).await?;
+        let period = self.attestor.policy.scrub_period;
+        let step = sweep::step(&self.archive, &mut self.failed, after, period, now).await?;
         for chunk in step.upload.chunks(CHUNK) {
             self.upload(chunk.to_vec(), now).await?;
         }
-        self.letting.let_go(&self.archive, step.let_go).await?;
+        self.letting.let_go(&self.archive, &mut self.failed, step.let_go).await?;
         self.pass = step.next.map(Some);
         if self.pass.is_none() {
+            if !self.marred && self.failed.is_none() {
+                self.left_out = 0;
+            }
             self.archive.progress.behind(None);
             self.letting.again();
             self.letting.compact(&self.archive).await?;
@@ -153,34 +169,41 @@ impl Keeper {
         Ok(self.pass.is_some())
     }
 
-    /// Archives these. An object that the archive does not take does not stand in the way of others, unless it takes none.
+    /// Something was left out, and is looked for again soon.
+    fn leave_out(&mut self, error: &Error) {
+        self.archive.progress.fails(error);
+        self.marred = true;
+        self.next_pass = self.next_pass.min(Instant::now() + doubled(self.left_out).min(SOON));
+        self.left_out = self.left_out.saturating_add(1);
+    }
+
+    /// Archives these.
     async fn upload(&mut self, items: Vec<Kept>, now: u64) -> Result<(), Error> {
         let items = items.into_iter().filter(|item| !item.dropped && !item.is_archived());
         let (archive, attestor) = (&*self.archive, &*self.attestor);
-        let uploaded: Vec<Result<_, Error>> =
-            stream::iter(items).map(|item| upload(archive, attestor, item)).buffer_unordered(UPLOADS).collect().await;
-        let (mut stored, mut failed) = (Vec::new(), None);
-        for uploaded in uploaded {
+        let mut uploads =
+            stream::iter(items).map(|item| upload(archive, attestor, item, now)).buffer_unordered(UPLOADS).boxed();
+        let mut stored = Vec::new();
+        while let Some(uploaded) = uploads.next().await {
             match uploaded {
                 Ok(item) => stored.extend(item),
-                Err(error) => failed = Some(error),
+                Err(error) => self.failed.add(archive, error).await?,
             }
         }
-        let some = !stored.is_empty();
-        if some {
-            let bytes: u64 = stored.iter().map(|(item, _)| u64::from(item.length())).sum();
-            tracing::debug!(objects = stored.len(), bytes, "archive.stored");
-            archive.store.change(Change::Stored(stored, now)).await?;
+        drop(uploads);
+        if stored.is_empty() {
+            return Ok(());
         }
-        match failed {
-            None => Ok(()),
-            Some(error) if some => {
-                archive.progress.fails(&error);
-                self.partly = true;
-                self.next_pass = self.next_pass.min(Instant::now() + SOON);
-                Ok(())
-            }
-            Some(error) => Err(error),
-        }
+        // What was read back was read back from this archive, and not from what is in its place meanwhile.
+        archive.confirm().await?;
+        let bytes: u64 = stored.iter().map(|(item, _)| u64::from(item.length())).sum();
+        tracing::debug!(objects = stored.len(), bytes, "archive.stored");
+        archive.store.change(Change::Stored(stored, now)).await?;
+        Ok(())
     }
+}
+
+/// The first pause, doubled so often.
+fn doubled(times: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(2u32.saturating_pow(times))
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
 
-use super::{Archive, closed, object, trouble::Error};
+use super::{Archive, closed, failures::Failures, object, trouble::Error};
 use crate::store::{Change, Kept};
 
 /// When so many percent of the disk's budget are used, copies are let go,
@@ -33,7 +33,13 @@ pub(super) struct Letting {
 
 impl Letting {
     /// Lets go what is to be; tells whether there may be more of it.
-    pub(super) async fn step(&mut self, archive: &Archive, budget: u64, now: u64) -> Result<bool, Error> {
+    pub(super) async fn step(
+        &mut self,
+        archive: &Archive,
+        failed: &mut Failures,
+        budget: u64,
+        now: u64,
+    ) -> Result<bool, Error> {
         let used = archive.store.usage().bytes;
         let percent = |part: u64| budget / 100 * part;
         self.pressed = used > percent(if self.pressed { EASED } else { PRESSED });
@@ -64,7 +70,7 @@ impl Letting {
         if more {
             self.place = last;
         }
-        self.let_go(archive, ready).await?;
+        self.let_go(archive, failed, ready).await?;
         if !more || self.bytes >= COMPACTED || self.gone.len() >= MOST_COMPACTED {
             self.compact(archive).await?;
         }
@@ -77,29 +83,37 @@ impl Letting {
     }
 
     /// Lets go of these, as far as the archive still has them.
-    pub(super) async fn let_go(&mut self, archive: &Archive, items: Vec<Kept>) -> Result<(), Error> {
+    pub(super) async fn let_go(
+        &mut self,
+        archive: &Archive,
+        failed: &mut Failures,
+        items: Vec<Kept>,
+    ) -> Result<(), Error> {
         if items.is_empty() {
             return Ok(());
         }
         let bucket = archive.bucket()?;
-        let looked: Vec<(Kept, Result<u64, Error>)> = stream::iter(items)
+        let mut looks = stream::iter(items)
             .map(|item| {
                 let bucket = Arc::clone(&bucket);
                 async move { (item, bucket.length(&object::name_of(&item)).await) }
             })
             .buffer_unordered(LOOKS)
-            .collect()
-            .await;
+            .boxed();
         let (mut there, mut gone) = (Vec::new(), Vec::new());
-        for (item, length) in looked {
+        while let Some((item, length)) = looks.next().await {
             match length {
                 Ok(length) if length > u64::from(item.length()) => there.push(item),
                 Ok(_) | Err(Error::Missing { .. }) => gone.push(item),
-                Err(error) => return Err(error),
+                Err(error) => failed.add(archive, error).await?,
             }
         }
+        if there.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        // By what was found in this archive, and not in what is in its place meanwhile.
+        archive.confirm().await?;
         if !gone.is_empty() {
-            archive.confirm().await?;
             tracing::error!(items = gone.len(), "archive.gone: they are on the disk, and are archived again");
             archive.store.change(Change::Gone(gone)).await?;
         }

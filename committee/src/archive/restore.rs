@@ -127,8 +127,11 @@ impl Reader<'_> {
         }
         let (mut kept, mut certificates) = (Vec::new(), Vec::new());
         for signed in promises {
-            let Some(epoch) = self.epoch(signed.promise.statement.epoch).await? else {
-                return Ok(Err(format!("a promise is of epoch {}, which is unknown", signed.promise.statement.epoch)));
+            let number = signed.promise.statement.epoch;
+            let Some(epoch) = self.epoch(number).await? else {
+                // A committee file knows one epoch. The others of the object's promises stand.
+                tracing::warn!(name, epoch = number, "archive.restore: a promise of an unknown epoch is passed over");
+                continue;
             };
             let (domain, key) = (self.domain, self.key);
             let checked = tokio::task::spawn_blocking(move || check(signed, &epoch, &domain, &key)).await;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
 
-use super::{Archive, closed, letting::is_over, object, trouble::Error};
+use super::{Archive, closed, failures::Failures, letting::is_over, object, trouble::Error};
 use crate::store::{Change, Kept};
 
 /// How often a pass begins.
@@ -31,6 +31,7 @@ pub(super) struct Step {
 /// Looks at what is kept behind `after`.
 pub(super) async fn step(
     archive: &Archive,
+    failed: &mut Failures,
     after: Option<[u8; 34]>,
     period: Duration,
     now: u64,
@@ -51,38 +52,42 @@ pub(super) async fn step(
             looks.push((item, look));
         }
     }
-    remove(archive, expired).await?;
-    look_for(archive, looks).await?;
+    remove(archive, failed, expired).await?;
+    look_for(archive, failed, looks).await?;
     Ok(step)
 }
 
 /// Removes what has expired.
-async fn remove(archive: &Archive, expired: Vec<Kept>) -> Result<(), Error> {
+async fn remove(archive: &Archive, failed: &mut Failures, expired: Vec<Kept>) -> Result<(), Error> {
     if expired.is_empty() {
         return Ok(());
     }
     // What belongs to another store is not removed.
     archive.confirm().await?;
     let bucket = archive.bucket()?;
-    let removed: Vec<Result<Kept, Error>> = stream::iter(expired)
+    let mut removals = stream::iter(expired)
         .map(|item| {
             let bucket = Arc::clone(&bucket);
             async move { bucket.delete(&object::name_of(&item)).await.map(|()| item) }
         })
         .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
-    let (removed, failed): (Vec<_>, Vec<_>) = removed.into_iter().partition(Result::is_ok);
-    let removed: Vec<Kept> = removed.into_iter().flatten().collect();
+        .boxed();
+    let mut removed = Vec::new();
+    while let Some(done) = removals.next().await {
+        match done {
+            Ok(item) => removed.push(item),
+            Err(error) => failed.add(archive, error).await?,
+        }
+    }
     tracing::info!(objects = removed.len(), "archive.expired");
     archive.store.change(Change::Gone(removed)).await?;
-    failed.into_iter().next().map_or(Ok(()), |failed| failed.map(drop))
+    Ok(())
 }
 
 /// Looks for objects, and reads some of them.
-async fn look_for(archive: &Archive, looks: Vec<(Kept, Look)>) -> Result<(), Error> {
+async fn look_for(archive: &Archive, failed: &mut Failures, looks: Vec<(Kept, Look)>) -> Result<(), Error> {
     let bucket = archive.bucket()?;
-    let looked: Vec<(Kept, Result<(), Error>)> = stream::iter(looks)
+    let mut looks = stream::iter(looks)
         .map(|(item, look)| {
             let bucket = Arc::clone(&bucket);
             async move {
@@ -99,15 +104,14 @@ async fn look_for(archive: &Archive, looks: Vec<(Kept, Look)>) -> Result<(), Err
             }
         })
         .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
+        .boxed();
     let mut gone = Vec::new();
-    for (item, found) in looked {
+    while let Some((item, found)) = looks.next().await {
         match found {
             Ok(()) => {}
             // What is in the archive alone was noted as damaged.
             Err(Error::Missing { .. } | Error::Differs(_)) => gone.extend(item.is_here().then_some(item)),
-            Err(error) => return Err(error),
+            Err(error) => failed.add(archive, error).await?,
         }
     }
     if !gone.is_empty() {

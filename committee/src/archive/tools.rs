@@ -5,6 +5,7 @@ use holdfast_erasure::{EncodedBlob, ShardIndex};
 
 use super::{
     Archive,
+    failures::Failures,
     letting::Letting,
     object::{Head, Signed},
 };
@@ -13,7 +14,9 @@ use crate::store::Promise;
 /// The disk's budget is this, until nothing more is to be let go.
 pub(crate) async fn press(archive: &Archive, budget: u64) {
     let mut letting = Letting::default();
-    while letting.step(archive, budget, 0).await.expect("the archive answers") {}
+    let mut failed = Failures::default();
+    while letting.step(archive, &mut failed, budget, 0).await.expect("the archive answers") {}
+    assert!(failed.is_none(), "every object is there");
     letting.compact(archive).await.expect("the store is open");
 }
 

@@ -16,9 +16,17 @@ use crate::{
     store::{self, Content, Kept, Store},
 };
 
+/// Unix seconds that a lock must be ahead: the bucket goes by a clock of its own.
+const LEAST_LOCK: u64 = 300;
+
 /// Brings what is kept to the archive. It is given back with the number of promises that went with it, once what the archive gives
 /// back has passed the whole check of its kind; `None` for what cannot be archived now, since it is damaged, or not here any more.
-pub(super) async fn upload(archive: &Archive, attestor: &Attestor, kept: Kept) -> Result<Option<(Kept, usize)>, Error> {
+pub(super) async fn upload(
+    archive: &Archive,
+    attestor: &Attestor,
+    kept: Kept,
+    now: u64,
+) -> Result<Option<(Kept, usize)>, Error> {
     let bucket = archive.bucket()?;
     let _memory = archive.sending(kept.length()).await?;
     let store = Arc::clone(&archive.store);
@@ -27,16 +35,29 @@ pub(super) async fn upload(archive: &Archive, attestor: &Attestor, kept: Kept) -
     let count = content.promises.len();
     let mut promises = Vec::with_capacity(count);
     for (durable, promise, certificate) in content.promises {
-        let attestation =
-            attestor.sign(&durable, &promise.statement).await.map_err(|e| Error::Attestor(e.to_string()))?;
+        let attestation = match attestor.sign(&durable, &promise.statement).await {
+            Ok(attestation) => attestation,
+            // Nobody is held to what is over, and a signer elsewhere need not sign it again.
+            Err(_) if promise.statement.retain_until <= now => continue,
+            Err(error) => return Err(Error::Attestor(error.to_string())),
+        };
         let signature = attestation.signature.to_bytes();
         promises.push(Signed { promise, signature, certificate: certificate.unwrap_or_default() });
     }
+    if promises.is_empty() {
+        return Ok(None);
+    }
     let head = Head::new(kept.index(), kept.length(), content.commitment, promises);
     let sent = head.encode(&data);
+    drop(data);
     let name = object::name_of(&kept);
-    bucket.put(&name, sent.clone(), kept.until()).await?;
-    read_back(&bucket, &name, sent, &kept).await?;
+    // What is over, and kept for its grace or under a hold, no bucket locks: the time must be ahead.
+    let until = Some(kept.until()).filter(|until| bucket.locks() && *until > now.saturating_add(LEAST_LOCK));
+    match until {
+        Some(until) => bucket.put(&name, sent.clone(), until).await?,
+        None => bucket.put_unlocked(&name, sent.clone()).await?,
+    }
+    read_back(&bucket, &name, sent, until).await?;
     Ok(Some((kept, count)))
 }
 
@@ -62,14 +83,14 @@ fn gather(store: &Store, kept: &Kept) -> Result<Option<(Bytes, Content)>, store:
 }
 
 /// Reads the object and checks it as if somebody else had written it.
-async fn read_back(bucket: &Bucket, name: &str, sent: Bytes, kept: &Kept) -> Result<(), Error> {
+async fn read_back(bucket: &Bucket, name: &str, sent: Bytes, until: Option<u64>) -> Result<(), Error> {
     let differs = |reason: String| Error::Differs(format!("{name}: {reason}"));
     let got = match bucket.get(name, sent.len() as u64).await {
         Err(Error::Missing { .. }) => return Err(differs("it was put there, and is not there".into())),
         got => got?,
     };
-    if bucket.locks() {
-        let wanted = holdfast_transport::page::utc(kept.until());
+    if let Some(until) = until {
+        let wanted = holdfast_transport::page::utc(until);
         // To the second, both in UTC: the order of the texts is that of the times.
         let second = |text: &str| text.get(..19).map(str::to_owned);
         match &got.locked_until {

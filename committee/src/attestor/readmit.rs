@@ -35,7 +35,7 @@ impl Attestor {
     pub(crate) async fn readmit(&self, claim: Claim, lost: bool) -> Result<Readmitted, Error> {
         let Claim { statement, disperser_signature, certificate } = claim;
         let now = self.clock.now();
-        rules::clock(self.registry.finality().as_ref(), now)?;
+        self.check_clock(now)?;
         if statement.retain_until <= now {
             return Err(Error::Past { field: "retain_until", now, got: statement.retain_until });
         }

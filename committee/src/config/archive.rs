@@ -8,6 +8,8 @@ use serde::{
     de::{self, MapAccess, value::MapAccessDeserializer},
 };
 
+use crate::loopback::is_plain_loopback;
+
 const S3: &str = "s3://";
 const FILE: &str = "file://";
 
@@ -131,7 +133,7 @@ impl Archive {
         }
         if let Some(endpoint) = &self.endpoint
             && !endpoint.starts_with("https://")
-            && !is_loopback(endpoint)
+            && !is_plain_loopback(endpoint)
         {
             let reason =
                 format!("must begin with https://, since what is archived is readable on the way, got {endpoint:?}");
@@ -139,17 +141,6 @@ impl Archive {
         }
         Ok(())
     }
-}
-
-/// Whether it is plain HTTP to this machine.
-pub(crate) fn is_loopback(endpoint: &str) -> bool {
-    let Some(rest) = endpoint.strip_prefix("http://") else { return false };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Reads the URL alone, or the whole table.

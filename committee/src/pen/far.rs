@@ -1,17 +1,19 @@
 //! A signer in another process: asked, timed, and not believed.
 
 use std::{
+    num::NonZeroU32,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use holdfast_certificate::{
     Attestation, Checkpoint, Domain, Endorsement, PublicKey, Signature, Statement, StatementDigest,
 };
 use holdfast_erasure::BlobId;
 use holdfast_proto::signer::v1::{self, signer_client::SignerClient};
-use holdfast_transport::{Pin, Trust, settings};
+use holdfast_transport::{Fair, Pin, Trust, settings};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
@@ -22,19 +24,21 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::Error;
+use super::error::Error;
 use crate::{
     error::Error as StartError,
     signer::{Settings, token},
     workers::Workers,
 };
 
-/// How often a signer is asked for its key, so that it is known that it would sign.
-const PROBE: Duration = Duration::from_secs(5);
 /// Who has answered with another key, or with a signature that is none, is not called well by its next word alone.
 const DISTRUST: Duration = Duration::from_secs(60);
 /// Signatures that are asked for at once; further ones wait within their time.
 const AT_ONCE: usize = 128;
+/// Signatures a second that reads may ask for.
+const READS: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
+/// How often in a minute it is logged that the signer has too much to do.
+const BUSY: NonZeroU32 = NonZeroU32::MIN;
 /// The longest answer.
 const ANSWER_BYTES: usize = 1 << 10;
 /// How long a connection may take to be made.
@@ -45,12 +49,14 @@ const WORDS: usize = 256;
 /// A signer elsewhere.
 #[derive(Debug)]
 pub(crate) struct Far {
-    client: SignerClient<Channel>,
+    client: SignerClient<Fair<Channel>>,
     token: Option<MetadataValue<Ascii>>,
     public_key: PublicKey,
     domain: Domain,
     deadline: Duration,
     turns: Semaphore,
+    reads: DefaultDirectRateLimiter,
+    told: DefaultDirectRateLimiter,
     trouble: Mutex<Option<Trouble>>,
 }
 
@@ -78,12 +84,14 @@ impl Far {
         let token = settings.token_file.as_deref().map(token).transpose()?;
         let token = token.map(|token| format!("Bearer {token}").parse().map(sensitive)).transpose();
         Ok(Self {
-            client: SignerClient::new(channel).max_decoding_message_size(ANSWER_BYTES),
+            client: SignerClient::new(Fair::new(channel)).max_decoding_message_size(ANSWER_BYTES),
             token: token.map_err(|_| failed("its token cannot be sent in a header".into()))?,
             public_key: settings.public_key,
             domain,
             deadline: settings.deadline,
             turns: Semaphore::new(AT_ONCE),
+            reads: RateLimiter::direct(Quota::per_second(READS)),
+            told: RateLimiter::direct(Quota::per_minute(BUSY)),
             trouble: Mutex::new(Some(Trouble { text: "the signer has not answered yet".into(), until: None })),
         })
     }
@@ -91,6 +99,11 @@ impl Far {
     /// Why nothing would be signed, where that is known. It may name hosts: it is for the operator.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|trouble| trouble.text.clone())
+    }
+
+    /// Whether it is well, and reads have not had their share of this second.
+    pub(super) fn is_free_for_reads(&self) -> bool {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_none() && self.reads.check().is_ok()
     }
 
     /// Asks whether it is there, and holds the key that it should.
@@ -215,7 +228,12 @@ impl Far {
         match status.code() {
             Code::InvalidArgument | Code::PermissionDenied => Error::Refused(cut(status.message())),
             // It is well, and has too much to do.
-            Code::ResourceExhausted => Error::Away,
+            Code::ResourceExhausted => {
+                if self.told.check().is_ok() {
+                    tracing::warn!(said = cut(status.message()), "signer.busy");
+                }
+                Error::Away
+            }
             _ => {
                 self.troubled(words(status), false);
                 Error::Away
@@ -255,20 +273,6 @@ impl Far {
             request.metadata_mut().insert("authorization", token.clone());
         }
         request
-    }
-}
-
-/// Asks the signer again and again, where it is elsewhere, until the member stops.
-pub(crate) async fn watch(pen: std::sync::Arc<super::Pen>, stop: tokio_util::sync::CancellationToken) {
-    let Some(far) = pen.as_far() else { return };
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = far.probe() => {}
-        }
-        if timeout(PROBE, stop.cancelled()).await.is_ok() {
-            return;
-        }
     }
 }
 

@@ -151,7 +151,7 @@ impl RetrievalService {
         match remembered.filter(|bytes| bytes.len() == Signature::BYTES) {
             Some(signature) => Ok(Some(v1::Attestation { slot: durable.slot().into(), signature })),
             None if !self.0.attestor.store.vouches() => Ok(None),
-            None if !asks || self.0.attestor.pen.trouble().is_some() => Ok(None),
+            None if !asks || !self.0.attestor.pen.is_free_for_reads() => Ok(None),
             None => {
                 let signed = self.0.attestor.sign(durable, statement);
                 let signed = match self.0.attestor.pen.is_far() {

@@ -16,7 +16,7 @@ use holdfast_transport::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{config::Tls, error::Error as StartError};
+use crate::{config::Tls, error::Error as StartError, loopback::is_plain_loopback};
 
 /// What every variable of a signer begins with.
 pub const ENVIRONMENT: &str = "HOLDFAST_SIGNER_";
@@ -194,13 +194,8 @@ impl Settings {
     /// Checks what the types do not: the key that is wrong, and why.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         let is_unix = self.url.starts_with("unix:");
-        let loopback = |rest: &str| {
-            let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
-            host == "localhost"
-                || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        };
-        if let Some(rest) = self.url.strip_prefix("http://") {
-            if !loopback(rest.trim_end_matches('/')) {
+        if self.url.starts_with("http://") {
+            if !is_plain_loopback(&self.url) {
                 return Err((
                     "signer.url",
                     format!("is {}, and the token would go in the clear: expected https", self.url),

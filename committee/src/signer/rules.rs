@@ -22,7 +22,9 @@ pub(super) fn statement(request: &v1::SignStatementRequest, config: &Config, now
     namespace(&statement.namespace, config)?;
     time("retain_until", statement.retain_until, now, config.max_retention.as_secs())?;
     if by_payload {
-        time("whole_until", statement.whole_until, now, config.max_whole.as_secs())?;
+        // What is repaired late is not kept whole any more, and signed as it was promised.
+        grid("whole_until", statement.whole_until)?;
+        within("whole_until", statement.whole_until, now, config.max_whole.as_secs())?;
     }
     Ok(statement)
 }
@@ -76,7 +78,8 @@ fn domain(chain_id: u64, registry: &[u8], config: &Config) -> Result<(), Status>
     if got == expected {
         return Ok(());
     }
-    Err(Status::invalid_argument(format!(
+    // Not the fault of what is asked: the settings of the two do not fit.
+    Err(Status::failed_precondition(format!(
         "expected chain {} and registry {}, got {} and {}",
         expected.chain_id, expected.registry, got.chain_id, got.registry
     )))
@@ -92,19 +95,27 @@ fn namespace(namespace: &Namespace, config: &Config) -> Result<(), Status> {
 /// On the grid, ahead, and no further than is allowed. What is being signed again may be nearly over, so a time that has just
 /// passed is still signed.
 fn time(field: &str, got: u64, now: u64, longest: u64) -> Result<(), Status> {
-    let most = hour_at_or_after(now.saturating_add(longest));
-    if !got.is_multiple_of(HOUR) {
-        return Err(Status::invalid_argument(format!("{field} must be a whole hour, got {got}")));
-    }
+    grid(field, got)?;
     if got.saturating_add(HOUR) < now {
         return Err(Status::permission_denied(format!("{field} is over: it is {now}, got {got}")));
     }
-    if got > most {
-        return Err(Status::permission_denied(format!(
-            "{field} must be at most {most} by this signer's rules, got {got}"
-        )));
+    within(field, got, now, longest)
+}
+
+fn grid(field: &str, got: u64) -> Result<(), Status> {
+    if got.is_multiple_of(HOUR) {
+        return Ok(());
     }
-    Ok(())
+    Err(Status::invalid_argument(format!("{field} must be a whole hour, got {got}")))
+}
+
+/// No further ahead than is allowed, by a clock that may be an hour behind the member's.
+fn within(field: &str, got: u64, now: u64, longest: u64) -> Result<(), Status> {
+    let most = hour_at_or_after(now.saturating_add(longest)).saturating_add(HOUR);
+    if got <= most {
+        return Ok(());
+    }
+    Err(Status::permission_denied(format!("{field} must be at most {most} by this signer's rules, got {got}")))
 }
 
 #[cfg(test)]
@@ -168,10 +179,21 @@ mod tests {
             of.whole_until = of.retain_until;
         };
         statement(&asked(whole), &config, NOW).expect("by payload");
+        let late = |of: &mut Statement| {
+            of.blob.payload_digest = Digest::from([1; 32]);
+            of.whole_until = 499_000 * HOUR;
+        };
+        statement(&asked(late), &config, NOW).expect("repaired when it is not kept whole any more");
+        let far = |of: &mut Statement| {
+            of.blob.payload_digest = Digest::from([1; 32]);
+            of.retain_until = 500_000 * HOUR + 60 * DAY;
+            of.whole_until = 500_000 * HOUR + 31 * DAY;
+        };
+        statement(&asked(far), &config, NOW).expect_err("whole for too long");
         type Change = Box<dyn FnOnce(&mut Statement)>;
         let cases: Vec<(Change, Code)> = vec![
             (Box::new(|of| of.namespace = Namespace::from([8; 32])), Code::PermissionDenied),
-            (Box::new(|of| of.retain_until = 500_001 * HOUR + 91 * DAY), Code::PermissionDenied),
+            (Box::new(|of| of.retain_until = 500_003 * HOUR + 90 * DAY), Code::PermissionDenied),
             (Box::new(|of| of.retain_until = 400_000 * HOUR), Code::PermissionDenied),
             (Box::new(|of| of.retain_until += 1), Code::InvalidArgument),
             (Box::new(|of| of.whole_until = of.retain_until), Code::InvalidArgument),
@@ -184,7 +206,9 @@ mod tests {
         for (chain_id, registry) in [(2, [2; 20]), (1, [3; 20])] {
             let registry = bytes::Bytes::copy_from_slice(&registry);
             let request = v1::SignStatementRequest { chain_id, registry, ..asked(|_| {}) };
-            assert!(statement(&request, &config, NOW).expect_err("another").message().contains("expected chain 1"));
+            let status = statement(&request, &config, NOW).expect_err("another");
+            assert_eq!(status.code(), Code::FailedPrecondition, "not for ever: the settings may be mended");
+            assert!(status.message().contains("expected chain 1"));
         }
         assert!(statement(&v1::SignStatementRequest { statement: None, ..asked(|_| {}) }, &config, NOW).is_err());
     }
@@ -206,7 +230,7 @@ mod tests {
             assert_eq!(status.code(), Code::PermissionDenied, "{status}");
         }
         let other = v1::SignEndorsementRequest { chain_id: 2, ..asked(NOW, NOW + DAY) };
-        assert_eq!(endorsement(&other, &config, NOW).expect_err("another chain").code(), Code::InvalidArgument);
+        assert_eq!(endorsement(&other, &config, NOW).expect_err("another chain").code(), Code::FailedPrecondition);
         let never = Config { max_endorsement: Duration::ZERO, ..config };
         assert!(
             endorsement(&asked(NOW, NOW + 1), &never, NOW).expect_err("never").message().contains("max_endorsement")

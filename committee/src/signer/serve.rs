@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     num::NonZeroU32,
     path::PathBuf,
     sync::{
@@ -32,7 +32,10 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Request, Response, Status, async_trait, service::Routes};
+use tonic::{
+    Request, Response, Status, async_trait,
+    service::{Routes, interceptor::InterceptedService},
+};
 
 use super::{Config, Listen, config::token, rules};
 use crate::{
@@ -41,18 +44,19 @@ use crate::{
     error::Error,
     files::open_key,
     listen::listen,
+    origin::Origin,
     socket::{self, Socket},
 };
 
-/// Connections at once, and from one address: a member has one.
+/// Connections at once, and from one address, an IPv6 network of 64 bits as one: a member has one.
 const CONNECTIONS: usize = 64;
 const CONNECTIONS_EACH: usize = 8;
 /// A connection on which nobody has shown the token for so long is closed. A member asks every few seconds.
 const UNKNOWN: Duration = Duration::from_secs(20);
 /// Refusals that are logged in a minute; the rest are counted.
 const REFUSALS: NonZeroU32 = NonZeroU32::new(6).expect("not zero");
-/// Calls at once on one of them.
-const CALLS: u32 = 256;
+/// Calls at once on one of them: as many as a member asks for.
+const CALLS: u32 = 128;
 /// A checkpoint's ids, and little else.
 const MESSAGE_BYTES: usize = 132 << 10;
 /// A TLS handshake may take so long.
@@ -170,7 +174,7 @@ async fn over_tcp(tcp: TcpListener, tls: Option<ServerTls>, inner: Arc<Inner>, s
     let callers = Arc::new(Mutex::new(HashMap::new()));
     let serve = |(stream, from): (TcpStream, SocketAddr)| {
         let (tls, inner) = (tls.clone(), Arc::clone(&inner));
-        let caller = Caller::enter(&callers, from.ip());
+        let caller = Caller::enter(&callers, Origin::of(from.ip()));
         async move {
             let Some(_caller) = caller else { return };
             let _set = stream.set_nodelay(true);
@@ -197,9 +201,15 @@ async fn over_socket(socket: Socket, inner: Arc<Inner>, stop: CancellationToken)
 
 async fn converse<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(io: T, inner: Arc<Inner>) {
     let (admitted, mut seen) = watch::channel(());
-    let service = Service { inner, admitted: Arc::new(admitted) };
-    let server = signer_server::SignerServer::new(service).max_decoding_message_size(MESSAGE_BYTES);
-    let routes = Routes::new(server).prepare();
+    let gate = Arc::clone(&inner);
+    // The token is looked at before anything of a message is taken.
+    let admit = move |request: Request<()>| {
+        gate.admit(&request)?;
+        admitted.send_replace(());
+        Ok(request)
+    };
+    let server = signer_server::SignerServer::new(Service(inner)).max_decoding_message_size(MESSAGE_BYTES);
+    let routes = Routes::new(InterceptedService::new(server, admit)).prepare();
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -222,12 +232,12 @@ async fn converse<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(io: T, inn
 /// One more connection from an address, until it is dropped.
 #[derive(Debug)]
 struct Caller {
-    callers: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    from: IpAddr,
+    callers: Arc<Mutex<HashMap<Origin, usize>>>,
+    from: Origin,
 }
 
 impl Caller {
-    fn enter(callers: &Arc<Mutex<HashMap<IpAddr, usize>>>, from: IpAddr) -> Option<Self> {
+    fn enter(callers: &Arc<Mutex<HashMap<Origin, usize>>>, from: Origin) -> Option<Self> {
         let mut all = callers.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(from).or_default();
         if *count >= CONNECTIONS_EACH {
@@ -252,11 +262,7 @@ impl Drop for Caller {
 
 /// The service, on one connection.
 #[derive(Clone, Debug)]
-struct Service {
-    inner: Arc<Inner>,
-    /// Told of every call that may be made.
-    admitted: Arc<watch::Sender<()>>,
-}
+struct Service(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -272,6 +278,17 @@ struct Inner {
 }
 
 impl Inner {
+    /// Whoever asks has the token, where there is one.
+    fn admit(&self, request: &Request<()>) -> Result<(), Status> {
+        let Some(expected) = &self.token else { return Ok(()) };
+        let shown = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+        let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if sha256(shown.as_bytes()) == *expected {
+            return Ok(());
+        }
+        Err(Status::unauthenticated("the token is missing or another one"))
+    }
+
     /// Only a member that was taken over, or whose settings differ, asks for what is refused.
     fn refused(&self, status: &Status) {
         if self.told.check().is_ok() {
@@ -284,26 +301,13 @@ impl Inner {
 }
 
 impl Service {
-    /// Whoever asks has the token, where there is one.
-    fn admit<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        if let Some(expected) = &self.inner.token {
-            let shown = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
-            let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-            if sha256(shown.as_bytes()) != *expected {
-                return Err(Status::unauthenticated("the token is missing or another one"));
-            }
-        }
-        self.admitted.send_replace(());
-        Ok(())
-    }
-
     /// What may be asked for is within the rate, and the key works apart from the connections.
     async fn with_key<T: Send + 'static>(
         &self,
         work: impl FnOnce(&SecretKey) -> T + Send + 'static,
     ) -> Result<T, Status> {
-        self.inner.rate.check().map_err(|_| Status::resource_exhausted("more than this signer signs in a second"))?;
-        let inner = Arc::clone(&self.inner);
+        self.0.rate.check().map_err(|_| Status::resource_exhausted("more than this signer signs in a second"))?;
+        let inner = Arc::clone(&self.0);
         let worked = tokio::task::spawn_blocking(move || work(&inner.key));
         worked.await.map_err(|_| Status::internal("the signature was not made"))
     }
@@ -316,11 +320,10 @@ impl Service {
 
 #[async_trait]
 impl signer_server::Signer for Service {
-    async fn get_key(&self, request: Request<v1::GetKeyRequest>) -> Result<Response<v1::GetKeyResponse>, Status> {
-        self.admit(&request)?;
-        let domain = self.inner.config.domain();
+    async fn get_key(&self, _: Request<v1::GetKeyRequest>) -> Result<Response<v1::GetKeyResponse>, Status> {
+        let domain = self.0.config.domain();
         Ok(Response::new(v1::GetKeyResponse {
-            public_key: Bytes::copy_from_slice(&self.inner.key.public_key().to_bytes()),
+            public_key: Bytes::copy_from_slice(&self.0.key.public_key().to_bytes()),
             chain_id: domain.chain_id,
             registry: Bytes::copy_from_slice(domain.registry.as_bytes()),
         }))
@@ -330,10 +333,9 @@ impl signer_server::Signer for Service {
         &self,
         request: Request<v1::SignStatementRequest>,
     ) -> Result<Response<v1::SignStatementResponse>, Status> {
-        self.admit(&request)?;
-        let config = &self.inner.config;
-        let statement = rules::statement(request.get_ref(), config, self.inner.clock.now())
-            .inspect_err(|status| self.inner.refused(status))?;
+        let config = &self.0.config;
+        let statement = rules::statement(request.get_ref(), config, self.0.clock.now())
+            .inspect_err(|status| self.0.refused(status))?;
         let signature = self.sign(statement.digest(&config.domain())).await?;
         Ok(Response::new(v1::SignStatementResponse { signature }))
     }
@@ -342,10 +344,9 @@ impl signer_server::Signer for Service {
         &self,
         request: Request<v1::SignCheckpointRequest>,
     ) -> Result<Response<v1::SignCheckpointResponse>, Status> {
-        self.admit(&request)?;
-        let config = &self.inner.config;
-        let checkpoint = rules::checkpoint(request.get_ref(), config, self.inner.clock.now())
-            .inspect_err(|status| self.inner.refused(status))?;
+        let config = &self.0.config;
+        let checkpoint = rules::checkpoint(request.get_ref(), config, self.0.clock.now())
+            .inspect_err(|status| self.0.refused(status))?;
         let signature = self.sign(checkpoint.digest(&config.domain())).await?;
         Ok(Response::new(v1::SignCheckpointResponse { signature }))
     }
@@ -354,10 +355,9 @@ impl signer_server::Signer for Service {
         &self,
         request: Request<v1::SignEndorsementRequest>,
     ) -> Result<Response<v1::SignEndorsementResponse>, Status> {
-        self.admit(&request)?;
-        let config = &self.inner.config;
-        let (tls_key, from, until) = rules::endorsement(request.get_ref(), config, self.inner.clock.now())
-            .inspect_err(|status| self.inner.refused(status))?;
+        let config = &self.0.config;
+        let (tls_key, from, until) = rules::endorsement(request.get_ref(), config, self.0.clock.now())
+            .inspect_err(|status| self.0.refused(status))?;
         let domain = config.domain();
         let made = self.with_key(move |key| Endorsement::sign(key, &domain, &tls_key, from, until)).await?;
         let made = made.map_err(|error| Status::invalid_argument(error.to_string()))?;

@@ -190,6 +190,25 @@ async fn an_archive_that_is_away_delays_no_signature_and_what_is_in_it_is_not_ca
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_object_that_the_archive_does_not_take_stands_in_the_way_of_no_other() {
+    let away = Away::start().await;
+    let blobs: Vec<EncodedBlob> = (1..5).map(|seed| coded(40_000, seed, Dispersal::ByShard)).collect();
+    away.cloud.poison(Some(hex::encode(blobs[0].id().as_bytes())));
+    for (number, encoded) in blobs.iter().enumerate() {
+        away.store(encoded).await;
+        // One after the other, so that it is alone with each step.
+        until(|| (away.view().objects, away.view().waiting) == (number as u64, 1)).await;
+    }
+    until(|| away.running().store().usage().bytes == shard(&blobs[0]).len() as u64).await;
+    assert_eq!(away.view().trouble, Some(Trouble::Away), "and it is said");
+    away.reads(&blobs).await;
+    away.cloud.poison(None);
+    away.until_away().await;
+    until(|| away.view().trouble.is_none()).await;
+    away.reads(&blobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_let_go_that_was_not_read_back() {
     let away = Away::start().await;
     away.cloud.is(Mood::Forgets);

@@ -187,7 +187,7 @@ async fn a_table_that_the_manifest_as_written_lets_go_of_is_not_taken_from_the_o
     let half = dir.join("db/999999.sst");
     fs::write(&half, b"half a table").expect("written");
 
-    assert_eq!(survey_of(dir, id).unreferenced, [half.clone()]);
+    assert_eq!(survey_of(dir, id).unreferenced, std::slice::from_ref(&half));
     has_all(dir).await;
     assert!(!half.exists() && !let_go.exists(), "nothing is left lying about once the store is open");
 }

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
 };
 
 use futures::stream::{self, BoxStream};
@@ -30,15 +33,27 @@ pub(super) struct Cloud {
     mood: AtomicU8,
     pub(super) gets: AtomicU64,
     pub(super) puts: AtomicU64,
+    /// An object with this in its name is not taken, given or removed.
+    poison: Mutex<Option<String>>,
 }
 
 impl Cloud {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { inner: InMemory::new(), mood: 0.into(), gets: 0.into(), puts: 0.into() })
+        Arc::new(Self {
+            inner: InMemory::new(),
+            mood: 0.into(),
+            gets: 0.into(),
+            puts: 0.into(),
+            poison: Mutex::default(),
+        })
     }
 
     pub(super) fn is(&self, mood: Mood) {
         self.mood.store(mood as u8, Ordering::SeqCst);
+    }
+
+    pub(super) fn poison(&self, part: Option<String>) {
+        *self.poison.lock().expect("no panic") = part;
     }
 
     /// Names of all objects.
@@ -60,6 +75,15 @@ impl Cloud {
         self.inner.delete(&Path::from(name)).await.expect("removed");
     }
 
+    fn of(&self, location: &Path) -> Result<()> {
+        let poison = self.poison.lock().expect("no panic");
+        if poison.as_ref().is_some_and(|part| location.as_ref().contains(part)) {
+            return Err(Error::Generic { store: "cloud", source: "this one object".into() });
+        }
+        drop(poison);
+        self.mood()
+    }
+
     fn mood(&self) -> Result<()> {
         let source = || "as told by the test".into();
         match self.mood.load(Ordering::SeqCst) {
@@ -79,7 +103,7 @@ impl fmt::Display for Cloud {
 #[tonic::async_trait]
 impl ObjectStore for Cloud {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.mood()?;
+        self.of(location)?;
         self.puts.fetch_add(1, Ordering::SeqCst);
         if self.mood.load(Ordering::SeqCst) == Mood::Forgets as u8 {
             return self.inner.put_opts(&Path::from("elsewhere"), payload, options).await;
@@ -96,7 +120,7 @@ impl ObjectStore for Cloud {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.mood()?;
+        self.of(location)?;
         self.gets.fetch_add(1, Ordering::SeqCst);
         self.inner.get_opts(location, options).await
     }
