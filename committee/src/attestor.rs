@@ -190,6 +190,12 @@ impl Attestor {
         rules::peers(self.peers.ahead(&*self.clock), now)
     }
 
+    /// Whether the time has passed until which something was promised. By a clock that is contradicted nothing is over.
+    pub(crate) fn is_over(&self, until: u64) -> bool {
+        let now = self.clock.now();
+        until <= now && self.check_clock(now).is_ok()
+    }
+
     /// Why nothing is signed by a registry that could not be read for too long, where that is so.
     pub(crate) fn registry_too_old(&self) -> Option<&'static str> {
         const NO_L1: &str = "L1 could not be read for too long: what is known of the committee is no longer used";

@@ -31,6 +31,8 @@ pub(crate) struct PeerTime(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
+    /// The others were asked.
+    told: bool,
     /// Members of the newest epoch beside this one.
     others: usize,
     seen: Vec<Seen>,
@@ -39,7 +41,12 @@ struct Known {
 impl PeerTime {
     /// What was seen of so many others, in place of what was known before.
     pub(crate) fn tell(&self, others: usize, seen: Vec<Seen>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Known { others, seen };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Known { told: true, others, seen };
+    }
+
+    /// Whether the others were asked, since the start, what time it is; who answered or not.
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).told
     }
 
     /// How many others' clocks were seen.

@@ -155,7 +155,9 @@ async fn watch(attestor: &Attestor, desk: &Desk, pause: Duration) {
             Ok(Err(error)) => tracing::warn!(%error, "repair.damage"),
             Err(error) => tracing::debug!(%error, "repair.damage"),
         }
-        desk.expire(now);
+        if attestor.check_clock(now).is_ok() {
+            desk.expire(now);
+        }
         sleep(LOOK).await;
     }
 }
@@ -188,7 +190,7 @@ impl Recovery {
             self.last = Some(desk.last());
         }
         let settled = self.last.is_some_and(|last| desk.is_settled(last));
-        if settled || is_over(lost, &attestor.policy, attestor.clock.now()) {
+        if settled || attestor.is_over(all_ended(lost, &attestor.policy)) {
             match attestor.store.set_lost(None) {
                 Ok(()) => tracing::info!("store.recovered: all that bears this member's name is here again"),
                 Err(error) => tracing::error!(%error, "store.recovered"),
@@ -197,7 +199,7 @@ impl Recovery {
     }
 }
 
-/// Whether every promise made before a loss has ended.
-fn is_over(lost: u64, policy: &Policy, now: u64) -> bool {
-    now > lost.saturating_add(policy.max_retention.as_secs()).saturating_add(GRACE)
+/// When every promise made before a loss has ended.
+fn all_ended(lost: u64, policy: &Policy) -> u64 {
+    lost.saturating_add(policy.max_retention.as_secs()).saturating_add(GRACE)
 }

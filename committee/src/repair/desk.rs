@@ -105,6 +105,12 @@ impl Desk {
         self.state().queue.has(digest)
     }
 
+    /// See [`Queue::tries`].
+    #[cfg(test)]
+    pub(crate) fn tries(&self, digest: &StatementDigest) -> Option<u32> {
+        self.state().queue.tries(digest)
+    }
+
     pub(super) fn has_room(&self, for_so_many: usize) -> bool {
         self.state().queue.has_room(for_so_many)
     }

@@ -117,6 +117,10 @@ impl Events {
                 return Ok(false);
             }
             let now = self.attestor.clock.now();
+            // By a clock that is wrong all would be over, or begin too late.
+            if !self.attestor.peers.is_told() || self.attestor.check_clock(now).is_err() {
+                return Ok(false);
+            }
             // The time of what was published before that is over.
             let oldest = now.saturating_sub(self.attestor.policy.max_retention.as_secs());
             let since = self.next.map_or(Since::Time(oldest), Since::Block);
@@ -127,7 +131,8 @@ impl Events {
             self.next = Some(page.next);
             let from = Instant::now();
             let own = page.events.into_iter();
-            let own = own.filter(|event| event.retain_until > now && self.attestor.serves(&event.namespace));
+            let own = own
+                .filter(|event| !self.attestor.is_over(event.retain_until) && self.attestor.serves(&event.namespace));
             self.waiting.extend(own.map(|event| Waiting { event, from, tries: 0 }));
             if !more {
                 return Ok(false);
@@ -182,7 +187,7 @@ impl Events {
     }
 
     async fn lack(&self, event: &Publication) -> Lack {
-        if event.retain_until <= self.attestor.clock.now() {
+        if self.attestor.is_over(event.retain_until) {
             return Lack::No;
         }
         let record = match self.attestor.registry.epoch(event.epoch).await {

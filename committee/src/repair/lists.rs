@@ -94,22 +94,20 @@ impl Lists {
         self.meet(&records);
         self.look_for_a_twin(records.first()).await;
         let now = Instant::now();
-        let (attestor, desk, delay) = (&self.attestor, &self.desk, self.delay);
-        let rounds = self.peers.values_mut().map(|peer| {
-            let records = &records;
-            async move {
-                if desk.was_lying(peer.number) {
-                    // What only it has said was forgotten, the true as well: it begins again.
-                    (peer.deaf_until, peer.begun) = (Some(now + DEAF), 0);
-                }
-                if peer.deaf_until.is_some_and(|until| until > now) {
-                    return false;
-                }
-                peer.read(attestor, desk, records, delay).await
+        let (attestor, desk) = (&self.attestor, &self.desk);
+        let greetings = self.peers.values_mut().map(|peer| async move {
+            if desk.was_lying(peer.number) {
+                // What only it has said was forgotten, the true as well: it begins again.
+                (peer.deaf_until, peer.begun) = (Some(now + DEAF), 0);
             }
+            peer.deaf_until.is_none_or(|until| until <= now) && peer.greet(attestor).await
         });
-        let more = join_all(rounds).await.contains(&true);
+        let greeted = join_all(greetings).await;
+        // Before any list is read: what is over depends on it.
         self.tell_time(records.first());
+        let well = self.peers.values_mut().zip(greeted).filter_map(|(peer, greeted)| greeted.then_some(peer));
+        let rounds = well.map(|peer| peer.read(&self.attestor, &self.desk, &records, self.delay));
+        let more = join_all(rounds).await.contains(&true);
         Ok(Round { more, complete: self.is_complete(&records) })
     }
 
@@ -241,14 +239,8 @@ impl Peer {
         }
     }
 
-    /// Reads on in this peer's list; true if there is more.
-    async fn read(
-        &mut self,
-        attestor: &Arc<Attestor>,
-        desk: &Desk,
-        records: &[Arc<EpochRecord>],
-        delay: Duration,
-    ) -> bool {
+    /// Asks this peer who it is, and what time it is; false if it does not say.
+    async fn greet(&mut self, attestor: &Attestor) -> bool {
         let now = attestor.clock.now();
         let lost = attestor.store.lost_at().is_some();
         match self.source.info().await {
@@ -265,12 +257,23 @@ impl Peer {
                 if other || again || (lost && !self.from_start) {
                     self.begin(now);
                 }
+                true
             }
             Err(reason) => {
                 tracing::debug!(peer = self.source.endpoint(), %reason, "repair.list");
-                return false;
+                false
             }
         }
+    }
+
+    /// Reads on in this peer's list; true if there is more.
+    async fn read(
+        &mut self,
+        attestor: &Arc<Attestor>,
+        desk: &Desk,
+        records: &[Arc<EpochRecord>],
+        delay: Duration,
+    ) -> bool {
         for _ in 0..PAGES {
             if !desk.has_room(PAGE) {
                 return false;
@@ -339,7 +342,9 @@ async fn lacking(
             return Some(Err(error.to_string()));
         }
         let slot = attestor.slot(&record.committee);
-        if let Some(slot) = slot.filter(|_| statement.retain_until > now && attestor.serves(&statement.namespace)) {
+        if let Some(slot) =
+            slot.filter(|_| !attestor.is_over(statement.retain_until) && attestor.serves(&statement.namespace))
+        {
             own.push((statement, slot));
         }
     }

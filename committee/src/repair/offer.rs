@@ -14,7 +14,7 @@ use crate::attestor::Attestor;
 /// Learns of the statement, if it is one whose shard belongs here. Its certificate is verified when its turn comes.
 pub(crate) async fn offer(desk: &Desk, attestor: &Attestor, certificate: Certificate, delay: Duration) {
     let statement = certificate.statement;
-    if statement.retain_until <= attestor.clock.now() || !attestor.serves(&statement.namespace) {
+    if attestor.is_over(statement.retain_until) || !attestor.serves(&statement.namespace) {
         return;
     }
     let Ok(record) = attestor.registry.epoch(statement.epoch).await else { return };

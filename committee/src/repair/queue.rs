@@ -183,6 +183,12 @@ impl Queue {
         self.entries.contains_key(digest)
     }
 
+    /// How often it was tried to make this statement whole; `None` where it is not queued.
+    #[cfg(test)]
+    pub(crate) fn tries(&self, digest: &StatementDigest) -> Option<u32> {
+        self.entries.get(digest).map(|entry| entry.tries)
+    }
+
     /// Whether a page of a list fits.
     pub(crate) fn has_room(&self, for_so_many: usize) -> bool {
         self.entries.len() + for_so_many <= MOST

@@ -76,6 +76,57 @@ async fn a_minority_of_clocks_that_lie_stops_nobody_but_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repair_beside_a_clock_that_most_peers_contradict_signs_nothing_and_calls_nothing_over() {
+    for ahead in [120, 60 * DAY] {
+        let mut committee = Committee::start().await;
+        committee.down(SLOT).await;
+        let certificate = committee.put(payload(1000, 4), Dispersal::ByShard).await;
+        let digest = certificate.statement.digest(&committee.world.registry.domain());
+        let now = committee.clock.now();
+        // Wrong before the first list is read.
+        let own = TestClock::at(now + ahead);
+        committee.up_at(SLOT, &own).await;
+        let tries = || committee.members[&SLOT].shared().repair.tries(&digest);
+        // The pauses between them are longer than that after which it is looked for what is over.
+        until(|| tries().is_some_and(|tries| tries >= 4)).await;
+        assert!(!committee.holds(SLOT, &certificate).await, "{ahead} s ahead");
+        assert_eq!((committee.progress(SLOT).queued, committee.progress(SLOT).repaired), (1, 0), "{ahead} s ahead");
+        own.set(now);
+        committee.until_held(SLOT, &certificate).await;
+        committee.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_is_not_over_by_a_clock_that_most_peers_contradict() {
+    let mut committee = Committee::start().await;
+    let certificate = committee.put(payload(1000, 5), Dispersal::ByShard).await;
+    let digest = certificate.statement.digest(&committee.world.registry.domain());
+    committee.until_held(SLOT, &certificate).await;
+    committee.down(SLOT).await;
+    committee.wipe(SLOT);
+    let now = committee.clock.now();
+    // So nothing is repaired, and the loss stays open.
+    let own = TestClock::at(now + 120);
+    let clock = Arc::clone(&own) as Arc<dyn Clock>;
+    let member = committee.member(SLOT, committee.config(SLOT), IfMissing::Replace).with_clock(clock);
+    let running = member.launch().await.expect("starts");
+    committee.registry.put(SLOT, running.endpoint());
+    committee.members.insert(SLOT, running);
+    let tries = || committee.members[&SLOT].shared().repair.tries(&digest);
+    until(|| tries().is_some()).await;
+    own.jump(now + 400 * DAY);
+    let before = tries().expect("queued");
+    // Lists are heard more often than it is tried the third time.
+    until(|| tries().is_none_or(|tries| tries >= before.max(2) + 2)).await;
+    assert!(committee.members[&SLOT].store().lost_at().is_some());
+    own.set(now);
+    committee.until_held(SLOT, &certificate).await;
+    until(|| committee.members[&SLOT].store().lost_at().is_none()).await;
+    committee.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_most_peers_contradict_by_an_hour_drops_nothing() {
     let mut committee = Committee::start().await;
     committee.down(SLOT).await;
