@@ -30,19 +30,20 @@ pub(crate) struct CheckpointRequest {
 }
 
 impl Attestor {
-    /// Format, epoch and slot, namespace and disperser, time, then every blob; and signs.
+    /// Format, epoch and slot, namespace and disperser, time, then every blob; and signs. The tree over the ids, which the
+    /// disperser's signature is over, is built for what is refused by nothing cheaper.
     pub(crate) async fn sign_checkpoint(&self, request: CheckpointRequest) -> Result<Attestation, Error> {
         let CheckpointRequest { namespace, epoch, ids, retain_until, disperser_signature } = request;
         let now = self.clock.now();
-        let (checkpoint, ids) = self
-            .workers
-            .cpu(move || Checkpoint::over(namespace, epoch, &ids, retain_until).map(|checkpoint| (checkpoint, ids)))
-            .await?
-            .map_err(Error::Format)?;
+        Checkpoint::check_parts(&ids, retain_until).map_err(Error::Format)?;
         self.check_clock(now)?;
         let active = self.active_epoch(epoch, now).await?;
         let slot = rules::slot(&active, &self.public_key)?;
         rules::served(&namespace, &self.policy)?;
+        let built = self
+            .workers
+            .cpu(move || Checkpoint::over(namespace, epoch, &ids, retain_until).map(|checkpoint| (checkpoint, ids)));
+        let (checkpoint, ids) = built.await?.map_err(Error::Format)?;
         let digest = checkpoint.digest(&self.domain());
         let disperser = self.recover(disperser_signature, digest).await?;
         let record = self.namespace(&namespace).await?;

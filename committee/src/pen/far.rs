@@ -289,3 +289,6 @@ fn words(status: &Status) -> String {
 fn cut(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What a signer signs: pure functions of the request, the settings and the time.
 
 use holdfast_certificate::{Address, Checkpoint, Domain, HOUR, Namespace, Statement, hour_at_or_after};
+use holdfast_erasure::BlobId;
 use holdfast_proto::{signer::v1, v1 as wire};
 use tonic::Status;
 
@@ -29,17 +30,32 @@ pub(super) fn statement(request: &v1::SignStatementRequest, config: &Config, now
     Ok(statement)
 }
 
-/// The checkpoint that is to be signed.
-pub(super) fn checkpoint(request: &v1::SignCheckpointRequest, config: &Config, now: u64) -> Result<Checkpoint, Status> {
+/// A checkpoint that may be signed, before its tree is built.
+#[derive(Debug)]
+pub(super) struct Allowed {
+    namespace: Namespace,
+    epoch: u64,
+    ids: Vec<BlobId>,
+    retain_until: u64,
+}
+
+impl Allowed {
+    /// Builds the tree: 8191 hashes for 4096 ids.
+    pub(super) fn build(&self) -> Result<Checkpoint, holdfast_certificate::Error> {
+        Checkpoint::over(self.namespace, self.epoch, &self.ids, self.retain_until)
+    }
+}
+
+/// What a checkpoint that is to be signed is over.
+pub(super) fn checkpoint(request: &v1::SignCheckpointRequest, config: &Config, now: u64) -> Result<Allowed, Status> {
     let invalid = |error: &dyn std::error::Error| Status::invalid_argument(error.to_string());
     domain(request.chain_id, &request.registry, config)?;
     let of = holdfast_proto::namespace(&request.namespace).map_err(|error| invalid(&error))?;
     let ids = holdfast_proto::blob_ids(&request.blob_ids).map_err(|error| invalid(&error))?;
-    let checkpoint =
-        Checkpoint::over(of, request.epoch, &ids, request.retain_until).map_err(|error| invalid(&error))?;
+    Checkpoint::check_parts(&ids, request.retain_until).map_err(|error| invalid(&error))?;
     namespace(&of, config)?;
-    time("retain_until", checkpoint.retain_until, now, config.max_retention.as_secs())?;
-    Ok(checkpoint)
+    time("retain_until", request.retain_until, now, config.max_retention.as_secs())?;
+    Ok(Allowed { namespace: of, epoch: request.epoch, ids, retain_until: request.retain_until })
 }
 
 /// Which TLS key is to be endorsed, from when until when.
@@ -250,7 +266,7 @@ mod tests {
         };
         let two = [[1; 32], [2; 32]].concat();
         let made = checkpoint(&request(two.clone(), 24), &config, NOW).expect("good");
-        assert_eq!(made.count, 2);
+        assert_eq!(made.build().expect("sound").count, 2);
         for (ids, hours) in [(vec![], 24), (vec![1; 31], 24), (vec![1; 64], 24), (two.clone(), 24 * 92)] {
             checkpoint(&request(ids, hours), &config, NOW).expect_err("refused");
         }

@@ -311,11 +311,10 @@ impl Service {
         let worked = tokio::task::spawn_blocking(move || work(&inner.key));
         worked.await.map_err(|_| Status::internal("the signature was not made"))
     }
+}
 
-    async fn sign(&self, digest: StatementDigest) -> Result<Bytes, Status> {
-        let signature = self.with_key(move |key| Attestation::sign(0, key, &digest).signature.to_bytes()).await?;
-        Ok(Bytes::copy_from_slice(&signature))
-    }
+fn signature(key: &SecretKey, digest: &StatementDigest) -> Bytes {
+    Bytes::copy_from_slice(&Attestation::sign(0, key, digest).signature.to_bytes())
 }
 
 #[async_trait]
@@ -336,7 +335,8 @@ impl signer_server::Signer for Service {
         let config = &self.0.config;
         let statement = rules::statement(request.get_ref(), config, self.0.clock.now())
             .inspect_err(|status| self.0.refused(status))?;
-        let signature = self.sign(statement.digest(&config.domain())).await?;
+        let digest = statement.digest(&config.domain());
+        let signature = self.with_key(move |key| signature(key, &digest)).await?;
         Ok(Response::new(v1::SignStatementResponse { signature }))
     }
 
@@ -345,9 +345,12 @@ impl signer_server::Signer for Service {
         request: Request<v1::SignCheckpointRequest>,
     ) -> Result<Response<v1::SignCheckpointResponse>, Status> {
         let config = &self.0.config;
-        let checkpoint = rules::checkpoint(request.get_ref(), config, self.0.clock.now())
+        let allowed = rules::checkpoint(request.get_ref(), config, self.0.clock.now())
             .inspect_err(|status| self.0.refused(status))?;
-        let signature = self.sign(checkpoint.digest(&config.domain())).await?;
+        let domain = config.domain();
+        let made = self.with_key(move |key| Ok(signature(key, &allowed.build()?.digest(&domain)))).await?;
+        let signature =
+            made.map_err(|error: holdfast_certificate::Error| Status::invalid_argument(error.to_string()))?;
         Ok(Response::new(v1::SignCheckpointResponse { signature }))
     }
 

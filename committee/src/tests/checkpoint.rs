@@ -280,6 +280,42 @@ async fn ids_out_of_order_twice_none_or_too_many_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_costs_nothing_to_refuse_is_refused_while_nothing_can_be_computed() {
+    let scene = Scene::new().await;
+    let ids = scene.ids();
+    // All that computes is busy until it is released.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let busy = Arc::new(AtomicU64::new(0));
+    let (release, work): (Vec<_>, Vec<_>) = (0..cores).map(|_| std::sync::mpsc::channel::<()>()).unzip();
+    for released in work {
+        let (workers, busy) = (scene.member.shared().attestor.workers.clone(), Arc::clone(&busy));
+        tokio::spawn(async move {
+            let work = move || {
+                busy.fetch_add(1, Ordering::SeqCst);
+                released.recv().expect_err("the other end goes away")
+            };
+            workers.cpu(work).await
+        });
+    }
+    until(|| busy.load(Ordering::SeqCst) == cores as u64).await;
+    let (peer, good) = (scene.peer.clone(), scene.request(&ids));
+    let waits = tokio::spawn(async move { peer.sign_checkpoint(good).await });
+    for _ in 0..20 {
+        let next = Checkpoint { epoch: EPOCH + 1, ..scene.checkpoint(&ids) };
+        scene.refused(scene.signed(&next, &ids), Code::FailedPrecondition, "epoch 8 is not active").await;
+        let mut swapped = ids.clone();
+        swapped.swap(1, 2);
+        let swapped =
+            v1::SignCheckpointRequest { blob_ids: holdfast_proto::blob_ids_to_bytes(&swapped), ..scene.request(&ids) };
+        scene.refused(swapped, Code::InvalidArgument, "strictly ascending").await;
+    }
+    assert!(!waits.is_finished(), "what is to be computed waits");
+    drop(release);
+    waits.await.expect("no panic").expect("signed");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn member_whose_disk_fails_says_nothing_again_of_what_is_on_it() {
     let scene = Scene::new().await;
     let ids = scene.ids();
