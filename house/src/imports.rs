@@ -23,6 +23,13 @@ pub struct Import {
 /// Every import between two files of a crate: by `use`, and by paths that begin with `crate`, `self` or `super`. What stands
 /// under `#[cfg(test)]` does not count, and `mod` is no import.
 ///
+/// # What is not seen
+///
+/// A parent that takes from a file below it by that file's name alone (`mod child; use child::Thing;`): to declare files and to
+/// give out again what they define looks the same. So a parent and its children can import each other, where house style
+/// would have what both use in a file of its own. Written `self::child::Thing`, it is seen. A name that a file gives out again
+/// counts as that file's, not as that of the file which defines it; and nothing is seen of what a macro writes.
+///
 /// # Errors
 /// A file that does not parse.
 pub fn imports(sources: &[Source]) -> syn::Result<Vec<Import>> {

@@ -1,5 +1,6 @@
 //! No file of any crate imports, directly or by way of others, a file that imports it; and inner files do not import from the
-//! crate's face.
+//! crate's face. `holdfast_house::imports` says what counts as an import: what a parent takes from its children by their names
+//! alone does not.
 
 use std::{
     fmt::Write as _,
@@ -95,6 +96,10 @@ fn every_way_to_import_is_seen() {
     file("a/inner.rs", "use super::super::b::B; fn f() { super::g(); let _ = crate::A; }");
     file("b.rs", "pub(in crate::a) struct B; mod c { fn h() { super::super::a::f() } }");
     file("b/tests.rs", "use crate::A;");
+    // By its name alone a file below is not seen; by way of `self` it is.
+    file("d.rs", "mod e; mod f; use e::E; use self::f::F;");
+    file("d/e.rs", "use super::D;");
+    file("d/f.rs", "");
     let arrows: Vec<String> = imports_of(folder.path()).iter().map(shown).collect();
     let expected = [
         "a/inner.rs -> a.rs (crate::a::g)",
@@ -103,6 +108,8 @@ fn every_way_to_import_is_seen() {
         "a.rs -> b.rs (crate::b)",
         "a.rs -> b.rs (crate::b::B)",
         "b.rs -> a.rs (crate::a::f)",
+        "d/e.rs -> d.rs (crate::d::D)",
+        "d.rs -> d/f.rs (crate::d::f::F)",
     ];
     assert_eq!(arrows, expected);
     let all = imports_of(folder.path());
