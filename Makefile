@@ -53,7 +53,11 @@ drill: build interop-modules ## members away, then 360 batches of 10 MB in one g
 	cd interop/op && HOLDFAST=$(HOLDFAST) DRILL_BATCHES=$(or $(DRILL_BATCHES),360) DRILL_BYTES=$(or $(DRILL_BYTES),10000000) \
 	  go test -count=1 -timeout 6h -v -run TestABacklog ./...
 
-test: test-contracts test-foundry test-rust test-simulation test-reader ## every test
+# moto's server, of `make s3` or of the machine.
+MOTO := $(or $(HOLDFAST_MOTO_SERVER),$(wildcard $(TARGET)/s3/bin/moto_server),$(shell command -v moto_server))
+
+test: test-contracts test-foundry test-rust test-simulation test-reader ## every test; at the end, what was not tested for want of what
+	@scripts/untested.sh "$(MOTO)"
 
 test-contracts: node ## the committed contract artifacts are what the sources compile to
 	cd contracts && node build/compile.js --check
@@ -62,7 +66,7 @@ test-foundry: node ## the Solidity tests of the contracts, by the rules of the h
 	@scripts/test-foundry.sh
 
 test-rust: node first-build ## Rust tests and doctests of every crate, the contracts' bytecode and anvil included
-	$(CARGO) test --release --workspace
+	$(if $(MOTO),HOLDFAST_MOTO_SERVER="$(MOTO)") $(CARGO) test --release --workspace
 
 test-simulation: first-build ## a committee in one thread whose machines fail, 500 seeds; HOLDFAST_SEED=n replays one and prints it
 	cd simulation && CARGO_TARGET_DIR="$(TARGET)" $(CARGO) test --release $(if $(HOLDFAST_SEED),--test seeds -- --nocapture)
