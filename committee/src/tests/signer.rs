@@ -251,8 +251,9 @@ async fn who_has_no_token_is_refused_before_anything_of_a_message_is_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_who_read_leave_stores_their_share_of_a_signers_rate() {
-    /// Signatures a second: a burst of as many, and no more than half again for who reads.
+    /// Signatures a second that the signer makes, as many at once,
     const RATE: u32 = 30;
+    /// and those that reads may have of them.
     const READS: f64 = 20.0;
     let (world, folder) = (World::new(), tempfile::tempdir().expect("a folder"));
     let config = signer::Config { signatures_per_second: RATE, ..settings(&world, folder.path(), "unix:s.sock") };
