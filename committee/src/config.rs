@@ -9,6 +9,7 @@ mod limits;
 mod memory;
 
 use std::{
+    collections::BTreeSet,
     fs::OpenOptions,
     io::Write as _,
     net::SocketAddr,
@@ -17,6 +18,7 @@ use std::{
 };
 
 use holdfast_certificate::Namespace;
+use holdfast_erasure::{Digest, keccak256};
 use holdfast_transport::{
     configuration::{self, password},
     human,
@@ -154,6 +156,15 @@ impl Policy {
     #[must_use]
     pub fn namespace_quota(&self) -> u128 {
         u128::from(self.namespace_quota_gib_days) * (1 << 30) * u128::from(DAY.as_secs())
+    }
+
+    /// Tells one set of [`Self::namespaces`] from another, in whatever order they are given; zero for every one that there is.
+    pub(crate) fn served(&self) -> Digest {
+        if self.namespaces.is_empty() {
+            return Digest::ZERO;
+        }
+        let all: BTreeSet<[u8; 32]> = self.namespaces.iter().map(|namespace| *namespace.as_bytes()).collect();
+        keccak256(&all.into_iter().collect::<Vec<_>>().concat())
     }
 }
 

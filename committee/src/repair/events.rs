@@ -10,6 +10,11 @@
 //!
 //! One for each new finalized block, and one for each event whose statement this member has not promised. While L1 is away,
 //! none.
+//!
+//! # Of the namespaces that are served now
+//!
+//! How far was read counts for the namespaces that were looked for. When the settings name others, events are read again from the
+//! longest promise back, and a restart in the middle of it goes on there.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,6 +24,7 @@ use std::{
 
 use holdfast_certificate::{Certificate, Statement, StatementDigest};
 use holdfast_client::Client;
+use holdfast_erasure::Digest;
 use holdfast_registry::{EpochRecord, Error, Publication, Since};
 use tokio::time::Instant;
 
@@ -48,6 +54,8 @@ pub(super) struct Events {
     desk: Arc<Desk>,
     client: Client,
     delay: Duration,
+    /// The namespaces whose events are read.
+    served: Digest,
     /// The first block that was not looked at; none before the first look.
     next: Option<u64>,
     /// After a loss: from the time on before which nothing can matter.
@@ -86,9 +94,10 @@ enum Shown {
 
 impl Events {
     pub(super) fn new(attestor: Arc<Attestor>, desk: Arc<Desk>, client: Client, delay: Duration) -> Self {
-        let next = attestor.store.events_read();
+        let served = attestor.policy.served();
+        let next = attestor.store.events_read(served);
         let (waiting, queued) = (VecDeque::new(), BTreeMap::new());
-        Self { attestor, desk, client, delay, next, from_start: false, waiting, queued }
+        Self { attestor, desk, client, delay, served, next, from_start: false, waiting, queued }
     }
 
     /// Reads on, and looks after what waits; true if there is more.
@@ -274,8 +283,8 @@ impl Events {
         let done = waiting.chain(self.next).min();
         // A store that does not write now, as before it has counted what it holds, records nothing: it is tried again. One that is
         // closing records nothing either, and the events are read again.
-        if let Some(block) = done.filter(|_| done != self.attestor.store.events_read()) {
-            let _ = self.attestor.store.record_events_read(block).await;
+        if let Some(block) = done.filter(|_| done != self.attestor.store.events_read(self.served)) {
+            let _ = self.attestor.store.record_events_read(block, self.served).await;
         }
     }
 }

@@ -209,7 +209,7 @@ impl Peer {
             deaf_until: None,
             seen: None,
         };
-        if let Some(read) = attestor.store.list_read(peer.source.key()) {
+        if let Some(read) = attestor.store.list_read(peer.source.key(), attestor.policy.served()) {
             let store = Bytes::copy_from_slice(&read.store);
             (peer.store, peer.at, peer.begun) = (store, read.place.clone(), read.begun);
             (peer.recorded, peer.from_start) = (read.place, false);
@@ -232,7 +232,8 @@ impl Peer {
             return;
         }
         let Ok(store) = <[u8; 16]>::try_from(self.store.as_ref()) else { return };
-        let read = ListRead { begun: self.begun, store, place: self.at.clone() };
+        let served = attestor.policy.served();
+        let read = ListRead { begun: self.begun, store, served, place: self.at.clone() };
         // A store that is closing records nothing, and reads it again.
         if attestor.store.record_list_read(self.source.key(), read).await.is_ok() {
             self.recorded = self.at.clone();

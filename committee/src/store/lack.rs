@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_certificate::{PublicKey, Statement, StatementDigest};
-use holdfast_erasure::BlobId;
+use holdfast_erasure::{BlobId, Digest};
 
 use super::{
     Error, Store,
@@ -65,11 +65,15 @@ impl Store {
         Ok(damage)
     }
 
-    /// How far the list of a peer was read before, as recorded.
-    pub(crate) fn list_read(&self, peer: &PublicKey) -> Option<ListRead> {
-        // Where it cannot be read it is read from its start.
-        let bytes = self.database().ok()?.db.get(DEFAULT, &keys::list_read(peer)).ok()??;
-        ListRead::decode(&bytes).ok()
+    /// How far the list of a peer was read before, in search of these namespaces, as recorded.
+    pub(crate) fn list_read(&self, peer: &PublicKey, served: Digest) -> Option<ListRead> {
+        self.read_before(&keys::list_read(peer), served)
+    }
+
+    /// Where it cannot be read, or was of other namespaces, it is read from its start.
+    fn read_before(&self, key: &[u8], served: Digest) -> Option<ListRead> {
+        let bytes = self.database().ok()?.db.get(DEFAULT, key).ok()??;
+        ListRead::decode(&bytes).ok().filter(|read| read.served == served)
     }
 
     /// Records how far it was read. Not synced: it can be read again.
@@ -81,10 +85,9 @@ impl Store {
         self.jobs.send(Job::ListRead(keys::list_read(peer), read)).await.map_err(|_| Error::Closed)
     }
 
-    /// The first block of L1 whose publish events are yet to be looked after, as far as it was recorded.
-    pub(crate) fn events_read(&self) -> Option<u64> {
-        let bytes = self.database().ok()?.db.get(DEFAULT, &keys::events_read()).ok()??;
-        let read = ListRead::decode(&bytes).ok()?;
+    /// The first block of L1 whose publish events of these namespaces are yet to be looked after, as far as it was recorded.
+    pub(crate) fn events_read(&self, served: Digest) -> Option<u64> {
+        let read = self.read_before(&keys::events_read(), served)?;
         read.place.as_ref().try_into().ok().map(u64::from_be_bytes)
     }
 
@@ -93,9 +96,9 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::Closed`] when the store is closing.
-    pub(crate) async fn record_events_read(&self, block: u64) -> Result<(), Error> {
+    pub(crate) async fn record_events_read(&self, block: u64, served: Digest) -> Result<(), Error> {
         let (store, place) = (*self.id().as_bytes(), Bytes::copy_from_slice(&block.to_be_bytes()));
-        let read = ListRead { begun: 0, store, place };
+        let read = ListRead { begun: 0, store, served, place };
         self.jobs.send(Job::ListRead(keys::events_read(), read)).await.map_err(|_| Error::Closed)
     }
 

@@ -15,6 +15,8 @@ use super::{
 const VERSION: u8 = 1;
 /// Of held data that is in the archive.
 const VERSION_ARCHIVED: u8 = 2;
+/// Of how far a list was read. The first version did not say for which namespaces: what it says is read again.
+const VERSION_READ: u8 = 2;
 /// The folder's format: column families, keys and records together.
 pub(super) const FORMAT: u8 = 2;
 
@@ -265,19 +267,22 @@ pub(crate) struct ListRead {
     pub(crate) begun: u64,
     /// The peer's store, whose places they are.
     pub(crate) store: [u8; 16],
+    /// The namespaces that were looked for ([`crate::config::Policy::served`]): what is of others was passed over.
+    pub(crate) served: Digest,
     /// Where the next page begins, as the peer has said.
     pub(crate) place: Bytes,
 }
 
 impl ListRead {
     pub(super) fn encode(&self) -> Vec<u8> {
-        [&[VERSION], self.begun.to_be_bytes().as_slice(), &self.store, &self.place].concat()
+        [&[VERSION_READ], self.begun.to_be_bytes().as_slice(), &self.store, self.served.as_bytes(), &self.place]
+            .concat()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::versioned("list read", bytes)?;
-        let (begun, store) = (reader.u64()?, reader.array::<16>()?);
-        Ok(Self { begun, store, place: Bytes::copy_from_slice(reader.rest) })
+        let mut reader = Reader::of_version("list read", bytes, VERSION_READ)?;
+        let (begun, store, served) = (reader.u64()?, reader.array::<16>()?, reader.array::<32>()?.into());
+        Ok(Self { begun, store, served, place: Bytes::copy_from_slice(reader.rest) })
     }
 }
 

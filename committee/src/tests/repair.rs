@@ -11,6 +11,9 @@ use committee::Committee;
 use super::*;
 use crate::fault;
 
+/// Every namespace.
+const ALL: holdfast_erasure::Digest = holdfast_erasure::Digest::ZERO;
+
 /// A member that also survives with the repaired one.
 const OTHER: u16 = 1;
 
@@ -175,12 +178,17 @@ async fn lists_are_read_on_from_where_they_were_read_before_and_from_their_start
     }
     let peers: Vec<_> =
         committee.world.secrets.iter().map(SecretKey::public_key).enumerate().filter(|(at, _)| *at != 3).collect();
-    let recorded = |member: &Running| peers.iter().all(|(_, key)| member.store().list_read(key).is_some());
+    let recorded = |member: &Running| peers.iter().all(|(_, key)| member.store().list_read(key, ALL).is_some());
     // A list of one page has its only place at its start; so it is recorded once there is more.
     assert!(!recorded(&committee.members[&SLOT]));
     let member = &committee.members[&SLOT];
     for (_, key) in &peers {
-        let read = crate::store::ListRead { begun: committee.clock.now(), store: [9; 16], place: vec![0; 8].into() };
+        let read = crate::store::ListRead {
+            begun: committee.clock.now(),
+            store: [9; 16],
+            served: ALL,
+            place: vec![0; 8].into(),
+        };
         member.store().record_list_read(key, read).await.expect("recorded");
     }
     until(|| recorded(member)).await;
@@ -193,13 +201,17 @@ async fn lists_are_read_on_from_where_they_were_read_before_and_from_their_start
     // Of the same store it is: what stands behind is found, what stands before is taken to be here.
     let (_, key) = peers[0];
     let store = *committee.members[&0].store().id().as_bytes();
-    let place =
-        crate::store::ListRead { begun: committee.clock.now(), store, place: 4u64.to_be_bytes().to_vec().into() };
+    let place = crate::store::ListRead {
+        begun: committee.clock.now(),
+        store,
+        served: ALL,
+        place: 4u64.to_be_bytes().to_vec().into(),
+    };
     committee.up(SLOT).await;
     committee.members[&SLOT].store().record_list_read(&key, place.clone()).await.expect("recorded");
     committee.down(SLOT).await;
     committee.up(SLOT).await;
-    assert_eq!(committee.members[&SLOT].store().list_read(&key), Some(place));
+    assert_eq!(committee.members[&SLOT].store().list_read(&key, ALL), Some(place));
     let behind = committee.put(payload(1000, 10), Dispersal::ByShard).await;
     committee.until_held(SLOT, &behind).await;
     // A lost store reads all of it.

@@ -1,11 +1,12 @@
 //! Statements of which a member learns from L1 alone: every peer has forgotten to list them, or lies by leaving them out.
 
 use holdfast_certificate::{Address, Certificate, VerifiedCertificate};
+use holdfast_erasure::Digest;
 use holdfast_registry::{Position, Publication, Since};
 
 use super::{
     super::*,
-    OTHER,
+    ALL, OTHER,
     committee::{Chain, Committee},
 };
 use crate::store::ListRead;
@@ -28,12 +29,28 @@ impl Committee {
 
     /// Stops the member as one that has read every list to an end behind which its peers show nothing.
     async fn down_and_shown_nothing(&mut self) {
+        self.shown_nothing(ALL).await;
+        self.down(SLOT).await;
+    }
+
+    /// The same in search of these namespaces, and it goes on.
+    async fn shown_nothing(&self, served: Digest) {
         for (slot, peer) in &self.members {
             let (key, place) = (self.world.secrets[usize::from(*slot)].public_key(), Bytes::from_static(&[0x7f; 8]));
-            let read = ListRead { begun: self.clock.now(), store: *peer.store().id().as_bytes(), place };
+            let read = ListRead { begun: self.clock.now(), store: *peer.store().id().as_bytes(), served, place };
             self.members[&SLOT].store().record_list_read(&key, read).await.expect("recorded");
         }
-        self.down(SLOT).await;
+    }
+
+    /// Starts the member for these namespaces.
+    async fn up_for(&mut self, namespaces: &[Namespace]) -> Digest {
+        let mut config = self.config(SLOT);
+        config.policy.namespaces = namespaces.to_vec();
+        let served = config.policy.served();
+        let running = self.member(SLOT, config, IfMissing::Create).launch().await.expect("starts");
+        self.registry.put(SLOT, running.endpoint());
+        self.members.insert(SLOT, running);
+        served
     }
 
     fn event_of(&self, certificate: &Certificate) -> impl FnOnce(Position) -> Publication + use<> {
@@ -92,7 +109,7 @@ async fn a_new_finalized_block_is_one_question_and_a_restart_reads_on() {
     // What is here costs no question more.
     committee.publish(&certificate, true);
     let block = committee.chain(|chain| chain.block);
-    let read = |committee: &Committee| committee.members[&SLOT].store().events_read();
+    let read = |committee: &Committee| committee.members[&SLOT].store().events_read(ALL);
     until(|| read(&committee) == Some(block + 1)).await;
     assert_eq!(committee.chain(|chain| chain.transactions), 0);
     committee.only([SLOT, OTHER]).await;
@@ -131,7 +148,7 @@ async fn a_node_that_makes_events_up_makes_the_member_fetch_nothing() {
     };
     // Of nobody's blob, with a certificate that does not verify; of another epoch, namespace or time that is over, which are
     // not looked after at all.
-    let forged = altered(&|it| it.statement.blob.shards_root = holdfast_erasure::Digest::from([7; 32]));
+    let forged = altered(&|it| it.statement.blob.shards_root = Digest::from([7; 32]));
     let longer = altered(&|it| it.statement.retain_until += HOUR);
     let of_another_epoch = altered(&|it| it.statement.epoch += 7);
     let foreign = altered(&|it| it.statement.namespace = Namespace::from([9; 32]));
@@ -146,11 +163,7 @@ async fn a_node_that_makes_events_up_makes_the_member_fetch_nothing() {
     // The others, which serve every namespace, look after four of them.
     until(|| committee.chain(|chain| chain.transactions == 4 * usize::from(MEMBERS - 1))).await;
     committee.chain(|chain| chain.transactions = 0);
-    let mut config = committee.config(SLOT);
-    config.policy.namespaces = vec![committee.world.namespace];
-    let running = committee.member(SLOT, config, IfMissing::Create).launch().await.expect("starts");
-    committee.registry.put(SLOT, running.endpoint());
-    committee.members.insert(SLOT, running);
+    let served = committee.up_for(&[committee.world.namespace]).await;
     until(|| committee.chain(|chain| chain.transactions >= 3)).await;
     // Behind all of them, what is true is made whole, and nothing else was begun.
     committee.publish(&certificate, true);
@@ -159,7 +172,7 @@ async fn a_node_that_makes_events_up_makes_the_member_fetch_nothing() {
     assert_eq!((progress.repaired, progress.queued, progress.set_aside), (1, 0, 0), "{progress:?}");
     assert_eq!(committee.chain(|chain| chain.transactions), 4, "each was looked after once");
     // Nothing is passed over: what could not be found is where the next start reads on.
-    assert_eq!(committee.members[&SLOT].store().events_read(), Some(11));
+    assert_eq!(committee.members[&SLOT].store().events_read(served), Some(11));
     committee.stop().await;
 }
 
@@ -177,7 +190,7 @@ async fn l1_that_is_away_is_not_asked_and_is_no_trouble_for_the_rest() {
     committee.up(SLOT).await;
     for slot in (0..MEMBERS).filter(|slot| *slot != SLOT) {
         let key = committee.world.secrets[usize::from(slot)].public_key();
-        let read = ListRead { begun: 1, store: [0; 16], place: Bytes::new() };
+        let read = ListRead { begun: 1, store: [0; 16], served: ALL, place: Bytes::new() };
         committee.members[&SLOT].store().record_list_read(&key, read).await.expect("recorded");
     }
     assert!(!committee.holds(SLOT, &published).await);
@@ -185,5 +198,57 @@ async fn l1_that_is_away_is_not_asked_and_is_no_trouble_for_the_rest() {
     committee.up(SLOT).await;
     committee.until_held(SLOT, &published).await;
     assert_eq!(committee.chain(|chain| chain.asked.clone()), [], "it is not asked");
+    committee.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_a_namespace_that_is_served_from_now_on_are_read_back() {
+    let mut committee = Committee::with_chain().await;
+    committee.down(SLOT).await;
+    let certificate = committee.put(payload(20_000, 1), Dispersal::ByShard).await;
+    committee.publish(&certificate, true);
+    let (first, added) = (Namespace::from([9; 32]), committee.world.namespace);
+    let served = committee.up_for(&[first]).await;
+    let next = committee.chain(|chain| chain.block) + 1;
+    until(|| committee.members[&SLOT].store().events_read(served) == Some(next)).await;
+    assert!(!committee.holds(SLOT, &certificate).await, "nobody asked it to serve that");
+    // Lists do not show it, as far as both namespaces go.
+    let both = crate::config::Policy { namespaces: vec![added, first], ..committee.config(SLOT).policy }.served();
+    committee.shown_nothing(both).await;
+    committee.down(SLOT).await;
+    // A start at which L1 is away reads nothing back; the next one does.
+    committee.chain(|chain| (chain.away, chain.asked) = (Some("no node answers".to_owned()), Vec::new()));
+    assert_eq!(committee.up_for(&[first, added]).await, both, "in whatever order");
+    committee.down(SLOT).await;
+    assert_eq!(committee.chain(|chain| chain.asked.clone()), []);
+    committee.chain(|chain| chain.away = None);
+    committee.up_for(&[first, added]).await;
+    committee.until_held(SLOT, &certificate).await;
+    until(|| committee.members[&SLOT].store().events_read(both) == Some(next)).await;
+    let oldest = committee.clock.now() - committee.config(SLOT).policy.max_retention.as_secs();
+    assert!(committee.chain(|chain| chain.asked.contains(&Since::Time(oldest))), "no further back than it can matter");
+    // From then on it is read on, also by a restart.
+    committee.down(SLOT).await;
+    committee.chain(|chain| chain.asked.clear());
+    committee.up_for(&[added, first]).await;
+    committee.chain(|chain| chain.block += 1);
+    until(|| committee.members[&SLOT].store().events_read(both) == Some(next + 1)).await;
+    assert!(committee.chain(|chain| chain.asked.iter().all(|since| *since == Since::Block(next))));
+    committee.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_read_back_for_a_namespace_that_is_served_from_now_on() {
+    let mut committee = Committee::start().await;
+    committee.down(SLOT).await;
+    let certificate = committee.put(payload(20_000, 1), Dispersal::ByShard).await;
+    let first = Namespace::from([9; 32]);
+    let served = committee.up_for(&[first]).await;
+    committee.shown_nothing(served).await;
+    committee.down(SLOT).await;
+    committee.up_for(&[first]).await;
+    committee.down(SLOT).await;
+    committee.up_for(&[first, committee.world.namespace]).await;
+    committee.until_held(SLOT, &certificate).await;
     committee.stop().await;
 }
