@@ -26,8 +26,10 @@ use crate::store::{Change, Restored};
 
 /// Objects that are looked at at once.
 const AT_ONCE: usize = 8;
-/// Objects whose records are written together.
+/// Objects whose records are read before they are written,
 const TOGETHER: usize = 64;
+/// and bytes of those that are written together: what of them is on the disk may be copied. One that is larger goes alone.
+const BYTES_TOGETHER: u64 = 32 << 20;
 /// The first bytes of an object that are read at once: most heads are shorter.
 const FIRST: u64 = 16 << 10;
 /// How often it is told how far it is.
@@ -69,7 +71,9 @@ pub(crate) async fn restore(archive: &Archive, registry: &Arc<dyn Registry>, now
         found.objects += restored.len() as u64;
         found.passed_over += looked - restored.len() as u64;
         found.bytes += restored.iter().map(|item| u64::from(item.length)).sum::<u64>();
-        store.change(Change::Restored(restored, now)).await?;
+        for together in groups(restored) {
+            store.change(Change::Restored(together, now)).await?;
+        }
         if let Some(error) = failed {
             return Err(error);
         }
@@ -80,6 +84,22 @@ pub(crate) async fn restore(archive: &Archive, registry: &Arc<dyn Registry>, now
     }
     tracing::info!(objects = found.objects, bytes = found.bytes, found.passed_over, "archive.restore: done");
     Ok(found)
+}
+
+/// In groups that are written together.
+fn groups(restored: Vec<Restored>) -> Vec<Vec<Restored>> {
+    let (mut groups, mut bytes) = (Vec::<Vec<Restored>>::new(), 0);
+    for item in restored {
+        bytes += u64::from(item.length);
+        match groups.last_mut().filter(|_| bytes <= BYTES_TOGETHER) {
+            Some(group) => group.push(item),
+            None => {
+                bytes = u64::from(item.length);
+                groups.push(vec![item]);
+            }
+        }
+    }
+    groups
 }
 
 struct Reader<'a> {

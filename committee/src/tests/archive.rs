@@ -438,6 +438,73 @@ async fn a_lost_store_is_recovered_from_a_listing_of_the_archive_and_takes_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_old_copy_has_on_its_disk_is_not_called_away_by_what_the_archive_has_for_longer() {
+    // All that is archived stays on the disk as well.
+    let mut away = Away::with(Archive::at("file:///nowhere/at/all")).await;
+    let blobs = [
+        coded(40_000, 1, Dispersal::ByShard),
+        coded(50_000, 2, Dispersal::ByPayload),
+        coded(9000, 3, Dispersal::ByShard),
+    ];
+    for encoded in &blobs {
+        away.store(encoded).await;
+    }
+    until(|| (away.view().objects, away.view().waiting) == (4, 0)).await;
+    away.down().await;
+    let old = tempfile::tempdir().expect("a folder");
+    copy(&away.data(), &old.path().join("data"));
+    away.up().await;
+    // All of it is promised for longer, and archived anew; the last one's copy rots in the old store.
+    let longer = |encoded: &EncodedBlob, away: &Away| {
+        let statement = away.statement(encoded);
+        let whole_until = if statement.whole_until == 0 { 0 } else { statement.whole_until + 240 * HOUR };
+        Statement { whole_until, retain_until: statement.retain_until + 480 * HOUR, ..statement }
+    };
+    for encoded in &blobs {
+        let statement = longer(encoded, &away);
+        Peer::connect(away.running()).await.store(&away.world, encoded, &statement).await;
+    }
+    until(|| (away.view().objects, away.view().waiting) == (4, 0)).await;
+    let bytes = away.running().store().usage().bytes;
+    away.down().await;
+    fs::remove_dir_all(away.data()).expect("removed");
+    copy(&old.path().join("data"), &away.data());
+    assert!(!crate::fault::flip_bit(&away.data(), &blobs[2].id()).await.expect("flipped").is_empty());
+
+    let member = away.world.member(away.config(), Arc::clone(&away.clock)).if_missing(IfMissing::Replace);
+    let cloud = Arc::clone(&away.cloud) as Arc<dyn object_store::ObjectStore>;
+    let found = member.restore_from(|archive| archive.set_bucket(cloud)).await.expect("read");
+    assert_eq!((found.objects, found.passed_over), (4, 0));
+    away.cloud.is(Mood::Away);
+    away.up().await;
+    // What is on the disk is read there, for as long as the longer promise, and signed for.
+    let (peer, rotten) = (Peer::connect(away.running()).await, &blobs[2]);
+    for encoded in &blobs[..2] {
+        assert_eq!(peer.get_shard(encoded.id(), index(encoded)).await.expect("on the disk"), shard(encoded));
+        let told = peer.get_blob(encoded.id()).await.expect("known");
+        assert_eq!(told.statements.len(), 2);
+        away.world.verify(&longer(encoded, &away), told.statements[0].attestation.as_ref().expect("signed"));
+    }
+    assert_eq!(peer.get_payload(blobs[1].id()).await.expect("on the disk"), **blobs[1].payload());
+    assert_eq!(away.running().store().usage().bytes, bytes - shard(rotten).len() as u64);
+    // What is not there any more as it was is in the archive alone, which is away.
+    let status = peer.get_shard(rotten.id(), index(rotten)).await.expect_err("cannot be asked");
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    away.cloud.is(Mood::Well);
+    until(|| (away.view().objects, away.view().waiting) == (4, 0)).await;
+    assert_eq!(peer.get_shard(rotten.id(), index(rotten)).await.expect("from there"), shard(rotten));
+    // The bucket of the old day takes nothing with it.
+    away.clock.set(RETAIN + 48 * HOUR);
+    assert!(!away.running().drop_expired().await.expect("dropped").is_empty());
+    away.cloud.is(Mood::Away);
+    for encoded in &blobs[..2] {
+        let peer = Peer::connect(away.running()).await;
+        assert_eq!(peer.get_shard(encoded.id(), index(encoded)).await.expect("kept"), shard(encoded));
+    }
+    away.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_lets_go_of_the_oldest_and_gets_its_room_back() {
     let mut away = Away::with(Archive::at("file:///nowhere/at/all")).await;
     let blobs: Vec<EncodedBlob> = (0..24).map(|seed| coded(2_000_000, seed, Dispersal::ByShard)).collect();

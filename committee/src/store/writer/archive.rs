@@ -4,10 +4,16 @@
 //!
 //! Bytes are deleted here only of what is recorded as read back from the archive, in the same synced batch that says so; and what
 //! was promised or stored anew meanwhile is recorded as in no archive by the write that did it.
+//!
+//! # What is on the disk stays there
+//!
+//! What is found in the archive with a longer promise, as beside an old copy of a store, is not called away where the disk has it:
+//! the copy on the disk goes to the later day, and is archived anew.
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use holdfast_erasure::merkle;
 
 use super::{
     Error, Group, Writer,
@@ -16,7 +22,10 @@ use super::{
     readable,
     records::{self, Held, Place},
 };
-use crate::store::change::{Change, Kept, Restored};
+use crate::store::{
+    change::{Change, Kept, Restored},
+    payload_digest,
+};
 
 impl Writer {
     /// Puts what changes into the batch, as far as it is still so.
@@ -93,10 +102,17 @@ impl Writer {
         let live = before.filter(|held| !self.dropped.has(Bucket { kind: item.kind(), day: held.day }));
         if live.is_none_or(|held| held.until < until) {
             let bucket = Bucket::of(item.kind(), until);
-            let held = Held { day: bucket.day, length: item.length, until, root: item.root(), place: Place::Away(now) };
-            if !self.dropped.has(bucket) {
+            let expired = self.dropped.has(bucket);
+            let here = live.filter(|_| !expired).map(|live| self.on_disk(item, &live)).transpose()?.flatten();
+            let place = if here.is_some() { Place::Here } else { Place::Away(now) };
+            let held = Held { day: bucket.day, length: item.length, until, root: item.root(), place };
+            if !expired {
                 self.create(bucket)?;
-                group.placed.push((live, held, item.kind()));
+                // What is known to be damaged was so on the disk.
+                group.moved.push((key, live, held, item.kind()));
+            }
+            if let Some(bytes) = here.filter(|_| live.is_none_or(|live| live.day != bucket.day)) {
+                group.batch.put(bucket.to_string(), key, bytes);
             }
             group.batch.put(keys::HELD, key, held.encode());
             group.held.insert(key, held);
@@ -128,5 +144,19 @@ impl Writer {
             group.promises.insert(promise_key, statement.namespace);
         }
         self.stage_certificates(group, &item.certificates)
+    }
+
+    /// The copy on the disk of what the archive has, if it is one.
+    fn on_disk(&self, item: &Restored, live: &Held) -> Result<Option<Bytes>, Error> {
+        let bucket = Bucket { kind: item.kind(), day: live.day };
+        if !live.place.is_here() || !self.database.has_bucket(bucket) {
+            return Ok(None);
+        }
+        let bytes = readable(self.database.get(&bucket.to_string(), &item.key()))?.flatten().map(Bytes::from);
+        let root = |bytes: &Bytes| match item.index {
+            Some(_) => merkle::shard_root(bytes),
+            None => payload_digest(bytes),
+        };
+        Ok(bytes.filter(|bytes| bytes.len() == item.length as usize && root(bytes) == item.root()))
     }
 }
