@@ -79,7 +79,7 @@ use records::Held;
 use writer::{Copy, Hold, Job, QUEUE, Shared};
 
 pub(crate) use archived::Content;
-pub(crate) use change::{Change, Kept, Restored};
+pub(crate) use change::{Change, Kept, Restored, promised_until};
 pub use disabled::{Disabled, Why};
 pub use error::Error;
 pub use expiry::GRACE;

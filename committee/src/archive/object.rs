@@ -12,7 +12,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use holdfast_erasure::{BlobId, Commitment, keccak256};
 
-use crate::store::{Kept, Promise, decode_commitment, encode_commitment};
+use crate::store::{Kept, Promise, decode_commitment, encode_commitment, promised_until};
 
 const MAGIC: &[u8; 4] = b"HFAR";
 const VERSION: u8 = 1;
@@ -22,7 +22,8 @@ pub(super) const PREFIX: usize = 9;
 const WHOLE: u16 = u16::MAX;
 /// The longest head.
 pub(super) const MOST_HEAD: u64 = 1 << 20;
-/// So many promises are archived of a blob at most: the longest ones. Nothing is lost with the others, since they end before.
+/// So many promises are archived of an object at most: those that have it kept the longest. Nothing of it is lost with the others,
+/// since they end before, or are about another shard.
 const MOST_PROMISES: usize = 1000;
 
 /// The folder of objects.
@@ -66,9 +67,11 @@ pub(super) fn most(length: u32) -> u64 {
 }
 
 impl Head {
-    /// With the longest promises, so many as there may be.
+    /// With the promises that have it kept the longest, so many as there may be.
     pub(super) fn new(index: Option<u16>, length: u32, commitment: Commitment, mut promises: Vec<Signed>) -> Self {
-        promises.sort_by_key(|signed| std::cmp::Reverse(signed.promise.statement.retain_until));
+        promises.sort_by_key(|Signed { promise, .. }| {
+            std::cmp::Reverse((promised_until(promise, &commitment, index), promise.statement.retain_until))
+        });
         promises.truncate(MOST_PROMISES);
         Self { index, length, commitment, promises }
     }

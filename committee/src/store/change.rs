@@ -1,7 +1,7 @@
 //! What an archive changes of what is recorded here. The archive itself is elsewhere; nothing in the store asks it.
 
 use bytes::Bytes;
-use holdfast_certificate::StatementDigest;
+use holdfast_certificate::{Statement, StatementDigest};
 use holdfast_erasure::{BlobId, Commitment, Digest};
 
 use super::{
@@ -113,14 +113,19 @@ impl Restored {
 
     /// Until when it is promised.
     pub(super) fn until(&self) -> u64 {
-        let code = self.commitment.parameters();
-        let until = |promise: &Promise| match self.index {
-            Some(index) => {
-                let own = code.shard_of_slot(promise.slot, &promise.statement.blob.shards_root).get();
-                if own == index { promise.statement.retain_until } else { 0 }
-            }
-            None => promise.statement.whole_until,
-        };
+        let until = |promise: &Promise| promised_until(promise, &self.commitment, self.index);
         self.promises.iter().map(|(promise, ..)| until(promise)).max().unwrap_or_default()
+    }
+}
+
+/// Until when a promise has the shard `index`, or with [`None`] the whole payload, kept; zero where it is not about that.
+pub(crate) fn promised_until(promise: &Promise, commitment: &Commitment, index: Option<u16>) -> u64 {
+    let Statement { blob, whole_until, retain_until, .. } = &promise.statement;
+    match index {
+        Some(index) => {
+            let own = commitment.parameters().shard_of_slot(promise.slot, &blob.shards_root).get();
+            if own == index { *retain_until } else { 0 }
+        }
+        None => *whole_until,
     }
 }

@@ -33,6 +33,29 @@ fn an_object_says_what_was_put_into_it_and_its_data_is_checked() {
 }
 
 #[test]
+fn promises_about_another_shard_or_of_no_whole_payload_leave_room_for_those_about_the_object() {
+    let (world, encoded) = (World::new(), coded(30_000, 2, Dispersal::ByPayload));
+    let statement = world.statement(&encoded);
+    let own = forge(&statement, &world.disperser, &encoded, index(&encoded), SLOT);
+    let own = Head::decode(&own, own.len() as u64).expect("an object");
+    let of = |slot: u16, hours: u64, whole_until: u64| {
+        let mut signed = own.promises[0].clone();
+        signed.promise.slot = slot;
+        signed.promise.statement.retain_until += hours * 3600;
+        signed.promise.statement.whole_until = whole_until;
+        signed
+    };
+    let others = (1..=1200).map(|hours| of(SLOT + 1, hours, 0));
+    let all: Vec<Signed> = others.chain([of(SLOT, 0, statement.whole_until)]).collect();
+    for (index, length) in [(own.index, own.length), (None, 30_000)] {
+        let head = Head::new(index, length, own.commitment.clone(), all.clone());
+        assert_eq!(head.promises.len(), MOST_PROMISES);
+        assert_eq!(head.promises[0].promise.slot, SLOT, "what the object is kept for");
+        assert_eq!(head.promises[1].promise.statement.retain_until, statement.retain_until + 1200 * 3600);
+    }
+}
+
+#[test]
 fn fuzz_archived_objects() {
     holdfast_fuzz::Target::new("archived objects", objects()).cases(6000).run(|bytes| {
         let all = bytes.len() as u64;
