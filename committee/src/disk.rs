@@ -8,7 +8,8 @@
 //! # What is copied takes room
 //!
 //! A promise until a later day is another copy of the data, and the one before stays until its own day is over. What is held
-//! counts once, so the files are measured as well: where they are more than the budget no copy is made.
+//! counts once, so the files are measured as well: where they are more than the budget no copy is made. With an archive, what is in
+//! it leaves the disk on account of the files as well ([`Disk::used`]): or else a disk full of copies would refuse what is new.
 
 use std::{
     path::Path,
@@ -79,6 +80,17 @@ impl Disk {
     /// Bytes that are kept at most.
     pub(crate) fn budget(&self) -> u64 {
         self.budget
+    }
+
+    /// Bytes of it that are used: of what is kept, or of the files if those are more.
+    pub(crate) fn used(&self) -> u64 {
+        self.store.usage().bytes.max(self.files.load(Ordering::SeqCst).saturating_sub(BESIDE))
+    }
+
+    /// So many bytes were let go, which the files show when they are measured next.
+    pub(crate) fn let_go(&self, bytes: u64) {
+        let _always =
+            self.files.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |files| Some(files.saturating_sub(bytes)));
     }
 
     /// Takes a place for so many bytes that are new here, and so many that are copied to a later day, or says how much there

@@ -114,8 +114,10 @@ impl Keeper {
         self.archive.confirm_sometimes().await?;
         let new = self.follow(now).await?;
         let swept = self.sweep(now).await?;
-        let budget = self.attestor.disk.budget();
-        let let_go = self.letting.step(&self.archive, &mut self.failed, budget, now).await?;
+        let disk = &self.attestor.disk;
+        let room = (disk.budget(), disk.used());
+        let let_go = self.letting.step(&self.archive, &mut self.failed, room, now).await?;
+        disk.let_go(self.letting.freed());
         match self.failed.take() {
             Some(error) => self.leave_out(&error),
             None if self.left_out == 0 => self.archive.progress.works(),

@@ -29,18 +29,19 @@ pub(super) struct Letting {
     gone: Vec<Kept>,
     bytes: u64,
     pressed: bool,
+    /// The same, since somebody has taken note of it.
+    freed: u64,
 }
 
 impl Letting {
-    /// Lets go what is to be; tells whether there may be more of it.
+    /// Lets go what is to be, where so much of the budget is used; tells whether there may be more of it.
     pub(super) async fn step(
         &mut self,
         archive: &Archive,
         failed: &mut Failures,
-        budget: u64,
+        (budget, used): (u64, u64),
         now: u64,
     ) -> Result<bool, Error> {
-        let used = archive.store.usage().bytes;
         let percent = |part: u64| budget / 100 * part;
         self.pressed = used > percent(if self.pressed { EASED } else { PRESSED });
         let need = if self.pressed { used.saturating_sub(percent(EASED)) } else { 0 };
@@ -117,9 +118,11 @@ impl Letting {
             tracing::error!(items = gone.len(), "archive.gone: they are on the disk, and are archived again");
             archive.store.change(Change::Gone(gone)).await?;
         }
-        self.bytes += there.iter().map(|item| u64::from(item.length())).sum::<u64>();
+        let bytes = there.iter().map(|item| u64::from(item.length())).sum::<u64>();
         self.gone.extend(&there);
         archive.store.change(Change::LetGo(there)).await?;
+        self.bytes += bytes;
+        self.freed += bytes;
         Ok(())
     }
 
@@ -132,6 +135,11 @@ impl Letting {
         tracing::info!(items = gone.len(), bytes = std::mem::take(&mut self.bytes), "archive.let_go");
         tokio::task::spawn_blocking(move || store.compact(&gone)).await.map_err(closed)??;
         Ok(())
+    }
+
+    /// Bytes that were let go since this was asked last.
+    pub(super) fn freed(&mut self) -> u64 {
+        std::mem::take(&mut self.freed)
     }
 }
 

@@ -15,7 +15,11 @@ use crate::store::Promise;
 pub(crate) async fn press(archive: &Archive, budget: u64) {
     let mut letting = Letting::default();
     let mut failed = Failures::default();
-    while letting.step(archive, &mut failed, budget, 0).await.expect("the archive answers") {}
+    let mut more = true;
+    while more {
+        let room = (budget, archive.store.usage().bytes);
+        more = letting.step(archive, &mut failed, room, 0).await.expect("the archive answers");
+    }
     assert!(failed.is_none(), "every object is there");
     letting.compact(archive).await.expect("the store is open");
 }

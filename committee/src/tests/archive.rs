@@ -533,6 +533,31 @@ async fn a_disk_that_fills_lets_go_of_the_oldest_and_gets_its_room_back() {
     away.down().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_full_of_files_lets_go_of_what_is_archived_however_little_of_it_is_held() {
+    let away = Away::with(Archive::at("file:///nowhere/at/all")).await;
+    let blobs = blobs();
+    for encoded in &blobs {
+        away.store(encoded).await;
+    }
+    until(|| (away.view().objects, away.view().waiting) == (4, 0)).await;
+    let disk = &away.running().shared().attestor.disk;
+    // Copies to later days, say. It is measured anew every ten seconds.
+    let fill = || disk.set_files(disk.budget() + (2 << 30));
+    fill();
+    disk.admit(1 << 20, 0).expect_err("more files than there may be");
+    until(|| {
+        let held = away.running().store().usage().bytes > 0;
+        if held {
+            fill();
+        }
+        !held
+    })
+    .await;
+    until(|| disk.admit(1 << 20, 0).is_ok()).await;
+    away.reads(&blobs).await;
+}
+
 /// Bytes of the files in which the database has shards and payloads.
 fn in_files(data: &std::path::Path) -> u64 {
     let files = fs::read_dir(data.join("db")).expect("a folder").flatten();
