@@ -176,9 +176,21 @@ impl Archive {
 
     /// Makes sure that the archive is this store's, by the marker that is in it.
     async fn confirm(&self) -> Result<(), Error> {
-        let confirmed = marker::confirm(&*self.bucket()?, &self.key, &self.store).await;
+        let confirmed = self.look().await;
         *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = confirmed.is_ok().then(Instant::now);
         confirmed
+    }
+
+    /// A folder that was unmounted, and is mounted again, is opened anew; what is in its place is not, without the marker.
+    async fn look(&self) -> Result<(), Error> {
+        let bucket = self.bucket()?;
+        if bucket.is_there().await? {
+            return marker::confirm(&bucket, &self.key, &self.store).await;
+        }
+        let found = Arc::new(Bucket::open(&self.settings)?);
+        marker::confirm(&found, &self.key, &self.store).await?;
+        *self.bucket.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        Ok(())
     }
 
     /// What was just found may be true no more.

@@ -89,6 +89,14 @@ impl Bucket {
         Self::Objects(Objects { store, prefix: Path::default(), lock: None })
     }
 
+    /// Whether it is still where it was when it was opened; nobody knows of a bucket that is none of folders.
+    pub(super) async fn is_there(&self) -> Result<bool, Error> {
+        match self {
+            Self::Folder(folder) => blocking(folder, "", |folder, _| folder.is_there()).await,
+            Self::Objects(_) => Ok(true),
+        }
+    }
+
     /// Whether objects are locked.
     pub(super) fn locks(&self) -> bool {
         matches!(self, Self::Objects(Objects { lock: Some(_), .. }))

@@ -1,23 +1,31 @@
 //! A folder as an archive: on another disk, or on a file system that others look after. Every file is synced before it has its name.
+//!
+//! # A disk that goes away while it is in use
+//!
+//! The folder is kept open, so that its disk is not unmounted by mistake; by force it can be. Then another folder stands under the
+//! path, the mount point: nothing is written there, and what is not in there is not missing.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, ErrorKind, Read as _, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::Bytes;
 
+use crate::files::{replace, sync_folder};
+
 /// What a file is called until it is whole.
 const UNFINISHED: &str = "unfinished";
 
 /// A folder. All of its calls block.
 #[derive(Clone, Debug)]
-pub(super) struct Folder(
-    PathBuf,
-    #[allow(dead_code, reason = "a disk is not unmounted while something on it is open")] Arc<File>,
-);
+pub(super) struct Folder {
+    path: PathBuf,
+    opened: Arc<File>,
+}
 
 impl Folder {
     /// The folder, which must be there: a disk that is not mounted must not look like an archive in which there is nothing.
@@ -26,30 +34,44 @@ impl Folder {
         if !folder.metadata()?.is_dir() {
             return Err(ErrorKind::NotADirectory.into());
         }
-        Ok(Self(path.into(), Arc::new(folder)))
+        Ok(Self { path: path.into(), opened: Arc::new(folder) })
+    }
+
+    /// Whether the folder that was opened is the one at the path.
+    pub(super) fn is_there(&self) -> io::Result<bool> {
+        let same = |one: &Metadata, other: &Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+        match fs::metadata(&self.path) {
+            Ok(found) => Ok(same(&found, &self.opened.metadata()?)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The path, as long as the folder is there.
+    fn path(&self) -> io::Result<&Path> {
+        let gone = || io::Error::other("another folder is in its place: is its disk mounted?");
+        if self.is_there()? { Ok(&self.path) } else { Err(gone()) }
     }
 
     /// Writes a file, in the place of one that is there unless it is to be `new`.
     pub(super) fn put(&self, name: &str, bytes: &[u8], new: bool) -> io::Result<()> {
-        let target = self.0.join(name);
-        let parent = target.parent().unwrap_or(&self.0).to_owned();
-        // Not the folder itself.
-        fs::metadata(&self.0)?;
+        let target = self.path()?.join(name);
+        let parent = target.parent().unwrap_or(&self.path).to_owned();
         fs::create_dir_all(&parent)?;
         let unfinished = target.with_extension(UNFINISHED);
-        let mut file = File::create(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
         if new {
+            let mut file = File::create(&unfinished)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
             // Fails where there is one.
             fs::hard_link(&unfinished, &target)?;
             fs::remove_file(&unfinished)?;
         } else {
-            fs::rename(&unfinished, &target)?;
+            replace(&target, &unfinished, bytes)?;
         }
         let mut folder = Some(parent.as_path());
-        while let Some(path) = folder.filter(|path| path.starts_with(&self.0)) {
-            File::open(path)?.sync_all()?;
+        while let Some(path) = folder.filter(|path| path.starts_with(&self.path)) {
+            sync_folder(path)?;
             folder = path.parent();
         }
         Ok(())
@@ -57,7 +79,7 @@ impl Folder {
 
     /// The first bytes of a file, `most` at most, and its length.
     pub(super) fn get(&self, name: &str, most: u64) -> io::Result<(Bytes, u64)> {
-        let file = File::open(self.0.join(name))?;
+        let file = File::open(self.path()?.join(name))?;
         let length = file.metadata()?.len();
         let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or_default());
         file.take(most).read_to_end(&mut bytes)?;
@@ -66,18 +88,18 @@ impl Folder {
 
     /// A file's length.
     pub(super) fn length(&self, name: &str) -> io::Result<u64> {
-        Ok(fs::metadata(self.0.join(name))?.len())
+        Ok(fs::metadata(self.path()?.join(name))?.len())
     }
 
     /// Removes a file.
     pub(super) fn delete(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.0.join(name))
+        fs::remove_file(self.path()?.join(name))
     }
 
     /// Names and lengths of the files in one of its folders.
     pub(super) fn files(&self, folder: &str) -> io::Result<Vec<(String, u64)>> {
         let mut files = Vec::new();
-        for (entry, name) in entries(&self.0.join(folder), folder)? {
+        for (entry, name) in entries(&self.path()?.join(folder), folder)? {
             let about = entry.metadata()?;
             if about.is_file() && !name.ends_with(UNFINISHED) {
                 files.push((name, about.len()));
@@ -89,7 +111,7 @@ impl Folder {
     /// Names of the folders in one of its folders.
     pub(super) fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
         let mut folders = Vec::new();
-        for (entry, name) in entries(&self.0.join(folder), folder)? {
+        for (entry, name) in entries(&self.path()?.join(folder), folder)? {
             if entry.file_type()?.is_dir() {
                 folders.push(name);
             }

@@ -1,6 +1,7 @@
 //! A member whose disk is smaller than what it keeps.
 
 mod cloud;
+mod mount;
 mod s3;
 
 use std::{fs, path::PathBuf};
@@ -13,6 +14,7 @@ use crate::{
     config::Archive,
 };
 use cloud::{Cloud, Mood};
+use mount::Mount;
 
 /// A member with an archive in memory, or at a URL.
 struct Away {
@@ -555,6 +557,39 @@ async fn a_disk_full_of_files_lets_go_of_what_is_archived_however_little_of_it_i
     })
     .await;
     until(|| disk.admit(1 << 20, 0).is_ok()).await;
+    away.reads(&blobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_folder_that_is_unmounted_under_a_running_member_is_not_its_mount_point() {
+    let mut mount = Mount::new();
+    let url = format!("file://{}", mount.at().display());
+    let away = Away::with(Archive::at(&url)).await;
+    let blobs: Vec<EncodedBlob> = (1..4).map(|seed| coded(40_000, seed, Dispersal::ByShard)).collect();
+    let archive = Arc::clone(away.running().shared().attestor.archive.as_ref().expect("given"));
+    // The first in the archive alone, the second in both, the third on its way.
+    away.store(&blobs[0]).await;
+    until(|| (away.view().objects, away.view().waiting) == (1, 0)).await;
+    crate::archive::press(&archive, 100).await;
+    away.store(&blobs[1]).await;
+    until(|| (away.view().objects, away.view().waiting) == (2, 0)).await;
+    mount.unmount();
+    away.store(&blobs[2]).await;
+    let disk = &away.running().shared().attestor.disk;
+    disk.set_files(disk.budget() + (2 << 30));
+    until(|| away.view().trouble == Some(Trouble::Foreign)).await;
+    assert_eq!(fs::read_dir(mount.at()).expect("the mount point").count(), 0, "nothing is written there");
+    let bytes = blobs[1..].iter().map(|encoded| shard(encoded).len() as u64).sum::<u64>();
+    assert_eq!(away.running().store().usage().bytes, bytes, "nothing is let go");
+    assert_eq!((away.view().objects, away.view().waiting, away.running().store().damaged()), (2, 1, 0));
+    away.reads(&blobs[1..]).await;
+    let peer = Peer::connect(away.running()).await;
+    let status = peer.get_shard(blobs[0].id(), index(&blobs[0])).await.expect_err("cannot be asked");
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    // It is taken again without a restart.
+    mount.mount();
+    until(|| away.view().waiting == 0 && away.view().trouble.is_none()).await;
+    assert_eq!((away.view().objects, away.running().store().damaged()), (3, 0));
     away.reads(&blobs).await;
 }
 
