@@ -57,11 +57,11 @@ pub(crate) use trouble::Trouble;
 
 /// Reads from the archive at once.
 const READS: usize = 8;
-/// Memory for what is being read, in KiB: 64 MiB. An object that is larger takes all of it.
-const READ_MEMORY: u32 = 64 << 10;
-/// Memory for what is brought there and read back, in KiB: 128 MiB.
-const SEND_MEMORY: u32 = 128 << 10;
-/// How long whoever reads waits for it all, which is less than a call may take.
+/// Memory for what is being read, in KiB. An object that is larger takes all of it.
+const READ_MEMORY: u32 = config::ARCHIVE_READ_KIB;
+/// Memory for what is brought there and read back, in KiB.
+const SEND_MEMORY: u32 = config::ARCHIVE_SEND_KIB;
+/// How long whoever reads waits for it all: so long,
 const READ_WITHIN: Duration = Duration::from_secs(8);
 /// How long the marker that was found counts as found.
 const CONFIRMED: Duration = Duration::from_secs(300);

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use holdfast_certificate::Namespace;
+use holdfast_certificate::{CommitteeParameters, Namespace};
 use holdfast_erasure::{Digest, keccak256};
 use holdfast_transport::{
     configuration::{self, password},
@@ -32,7 +32,8 @@ pub use archive::{Archive, Lock};
 pub use holdfast_l1::Settings as L1;
 pub use holdfast_transport::configuration::{Error, Log, LogFormat};
 pub use limits::Limits;
-pub(crate) use memory::{LEAST_WINDOW, Memory};
+pub use memory::Outgrown;
+pub(crate) use memory::{ARCHIVE_READ_KIB, ARCHIVE_SEND_KIB, LEAST_WINDOW, Memory, REPAIR_KIB, repair_copies};
 
 /// What every variable of a member begins with.
 pub const ENVIRONMENT: &str = "HOLDFAST_MEMBER_";
@@ -169,6 +170,13 @@ impl Policy {
 }
 
 impl Config {
+    /// The parts of this member's memory that the largest payload of a committee does not fit in.
+    #[must_use]
+    pub fn outgrown(&self, parameters: &CommitteeParameters) -> Vec<Outgrown> {
+        let archive = self.archive.is_some();
+        Memory::of(&self.limits, archive).map(|memory| memory.outgrown(archive, parameters)).unwrap_or_default()
+    }
+
     /// Settings with defaults for a member that has all its files in `folder`: `keystore.json`, `password.txt`,
     /// `committee.json` and `data`.
     #[must_use]

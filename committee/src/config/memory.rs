@@ -4,10 +4,26 @@
 //!
 //! What the store, HTTP/2 and the program take is counted first; bodies have what is left. A setting that leaves too little is
 //! refused at the start, so the sum of all bounds is never more than what the operator has said.
+//!
+//! # But for one blob that is larger
+//!
+//! What a part has no room for goes alone in it, or nobody could store or repair it, and takes what it takes. [`Outgrown`] says of
+//! which parts that is so, given the largest payload of a committee.
+
+use std::fmt;
+
+use holdfast_certificate::CommitteeParameters;
 
 use super::limits::Limits;
 
 const MIB: usize = 1 << 20;
+
+/// What repair fetches and rebuilds at once, in KiB: 128 MiB.
+pub(crate) const REPAIR_KIB: u32 = 128 << 10;
+/// What is read from an archive at once, in KiB: 64 MiB.
+pub(crate) const ARCHIVE_READ_KIB: u32 = 64 << 10;
+/// What is brought to an archive, and read back, at once, in KiB: 128 MiB.
+pub(crate) const ARCHIVE_SEND_KIB: u32 = 128 << 10;
 
 /// The store's tables that are being filled (256 MiB), its cache of blocks (64 MiB), and indices of open files.
 const STORE: usize = 384 * MIB;
@@ -71,9 +87,81 @@ impl Memory {
     }
 }
 
+/// How often repair has a blob's payload in memory at once: what is fetched, what is decoded from it, and all shards, which are made
+/// again where it is to be seen that it is right.
+pub(crate) fn repair_copies(total_shards: u16, original_shards: u16) -> u64 {
+    2 + u64::from(total_shards.div_ceil(original_shards))
+}
+
+/// A part of memory that one largest payload does not fit in: it goes alone there, and takes more than the part has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgrown {
+    /// The part.
+    pub part: &'static str,
+    /// Bytes that it has.
+    pub has: u64,
+    /// Bytes that one largest payload takes.
+    pub takes: u64,
+}
+
+impl fmt::Display for Outgrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| bytes.div_ceil(MIB as u64);
+        let Self { part, has, takes } = self;
+        write!(
+            f,
+            "one largest payload takes {} MiB of memory for {part}, which has {} MiB: `limits.memory_mib` is no bound then",
+            mib(*takes),
+            mib(*has)
+        )
+    }
+}
+
+impl Memory {
+    /// The parts that the largest payload of a committee does not fit in.
+    pub(super) fn outgrown(&self, archive: bool, parameters: &CommitteeParameters) -> Vec<Outgrown> {
+        let (n, k) = (parameters.total_shards(), parameters.original_shards());
+        let payload = u64::from(parameters.max_payload());
+        let kib = |kib: u32| u64::from(kib) << 10;
+        let mut parts = vec![
+            ("bodies on their way in", self.receiving as u64, payload),
+            ("what is computed of a dispersal", self.working as u64, (payload * u64::from(n)).div_ceil(k.into())),
+            ("what comes from the disk", self.reading as u64 / 2, payload),
+            ("repair", kib(REPAIR_KIB), payload * repair_copies(n, k)),
+        ];
+        if archive {
+            parts.push(("reads from the archive", kib(ARCHIVE_READ_KIB), payload));
+            parts.push(("what is archived and read back", kib(ARCHIVE_SEND_KIB), 2 * payload));
+        }
+        let parts = parts.into_iter().filter(|(_, has, takes)| takes > has);
+        parts.map(|(part, has, takes)| Outgrown { part, has, takes }).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_that_one_largest_payload_does_not_fit_in_are_named() {
+        let memory = Memory::of(&Limits::default(), true).expect("the defaults fit");
+        let with = |max_payload: u32| {
+            let code = holdfast_erasure::Parameters::new(2, 5).expect("a code");
+            let outgrown = memory.outgrown(true, &CommitteeParameters::new(code, 4, max_payload).expect("parameters"));
+            outgrown.into_iter().map(|outgrown| (outgrown.part, outgrown.takes >> 20)).collect::<Vec<_>>()
+        };
+        assert_eq!(with(16 << 20), []);
+        assert_eq!(with(32 << 20), [("repair", 160)]);
+        let all = [
+            "bodies on their way in",
+            "what is computed of a dispersal",
+            "what comes from the disk",
+            "repair",
+            "reads from the archive",
+            "what is archived and read back",
+        ];
+        assert_eq!(with(1 << 30).iter().map(|(part, _)| *part).collect::<Vec<_>>(), all);
+    }
 
     #[test]
     fn the_parts_are_never_more_than_the_whole() {

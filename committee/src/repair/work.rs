@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     attestor::{Admitted, Attestor, Claim, Error},
+    config::{REPAIR_KIB, repair_copies},
     store::{self, Holding, Unfillable},
 };
 
@@ -26,8 +27,8 @@ const ASKED: usize = 5;
 const WITHOUT_CERTIFICATE: usize = 2;
 /// How long one fetch may take.
 const FETCH: Duration = Duration::from_secs(60);
-/// Memory for what is fetched and rebuilt at once, in KiB: 128 MiB.
-const MEMORY: u32 = 128 << 10;
+/// Memory for what is fetched and rebuilt at once, in KiB. A blob that takes more goes alone.
+const MEMORY: u32 = REPAIR_KIB;
 /// How long a fetch waits for live traffic to pause.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked.
@@ -187,11 +188,9 @@ impl Work {
 
     /// What is fetched for an admitted statement; `None` where its position cannot be filled.
     async fn fetch(&self, want: &Want, admitted: &Admitted) -> Result<Option<Holding>, Ending> {
-        // What is fetched, what is decoded from it, and all shards, which are made again where it is to be seen that it is right.
         let parameters = want.statement.blob.parameters().map_err(hindered)?;
         let (n, k) = (parameters.total_shards(), parameters.original_shards());
-        let copies = 2 + u64::from(n.div_ceil(k));
-        let kib = want.bytes.saturating_mul(copies).div_ceil(1024).clamp(1, MEMORY.into());
+        let kib = want.bytes.saturating_mul(repair_copies(n, k)).div_ceil(1024).clamp(1, MEMORY.into());
         let kib = u32::try_from(kib).unwrap_or(MEMORY);
         let _memory = self.memory.acquire_many(kib).await.map_err(hindered)?;
         self.bandwidth.take(want.bytes).await;
