@@ -9,6 +9,11 @@
 //!
 //! What is read from the archive is checked against the root that the store has recorded, like what is read from the disk. "Could
 //! not ask" is never "is not there": an object counts as missing only where the archive's marker is found beside it.
+//!
+//! # Nobody waits for another's reads
+//!
+//! Reads that calls ask for have a line for each origin, as reads of the disk have ([`crate::workers`]), and no origin has more than
+//! half of what is read at once, in number and in memory. How long one may take follows from its length.
 
 mod bucket;
 mod failures;
@@ -19,6 +24,7 @@ mod marker;
 mod object;
 mod progress;
 mod restore;
+mod shares;
 mod sweep;
 #[cfg(test)]
 mod tools;
@@ -35,16 +41,19 @@ use holdfast_certificate::PublicKey;
 use holdfast_erasure::BlobId;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout},
 };
 
 use bucket::Bucket;
 use progress::Progress;
+use shares::Shares;
 use trouble::Error;
 
 use crate::{
     config,
+    origin::Origin,
     store::{self, Kept, Store, held_key},
+    workers::Queue,
 };
 
 pub(crate) use keeper::run;
@@ -63,6 +72,10 @@ const READ_MEMORY: u32 = config::ARCHIVE_READ_KIB;
 const SEND_MEMORY: u32 = config::ARCHIVE_SEND_KIB;
 /// How long whoever reads waits for it all: so long,
 const READ_WITHIN: Duration = Duration::from_secs(8);
+/// and longer by what the bytes take at this rate, 4 MiB a second,
+const READ_LEAST: u64 = 4 << 20;
+/// but no longer than this, which is less than a call of the bucket may take.
+pub(crate) const READ_AT_MOST: Duration = Duration::from_secs(110);
 /// How long the marker that was found counts as found.
 const CONFIRMED: Duration = Duration::from_secs(300);
 
@@ -75,8 +88,10 @@ pub(crate) struct Archive {
     bucket: Mutex<Option<Arc<Bucket>>>,
     /// When the marker was last found to be this store's.
     confirmed: Mutex<Option<Instant>>,
-    reads: Semaphore,
+    reads: Queue,
     reading: Semaphore,
+    /// The share of it that each origin has.
+    shares: Shares,
     sending: Semaphore,
     progress: Progress,
 }
@@ -90,8 +105,9 @@ impl Archive {
             store,
             bucket: Mutex::default(),
             confirmed: Mutex::default(),
-            reads: Semaphore::new(READS),
+            reads: Queue::of(READS, READS / 2),
             reading: Semaphore::new(READ_MEMORY as usize),
+            shares: Shares::new(READ_MEMORY / 2),
             sending: Semaphore::new(SEND_MEMORY as usize),
             progress: Progress::default(),
         }
@@ -114,9 +130,9 @@ impl Archive {
         let kept = tokio::task::spawn_blocking(move || store.kept(&key));
         let kept = kept.await.map_err(|e| store::Error::Read(e.to_string()))??;
         let Some(kept) = kept.filter(Kept::is_archived) else { return Err(away()) };
-        let deadline = Instant::now() + READ_WITHIN;
-        let fetched = timeout_at(deadline, self.fetch(&kept)).await;
-        match fetched.unwrap_or_else(|_| Err(Error::Away(format!("no answer within {READ_WITHIN:?}")))) {
+        let within = read_within(kept.length());
+        let fetched = timeout(within, self.fetch(&kept)).await;
+        match fetched.unwrap_or_else(|_| Err(Error::Away(format!("no answer within {within:?}")))) {
             Ok(bytes) => {
                 self.progress.read(true);
                 Ok(bytes)
@@ -138,8 +154,10 @@ impl Archive {
     /// this store's, is noted as damaged, so that it is repaired.
     async fn fetch(&self, kept: &Kept) -> Result<Bytes, Error> {
         let bucket = self.bucket()?;
-        let _turn = self.reads.acquire().await.map_err(closed)?;
-        let _memory = memory(&self.reading, READ_MEMORY, object::most(kept.length())).await?;
+        let _turn = self.reads.turn().await.map_err(closed)?;
+        let bytes = object::most(kept.length());
+        let _share = self.shares.take(Origin::current(), kib(READ_MEMORY, bytes)).await?;
+        let _memory = memory(&self.reading, READ_MEMORY, bytes).await?;
         let reason = match self.fetch_once(&bucket, kept).await {
             Err(reason @ (Error::Missing { .. } | Error::Differs(_))) => reason,
             other => return other,
@@ -221,10 +239,31 @@ impl Archive {
 }
 
 async fn memory(of: &Semaphore, all: u32, bytes: u64) -> Result<SemaphorePermit<'_>, Error> {
-    let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(all).min(all);
-    of.acquire_many(kib).await.map_err(closed)
+    of.acquire_many(kib(all, bytes)).await.map_err(closed)
+}
+
+fn kib(all: u32, bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(all).min(all)
+}
+
+/// How long a read of so many bytes may take.
+fn read_within(length: u32) -> Duration {
+    let bytes = Duration::from_millis(u64::from(length).saturating_mul(1000) / READ_LEAST);
+    (READ_WITHIN + bytes).min(READ_AT_MOST)
 }
 
 fn closed(error: impl std::fmt::Display) -> Error {
     Error::Away(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_object_may_take_longer_and_none_longer_than_a_call_of_the_bucket() {
+        assert_eq!(read_within(0), READ_WITHIN);
+        assert_eq!(read_within(64 << 20), READ_WITHIN + Duration::from_secs(16));
+        assert_eq!(read_within(u32::MAX), READ_AT_MOST);
+    }
 }

@@ -96,7 +96,8 @@ impl Gate {
         let body = tonic::body::Body::new(Incoming::new(body, call.request, shared.pace(), bill));
         let answer = self.routes.clone().call(Request::from_parts(parts, body));
         let limit = match call.kind {
-            Kind::Short | Kind::Sends => shared.limits.call_deadline,
+            Kind::Short => shared.limits.call_deadline,
+            Kind::Sends => shared.before_first_byte(),
             Kind::Long => calls::LONG,
             Kind::Receives | Kind::Watches => {
                 let Ok(response) = answer.await;

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use holdfast_transport::tls::ServerTls;
@@ -16,6 +17,7 @@ use super::{
     budget::Budget, certificates::Certificates, places::Places, rates::Rates, shed::Shed, shelf::Shelf, status::Error,
 };
 use crate::{
+    archive::READ_AT_MOST,
     attestor::Attestor,
     config::{Limits, Memory},
     known::Known,
@@ -82,6 +84,12 @@ impl Shared {
     /// How slow a peer may be.
     pub(super) fn pace(&self) -> Pace {
         Pace { grace: self.limits.stall_deadline, least: u64::from(self.limits.least_kib_per_second) * 1024 }
+    }
+
+    /// How long a body may take to begin: what is in an archive alone is read whole before, within a time of its own.
+    pub(super) fn before_first_byte(&self) -> Duration {
+        let archive = self.attestor.archive.as_ref().map_or(Duration::ZERO, |_| READ_AT_MOST);
+        self.limits.call_deadline + archive
     }
 
     /// Takes one more statement to store or sign, for as long as what is given lives.

@@ -12,6 +12,7 @@ use super::*;
 use crate::{
     archive::{Trouble, View},
     config::Archive,
+    origin::Origin,
 };
 use cloud::{Cloud, Mood};
 use mount::Mount;
@@ -558,6 +559,35 @@ async fn a_disk_full_of_files_lets_go_of_what_is_archived_however_little_of_it_i
     .await;
     until(|| disk.admit(1 << 20, 0).is_ok()).await;
     away.reads(&blobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_of_one_address_that_the_archive_leaves_unanswered_keep_no_other_waiting() {
+    let away = Away::start().await;
+    let (stuck, other) = (coded(40_000, 1, Dispersal::ByShard), coded(40_000, 2, Dispersal::ByShard));
+    away.store(&stuck).await;
+    away.store(&other).await;
+    away.until_away().await;
+    away.cloud.stall(Some(hex::encode(stuck.id().as_bytes())));
+    let archive = Arc::clone(away.running().shared().attestor.archive.as_ref().expect("given"));
+    let read = |from: u8, encoded: &EncodedBlob| {
+        let (archive, id, index) = (Arc::clone(&archive), encoded.id(), index(encoded));
+        let origin = Some(Origin::of([192, 0, 2, from].into()));
+        Origin::scope(origin, async move { archive.read(&id, Some(index)).await })
+    };
+    let many: Vec<_> = (0..40).map(|_| tokio::spawn(read(1, &stuck))).collect();
+    until(|| away.cloud.stalled.load(Ordering::SeqCst) == 4).await;
+    for from in 2..8 {
+        let read = tokio::time::timeout(Duration::from_secs(4), read(from, &other)).await.expect("at once");
+        assert_eq!(read.expect("read"), shard(&other));
+    }
+    assert_eq!(away.cloud.stalled.load(Ordering::SeqCst), 4, "half of what is read at once");
+    // They end by themselves, and nothing is called damaged for it.
+    for read in many {
+        let error = read.await.expect("joined").expect_err("nothing came");
+        assert!(matches!(error, crate::store::Error::Archived { .. }), "{error}");
+    }
+    assert_eq!(away.running().store().damaged(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,6 +35,9 @@ pub(super) struct Cloud {
     pub(super) puts: AtomicU64,
     /// An object with this in its name is not taken, given or removed.
     poison: Mutex<Option<String>>,
+    /// Of an object with this in its name nothing ever comes, as often as it was asked for.
+    stall: Mutex<Option<String>>,
+    pub(super) stalled: AtomicU64,
 }
 
 impl Cloud {
@@ -45,6 +48,8 @@ impl Cloud {
             gets: 0.into(),
             puts: 0.into(),
             poison: Mutex::default(),
+            stall: Mutex::default(),
+            stalled: 0.into(),
         })
     }
 
@@ -54,6 +59,10 @@ impl Cloud {
 
     pub(super) fn poison(&self, part: Option<String>) {
         *self.poison.lock().expect("no panic") = part;
+    }
+
+    pub(super) fn stall(&self, part: Option<String>) {
+        *self.stall.lock().expect("no panic") = part;
     }
 
     /// Names of all objects.
@@ -122,6 +131,11 @@ impl ObjectStore for Cloud {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.of(location)?;
         self.gets.fetch_add(1, Ordering::SeqCst);
+        let stalls = self.stall.lock().expect("no panic").as_ref().is_some_and(|part| location.as_ref().contains(part));
+        if stalls {
+            self.stalled.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<()>().await;
+        }
         self.inner.get_opts(location, options).await
     }
 
