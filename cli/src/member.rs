@@ -175,6 +175,8 @@ struct Checked {
     /// Whether this very member is running.
     running: bool,
     problems: Vec<String>,
+    /// What to know of these settings, and no reason not to start.
+    notes: Vec<String>,
 }
 
 pub(crate) async fn run(
@@ -304,11 +306,12 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
     let public_key = public_key(config)?;
     let registry = registry_of(config).await?;
     let mut problems = Vec::new();
-    let (mut epoch, mut slot) = (None, None);
+    let (mut epoch, mut slot, mut notes) = (None, None, Vec::new());
     match registry.active_epoch(now()).await {
         Ok(record) => {
             epoch = Some(record.committee.epoch());
             slot = record.committee.slot_of(&public_key);
+            notes.extend(config.outgrown(record.committee.parameters()).iter().map(ToString::to_string));
             if slot.is_none() {
                 problems.push(format!("epoch {} has no slot for this key", record.committee.epoch()));
             }
@@ -340,6 +343,7 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
         finality: registry.finality(),
         running,
         problems,
+        notes,
     };
     output.print(&checked, |checked| {
         let number = |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
@@ -359,6 +363,9 @@ async fn check(config: &committee::Config, output: Output) -> anyhow::Result<()>
             for dissenter in &finality.dissenters {
                 text += &format!("outvoted    {dissenter} contradicts the other L1 nodes\n");
             }
+        }
+        for note in &checked.notes {
+            text += &format!("note        {note}\n");
         }
         for problem in &checked.problems {
             text += &format!("problem     {problem}\n");
