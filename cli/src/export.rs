@@ -135,6 +135,9 @@ fn text(exported: &Exported) -> String {
             text += &format!("{count} {what}\n");
         }
     }
+    if exported.l1_away {
+        text += "L1 is away: what only it shows is read when it is back\n";
+    }
     if !exported.complete {
         text += "too few members gave their lists, or L1 not all its events: blobs may be missing\n";
     }

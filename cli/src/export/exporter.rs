@@ -1,7 +1,7 @@
 //! One bundle being kept: what is new is learned, fetched, and on the disk before it is noted how far was read.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs::File,
     path::PathBuf,
     sync::Arc,
@@ -72,6 +72,8 @@ pub(super) struct Exported {
     /// Publish events of L1 in the folder's list, and the last final block that was looked at; none where there is no L1.
     pub(super) published: Option<u64>,
     pub(super) through_block: Option<u64>,
+    /// L1 was away in this pass: what only it shows is not there yet.
+    pub(super) l1_away: bool,
     /// Blobs that were looked at now and have no certificate so far.
     pub(super) uncertified: usize,
     /// Blobs that too few members list to be believed, and that nobody could be made to give.
@@ -202,7 +204,7 @@ impl Exporter {
                 break;
             }
         }
-        exported.listed = lists.is_complete();
+        (exported.listed, exported.l1_away) = (lists.is_complete(), self.away);
         exported.complete = exported.listed && chain != Left::More && !self.away;
         self.settle(&lists, &mut exported);
         exported.blobs = self.held.len();
@@ -388,18 +390,18 @@ impl Exporter {
         });
     }
 
-    /// The epochs of what is in the folder, so that it can be verified without a registry.
+    /// The epochs of what is in the folder, so that it can be verified without a registry. Where L1 is away members are read on.
     async fn note_epochs(&mut self, epochs: &BTreeSet<u64>) -> anyhow::Result<()> {
-        for epoch in epochs {
-            if !self.head.epochs.contains_key(epoch) {
-                match self.registry.epoch(*epoch).await {
-                    Ok(record) => drop(self.head.epochs.insert(*epoch, Epoch::of(&record))),
-                    Err(registry::Error::UnknownEpoch { .. }) => {}
-                    Err(error) => return Err(error.into()),
+        self.follow.owe(epochs.iter().filter(|epoch| !self.head.epochs.contains_key(epoch)));
+        match note(&*self.registry, &mut self.follow, &mut self.head.epochs).await {
+            Err(error) if error.fault() == registry::Fault::L1 => {
+                if !std::mem::replace(&mut self.away, true) {
+                    progress(format!("L1 is away, members are read on: {}", plain(&error.to_string())));
                 }
+                Ok(())
             }
+            noted => Ok(noted?),
         }
-        Ok(())
     }
 
     /// Notes how far was read, last of all.
@@ -425,12 +427,30 @@ impl Exporter {
             read_bytes: 0,
             published: None,
             through_block: None,
+            l1_away: false,
             uncertified: 0,
             doubtful: 0,
             gone: 0,
             missing: Vec::new(),
         }
     }
+}
+
+/// Takes the epochs that are owed down among the `known`, until there is an error: the rest is owed on.
+async fn note(
+    registry: &dyn Registry,
+    follow: &mut Follow,
+    known: &mut BTreeMap<u64, Epoch>,
+) -> Result<(), registry::Error> {
+    while let Some(epoch) = follow.owed.first().copied() {
+        match registry.epoch(epoch).await {
+            Ok(record) => drop(known.insert(epoch, Epoch::of(&record))),
+            Err(registry::Error::UnknownEpoch { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        follow.owed.remove(&epoch);
+    }
+    Ok(())
 }
 
 /// The ids of what is in the folder, and how long their list is. A list that is damaged, or shorter than it was, is made anew
@@ -466,12 +486,72 @@ fn is_certain(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, sync::atomic::AtomicBool, sync::atomic::Ordering};
 
-    use holdfast_certificate::{Address, Domain};
+    use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, ProvenKey, SecretKey};
     use holdfast_erasure::{Dispersal, Parameters, encode};
+    use holdfast_registry::{EpochRecord, NamespaceRecord};
 
     use super::*;
+
+    /// Knows epochs 1 to 3 but for the second; no answer comes while it is away, but for what is known from before: the first.
+    #[derive(Debug)]
+    struct Gappy(AtomicBool);
+
+    #[async_trait::async_trait]
+    impl Registry for Gappy {
+        async fn epoch(&self, epoch: u64) -> Result<Arc<EpochRecord>, registry::Error> {
+            if self.0.load(Ordering::SeqCst) && epoch > 1 {
+                return Err(registry::Error::Timeout { what: "eth_call", limit: Duration::from_secs(10) });
+            }
+            if epoch == 2 {
+                return Err(registry::Error::UnknownEpoch { epoch });
+            }
+            let keys = (1..=5).map(|seed| SecretKey::derive_master(&[seed; 32]).expect("a key").public_key());
+            let keys = keys.map(ProvenKey::from_registry).collect();
+            let code = Parameters::new(2, 5).expect("a code");
+            let parameters = CommitteeParameters::new(code, 4, 1 << 20).expect("parameters");
+            let committee = Committee::new(self.domain(), epoch, parameters, keys).expect("a committee");
+            Ok(Arc::new(EpochRecord {
+                committee: Arc::new(committee),
+                active_from: 1,
+                active_until: None,
+                accepted_until: None,
+                revoked_at: None,
+                endpoints: vec![registry::Endpoint::default(); 5],
+            }))
+        }
+
+        async fn active_epoch(&self, _: u64) -> Result<Arc<EpochRecord>, registry::Error> {
+            self.epoch(3).await
+        }
+
+        async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, registry::Error> {
+            Err(registry::Error::UnknownNamespace { namespace: *namespace })
+        }
+
+        fn domain(&self) -> Domain {
+            Domain { chain_id: 1, registry: Address::from([7; 20]) }
+        }
+    }
+
+    #[tokio::test]
+    async fn epochs_that_l1_does_not_tell_while_it_is_away_are_owed_and_told_once_it_is_back() {
+        let (registry, mut follow, mut known) = (Gappy(true.into()), Follow::default(), BTreeMap::new());
+        follow.owe(&BTreeSet::from([3, 2, 1]));
+        let error = note(&registry, &mut follow, &mut known).await.expect_err("away");
+        assert_eq!(error.fault(), registry::Fault::L1);
+        assert_eq!((known.keys().copied().collect::<Vec<_>>(), follow.owed.len()), (vec![1], 2));
+        // Whoever goes on with the folder owes it as well.
+        let written = serde_json::to_vec(&follow).expect("written");
+        let mut follow: Follow = serde_json::from_slice(&written).expect("read");
+        registry.0.store(false, Ordering::SeqCst);
+        note(&registry, &mut follow, &mut known).await.expect("back");
+        assert_eq!((known.keys().copied().collect::<Vec<_>>(), follow.owed.len()), (vec![1, 3], 0));
+        // A member that lists epochs without end takes no room for them.
+        follow.owe((1..100_000).collect::<Vec<u64>>().iter());
+        assert_eq!(follow.owed.len(), crate::export::follow::MOST_OWED);
+    }
 
     #[test]
     fn a_list_that_is_lost_cut_or_damaged_is_made_anew_from_the_files() {

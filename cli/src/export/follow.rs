@@ -26,6 +26,8 @@ const MOST_WANTED: usize = 131_072;
 const MOST_OF_ONE: usize = 4096;
 /// The most statements of one blob that are taken from lists: members keep no more of one either.
 const MOST_OF_A_BLOB: usize = 256;
+/// The most epochs that are to be asked of L1: with more, the rest is learned of again by the next full reading.
+pub(super) const MOST_OWED: usize = 1024;
 /// The pause after the first try, which doubles.
 const PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause between two tries.
@@ -44,6 +46,9 @@ pub(super) struct Follow {
     pub(super) lists: BTreeMap<String, Place>,
     /// What is known of and not in the folder.
     pub(super) pending: BTreeMap<BlobId, Pending>,
+    /// Epochs of what is in the folder that L1 did not tell so far.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) owed: BTreeSet<u64>,
 }
 
 /// How far the publish events were read.
@@ -97,7 +102,7 @@ pub(super) struct Want {
 
 impl Default for Follow {
     fn default() -> Self {
-        Self { format: FORMAT, l1: None, lists: BTreeMap::new(), pending: BTreeMap::new() }
+        Self { format: FORMAT, l1: None, lists: BTreeMap::new(), pending: BTreeMap::new(), owed: BTreeSet::new() }
     }
 }
 
@@ -136,6 +141,15 @@ impl Follow {
         // The first event decides its place; one certificate does for all.
         want.published.get_or_insert(published);
         pending.again = 0;
+    }
+
+    /// These epochs are to be asked of L1.
+    pub(super) fn owe<'a>(&mut self, epochs: impl IntoIterator<Item = &'a u64>) {
+        for epoch in epochs {
+            if self.owed.len() < MOST_OWED {
+                self.owed.insert(*epoch);
+            }
+        }
     }
 
     /// Its payload was here, and is not any more.
