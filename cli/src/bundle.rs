@@ -205,7 +205,7 @@ impl Bundle {
     }
 
     pub(crate) fn write_record(&self, record: &Record) -> anyhow::Result<()> {
-        target::write(&self.place(&record.blob_id, "json")?, &json(record)?)
+        target::write_one_of_many(&self.place(&record.blob_id, "json")?, &json(record)?)
     }
 
     /// Whether a blob's payload is there with a certificate of this statement.
@@ -226,7 +226,7 @@ impl Bundle {
     }
 
     pub(crate) fn write_payload(&self, id: &BlobId, payload: &[u8]) -> anyhow::Result<()> {
-        target::write(&self.place(id, "bin")?, payload)
+        target::write_one_of_many(&self.place(id, "bin")?, payload)
     }
 
     pub(crate) fn payload(&self, id: &BlobId) -> Result<Vec<u8>, String> {
@@ -287,8 +287,7 @@ impl Bundle {
         }
         folders.insert(self.folder.clone());
         for folder in folders {
-            let synced = fs::File::open(&folder).and_then(|opened| opened.sync_all());
-            synced.with_context(|| format!("cannot sync {}", folder.display()))?;
+            target::sync_folder(&folder).with_context(|| format!("cannot sync {}", folder.display()))?;
         }
         Ok(())
     }

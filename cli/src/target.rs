@@ -6,7 +6,7 @@
 //! place; a regular file is written beside and renamed, with the mode that it had. `-` is standard output.
 
 use std::{
-    fs::{self, Metadata, OpenOptions, Permissions},
+    fs::{self, File, Metadata, OpenOptions, Permissions},
     io::{self, ErrorKind, Write as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -102,7 +102,8 @@ impl Target {
     pub(crate) fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
         let written = match &self.place {
             Place::StandardOutput => return standard_output(bytes).context("cannot write to standard output"),
-            Place::Beside { file, before } => beside(file, *before, bytes),
+            // Without the second a power cut can leave the old file, though the new one was said to be on the disk.
+            Place::Beside { file, before } => beside(file, *before, bytes).and_then(|()| sync_folder(folder_of(file))),
             Place::Existing { file, truncate } => in_place(file, *truncate, bytes),
         };
         written.with_context(|| format!("cannot write {}", self.shown.display()))
@@ -112,6 +113,17 @@ impl Target {
 /// Replaces a file of this program's own, such as a state file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     Replace { force: true }.target(path)?.write(bytes)
+}
+
+/// The same for one of many files in a folder: its bytes are on the disk, and its name is after [`sync_folder`].
+pub(crate) fn write_one_of_many(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let target = Replace { force: true }.target(path)?;
+    match &target.place {
+        Place::Beside { file, before } => {
+            beside(file, *before, bytes).with_context(|| format!("cannot write {}", path.display()))
+        }
+        Place::StandardOutput | Place::Existing { .. } => target.write(bytes),
+    }
 }
 
 /// Bytes on standard output, all of them. What is left in a buffer when the process ends could be lost without a word.
@@ -204,6 +216,14 @@ fn beside(file: &Path, before: Option<Before>, bytes: &[u8]) -> io::Result<()> {
     }
     neighbour.as_file().sync_all()?;
     neighbour.persist(file).map(drop).map_err(|error| error.error)
+}
+
+/// Makes durable which files are in a folder; one whose user may write there and not look around cannot be synced.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
+    }
 }
 
 fn in_place(file: &Path, truncate: bool, bytes: &[u8]) -> io::Result<()> {

@@ -258,12 +258,13 @@ impl Exporter {
             }
         }
         drop(tries);
-        let (domain, mut new) = (self.registry.domain(), Vec::new());
+        let (domain, mut new, mut written) = (self.registry.domain(), Vec::new(), Vec::new());
         for (id, Tried { record, failure, .. }) in ended {
             let Some(pending) = self.follow.pending.get_mut(&id) else { continue };
             match (record, failure) {
                 (Some(record), None) => {
                     self.failures.remove(&id);
+                    written.push(id);
                     if self.held.insert(id) {
                         new.push(id);
                     }
@@ -285,7 +286,8 @@ impl Exporter {
                 }
             }
         }
-        self.bundle.sync(&new)?;
+        // Also of what was there, and has one certificate more.
+        self.bundle.sync(&written)?;
         if !new.is_empty() {
             let lines: String = new.iter().map(|id| format!("{id}\n")).collect();
             self.held_bytes = index::append(&self.bundle.held_file(), self.held_bytes, &lines)?;

@@ -128,5 +128,7 @@ fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     // One that was left behind by a run that was cut off.
     let _gone = fs::remove_file(&new);
     files::write_new_secret(&new, bytes)?;
-    fs::rename(&new, path).with_context(|| format!("cannot write {}", path.display()))
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let placed = fs::rename(&new, path).and_then(|()| target::sync_folder(folder));
+    placed.with_context(|| format!("cannot write {}", path.display()))
 }
