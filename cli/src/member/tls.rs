@@ -18,6 +18,7 @@ use crate::{
     exit::{Exit, fail},
     files, keys,
     output::Output,
+    target,
     times::{human_time, now, parse_span},
     tls_pair,
 };

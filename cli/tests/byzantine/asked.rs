@@ -29,6 +29,7 @@ struct Town {
     devnet: Devnet,
     payload: Vec<u8>,
     certificate: String,
+    id: String,
 }
 
 /// A committee in which one lies.
@@ -54,7 +55,9 @@ impl Town {
             let devnet = Devnet::up(&["--l1", "none", "--members", "4", "-t", "3", "-k", "2"]);
             let payload = noise(3 << 20, 5);
             let certificate = devnet.put("stored", &payload, &[]);
-            let town = Arc::new(Self { devnet, payload, certificate });
+            let shown = devnet.run(&["--json", "cert", "show", &certificate]).ok().json();
+            let id = shown["blobId"].as_str().unwrap().to_owned();
+            let town = Arc::new(Self { devnet, payload, certificate, id });
             *shared = Arc::downgrade(&town);
             town
         })
@@ -79,6 +82,11 @@ impl Besieged {
 
     pub(crate) fn certificate(&self) -> &str {
         &self.town.certificate
+    }
+
+    /// The blob of the payload.
+    pub(crate) fn id(&self) -> &str {
+        &self.town.id
     }
 
     pub(crate) fn path(&self, name: &str) -> String {

@@ -1,6 +1,6 @@
 //! Each lie, and what every command makes of it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ fn endure(lie: Lie) {
         scope.spawn(|| audits(&besieged));
         scope.spawn(|| stores(&besieged));
         scope.spawn(|| looks(&besieged));
+        scope.spawn(|| keeps(&besieged));
     });
 }
 
@@ -65,6 +66,29 @@ fn looks(besieged: &Besieged) {
     let doctor = besieged.ask("doctor", &["doctor"]);
     let findings = doctor.json.to_string();
     assert!(findings.contains("3 of 4 answer and store") && findings.contains(&besieged.endpoint()), "{findings}");
+}
+
+/// What a namespace's operator has held on, and what anybody keeps of it. Others store meanwhile, so there is more than the one blob.
+fn keeps(besieged: &Besieged) {
+    let id = besieged.id();
+    let due = besieged.ask("due", &["namespace", "renew", "--retain", "80d", "--within", "79d", "--dry-run"]);
+    let has_it = due.json["renewed"].as_array().unwrap().iter().any(|renewed| renewed["blobId"] == id);
+    assert!(due.ok && has_it && due.json["complete"] == true, "{} {}", due.json, due.stderr);
+    assert!(due.stderr.contains(&besieged.endpoint()), "{}", due.stderr);
+    let renewed = besieged.ask("renew", &["namespace", "renew", id, "--retain", "40d"]);
+    let of = &renewed.json["renewed"][0];
+    assert!(renewed.ok && of["blobId"] == id, "{} {}", renewed.json, renewed.stderr);
+    assert_eq!(of["retainUntil"], renewed.json["retainUntil"], "{}", renewed.json);
+    let name = id.trim_start_matches("0x");
+    for (what, arguments) in [("export", &["export"][..]), ("mirror", &["mirror", "run", "--once"])] {
+        let folder = besieged.path(what);
+        let kept = besieged.ask(what, &[arguments, &["--dir", &folder]].concat());
+        assert!(kept.ok && kept.json["complete"] == true, "{} {}", kept.json, kept.stderr);
+        let file = Path::new(&folder).join("blobs").join(&name[..2]).join(format!("{name}.bin"));
+        assert!(fs::read(&file).unwrap() == besieged.payload(), "{what}: other bytes");
+        let named = format!("without member {LIAR} at http://{}", besieged.endpoint());
+        assert!(kept.stderr.contains(&named), "{}", kept.stderr);
+    }
 }
 
 #[test]

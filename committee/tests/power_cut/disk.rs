@@ -6,7 +6,7 @@
 //! nothing, all, a prefix, single pages, zeros, garbage, or what another file had there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     ffi::{CStr, c_char, c_int},
     fs,
     os::{
@@ -30,6 +30,8 @@ const SECTOR: usize = 512;
 /// Files up to this length may be written in place, and are kept whole; longer ones are only ever appended to.
 const IN_PLACE: u64 = 64 << 10;
 
+/// Calls that are told of when something is missed.
+const TOLD: usize = 400;
 /// How long a sync takes.
 const TAKES: Duration = Duration::from_micros(500);
 
@@ -50,6 +52,8 @@ struct Disk {
     durable: BTreeMap<u64, Durable>,
     /// Names, relative to the root, by what is durable of their folders.
     names: BTreeMap<PathBuf, u64>,
+    /// What was asked of the disk last, for who reads of something that was missed.
+    story: VecDeque<String>,
 }
 
 #[derive(Clone)]
@@ -62,7 +66,8 @@ enum Durable {
 pub(crate) fn watch(root: &Path, graves: &Path, lie: Option<Lie>) {
     let (root, graves) = (root.canonicalize().expect("there"), graves.canonicalize().expect("there"));
     let (fails, poisoned, durable) = (None, BTreeSet::new(), BTreeMap::new());
-    let mut disk = Disk { names: names(&root), root, graves, lie, fails, poisoned, durable };
+    let story = VecDeque::new();
+    let mut disk = Disk { names: names(&root), root, graves, lie, fails, poisoned, durable, story };
     for name in disk.names.keys() {
         let path = disk.root.join(name);
         let metadata = path.metadata().expect("there");
@@ -83,18 +88,23 @@ pub(crate) fn forget() {
     *lock() = None;
 }
 
-/// Takes the power at this moment and puts into `image` what is left.
-pub(crate) fn cut(image: &Path, random: &mut Random) {
+/// Takes the power at this moment and puts into `image` what is left; gives what was asked of the disk before, and what is left.
+pub(crate) fn cut(image: &Path, random: &mut Random) -> String {
     let guard = lock();
     let disk = guard.as_ref().expect("watched");
     let current = names(&disk.root);
     // What an older file had on the disk, to be found behind the end of a younger one.
     let stale = current.iter().find(|(name, _)| name.extension().is_some_and(|extension| extension == "log"));
     let stale = stale.and_then(|(name, _)| fs::read(disk.root.join(name)).ok()).unwrap_or_default();
+    let mut story: Vec<String> = disk.story.iter().cloned().collect();
     let all: BTreeSet<&PathBuf> = current.keys().chain(disk.names.keys()).collect();
     for name in all {
         let (now, then) = (current.get(name), disk.names.get(name));
-        let Some(inode) = (if now == then || random.coin() { now } else { then }) else { continue };
+        let taken = if now == then || random.coin() { now } else { then };
+        if now != then {
+            story.push(format!("{}: {now:?} by name, {then:?} on the disk, {taken:?} left", name.display()));
+        }
+        let Some(inode) = taken else { continue };
         let grave = disk.graves.join(inode.to_string());
         let path = if now == Some(inode) { disk.root.join(name) } else { grave };
         // A file that was deleted before it was ever synced has no grave.
@@ -107,8 +117,16 @@ pub(crate) fn cut(image: &Path, random: &mut Random) {
         };
         let place = image.join(name);
         fs::create_dir_all(place.parent().expect("a folder")).expect("made");
+        story.push(format!(
+            "{}: {inode}, {} of {} bytes, {:?} synced",
+            name.display(),
+            left.len(),
+            bytes.len(),
+            disk.length(*inode)
+        ));
         fs::write(place, left).expect("written");
     }
+    story.join("\n")
 }
 
 /// Each page that was written in place is the old one, the new one, or torn between two sectors.
@@ -198,6 +216,21 @@ impl Disk {
         }
     }
 
+    /// Bytes that are durable.
+    fn length(&self, inode: u64) -> Option<u64> {
+        self.durable.get(&inode).map(|durable| match durable {
+            Durable::Whole(bytes) => bytes.len() as u64,
+            Durable::Length(length) => *length,
+        })
+    }
+
+    fn tell(&mut self, what: String) {
+        if self.story.len() >= TOLD {
+            self.story.pop_front();
+        }
+        self.story.push_back(what);
+    }
+
     /// A file that is about to lose its name may come back with it.
     fn bury(&self, path: &Path) {
         if let Ok(metadata) = path.metadata() {
@@ -239,6 +272,9 @@ fn sync(fd: c_int) -> c_int {
         // A disk takes its time, and the power may go meanwhile.
         std::thread::sleep(TAKES);
         if let Some(disk) = lock().as_mut() {
+            let inode = before.as_ref().map(|(inode, _)| *inode);
+            let (honours, fails) = (inode.is_none_or(|inode| disk.honours(&path, inode)), disk.fails.is_some());
+            disk.tell(format!("sync {} {inode:?}, believed {honours}, one is to fail {fails}", path.display()));
             match before {
                 Some((inode, _)) if disk.fails(&path, inode) => return answer(Err(rustix::io::Errno::IO)),
                 Some((inode, durable)) if disk.honours(&path, inode) => {
@@ -284,9 +320,10 @@ pub(crate) extern "C" fn fdatasync(fd: c_int) -> c_int {
 pub(crate) unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
     // SAFETY: by the contract of this function.
     let name = unsafe { CStr::from_ptr(name) };
-    let guard = lock();
-    if let Some(disk) = guard.as_ref().filter(|disk| path(name).starts_with(&disk.root)) {
+    let mut guard = lock();
+    if let Some(disk) = guard.as_mut().filter(|disk| path(name).starts_with(&disk.root)) {
         disk.bury(&path(name));
+        disk.tell(format!("unlink {}", path(name).display()));
     }
     answer(rustix::fs::unlink(name))
 }
@@ -301,8 +338,9 @@ pub(crate) unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
 pub(crate) unsafe extern "C" fn rename(old: *const c_char, new: *const c_char) -> c_int {
     // SAFETY: by the contract of this function.
     let (old, new) = unsafe { (CStr::from_ptr(old), CStr::from_ptr(new)) };
-    let guard = lock();
-    if let Some(disk) = guard.as_ref().filter(|disk| path(new).starts_with(&disk.root)) {
+    let mut guard = lock();
+    if let Some(disk) = guard.as_mut().filter(|disk| path(new).starts_with(&disk.root)) {
+        disk.tell(format!("rename {} to {}", path(old).display(), path(new).display()));
         disk.bury(&path(new));
         // By its old name it may be found after a cut as well.
         disk.bury(&path(old));
