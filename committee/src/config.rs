@@ -146,7 +146,7 @@ impl Default for Policy {
             disk_budget_gib: None,
             scrub_period: 7 * DAY,
             repair_delay: Duration::from_secs(60),
-            repair_mib_per_second: 64,
+            repair_mib_per_second: 128,
             deletion_grace: 3 * DAY,
         }
     }

@@ -184,7 +184,7 @@ impl Keeper {
         let items = items.into_iter().filter(|item| !item.dropped && !item.is_archived());
         let (archive, attestor) = (&*self.archive, &*self.attestor);
         let mut uploads =
-            stream::iter(items).map(|item| upload(archive, attestor, item, now)).buffer_unordered(UPLOADS).boxed();
+            stream::iter(items).map(|item| upload(archive, attestor, item)).buffer_unordered(UPLOADS).boxed();
         let mut stored = Vec::new();
         while let Some(uploaded) = uploads.next().await {
             match uploaded {

@@ -21,12 +21,7 @@ const LEAST_LOCK: u64 = 300;
 
 /// Brings what is kept to the archive. It is given back with the number of promises that went with it, once what the archive gives
 /// back has passed the whole check of its kind; `None` for what cannot be archived now, since it is damaged, or not here any more.
-pub(super) async fn upload(
-    archive: &Archive,
-    attestor: &Attestor,
-    kept: Kept,
-    now: u64,
-) -> Result<Option<(Kept, usize)>, Error> {
+pub(super) async fn upload(archive: &Archive, attestor: &Attestor, kept: Kept) -> Result<Option<(Kept, usize)>, Error> {
     let bucket = archive.bucket()?;
     let _memory = archive.sending(kept.length()).await?;
     let store = Arc::clone(&archive.store);
@@ -52,7 +47,8 @@ pub(super) async fn upload(
     drop(data);
     let name = object::name_of(&kept);
     // What is over, and kept for its grace or under a hold, no bucket locks: the time must be ahead.
-    let until = Some(kept.until()).filter(|until| bucket.locks() && *until > now.saturating_add(LEAST_LOCK));
+    let locked = bucket.locks() && !attestor.is_over(kept.until().saturating_sub(LEAST_LOCK));
+    let until = locked.then(|| kept.until());
     match until {
         Some(until) => bucket.put(&name, sent.clone(), until).await?,
         None => bucket.put_unlocked(&name, sent.clone()).await?,

@@ -111,10 +111,14 @@ impl Restored {
         }
     }
 
-    /// Until when it is promised.
+    /// Until when it is promised. A shard that no promise is about is held in place of one that cannot be had, for as long.
     pub(super) fn until(&self) -> u64 {
-        let until = |promise: &Promise| promised_until(promise, &self.commitment, self.index);
-        self.promises.iter().map(|(promise, ..)| until(promise)).max().unwrap_or_default()
+        let latest = |of: &dyn Fn(&Promise) -> u64| self.promises.iter().map(|(promise, ..)| of(promise)).max();
+        let own = latest(&|promise| promised_until(promise, &self.commitment, self.index)).unwrap_or_default();
+        if own == 0 && self.index.is_some() {
+            return latest(&|promise| promise.statement.retain_until).unwrap_or_default();
+        }
+        own
     }
 }
 

@@ -109,6 +109,25 @@ async fn a_dropped_store_is_closed_when_the_drop_returns() {
     assert_eq!(open(folder.path()).usage().items, 20);
 }
 
+/// A wiped member whose archive has a shard in place of one that no disperser ever made: it is not over at once.
+#[test]
+fn what_is_held_in_place_of_a_shard_that_cannot_be_had_is_restored_for_as_long_as_that_is_promised() {
+    let encoded = blob(1, Dispersal::ByPayload);
+    let (promise, digest) = promise(&encoded, RETAIN);
+    let commitment = encoded.commitment().clone();
+    let own = commitment.parameters().shard_of_slot(promise.slot, &promise.statement.blob.shards_root).get();
+    let restored = |index| Restored {
+        commitment: commitment.clone(),
+        index,
+        length: 1,
+        promises: vec![(promise.clone(), digest, [5; 48])],
+        certificates: Vec::new(),
+    };
+    assert_eq!(restored(Some(own)).until(), RETAIN);
+    assert_eq!(restored(Some((own + 1) % 5)).until(), RETAIN);
+    assert_eq!(restored(None).until(), RETAIN - DAY, "kept whole for less long");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_latest_time_wins_whatever_the_order_within_one_batch() {
     for dispersal in [Dispersal::ByShard, Dispersal::ByPayload] {
