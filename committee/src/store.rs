@@ -380,7 +380,7 @@ impl Store {
     }
 
     /// Remembers a signature, so that it need not be made again. It is written with the next write, whatever that is, and not
-    /// synced: it follows from the promise. No more than [`MOST_UNWRITTEN`] wait; one that finds no room is made again when it is
+    /// synced: it follows from the promise. No more than 4096 wait; one that finds no room is made again when it is
     /// asked for.
     pub fn remember(&self, durable: &Durable, signature: [u8; 48]) {
         let mut signatures = self.shared.signatures();

@@ -120,6 +120,13 @@ impl Log {
     }
 }
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child process that was begun just now and has not let go of its copies yet.
+        let _ends_with_the_file_at_last = self.file.unlock();
+    }
+}
+
 fn is_zero(value: &u64) -> bool {
     *value == 0
 }
