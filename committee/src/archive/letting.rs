@@ -11,7 +11,7 @@ use crate::store::{Change, Kept};
 /// When so many percent of the disk's budget are used, copies are let go,
 const PRESSED: u64 = 80;
 /// until no more than so many are.
-const EASED: u64 = 70;
+pub(super) const EASED: u64 = 70;
 /// Promises that are looked at at once.
 const CHUNK: usize = 256;
 /// Objects that are looked for at once.
