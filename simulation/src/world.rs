@@ -20,6 +20,9 @@ use crate::{
     promises::Promises,
 };
 
+/// A repair that begins so late is none: a member may be given no longer delay.
+const TOO_LATE: Duration = Duration::from_secs(600);
+
 /// How far the rollup is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -67,7 +70,7 @@ impl World {
             Some(Plant::TooFewHolders) => Ledger::new(&first, namespace, disperser, THRESHOLD - 1),
             _ => Arc::clone(&ledger),
         };
-        let after = if plant == Some(Plant::NeverRepair) { Duration::from_secs(86_400) } else { REPAIR_DELAY };
+        let after = if plant == Some(Plant::NeverRepair) { TOO_LATE } else { REPAIR_DELAY };
         let seats: Vec<Rc<Seat>> = (0..=MEMBERS)
             .zip(keys)
             .map(|(number, key)| Seat::new(number, key, Arc::clone(&ledger), after, log.clone()))
