@@ -30,7 +30,7 @@ async fn measure(table: &Table, members: u16, threshold: u16, original: u16) {
         config.policy.namespace_quota_gib_days = 1 << 40;
         // All members are at one address here, and hear each other's lists once, at their start: every minute, as they do
         // otherwise, a hundred of them in one process would do little else.
-        config.policy.repair_delay = Duration::from_secs(3600);
+        config.policy.repair_delay = Duration::from_secs(600);
         config.limits.connections = 1024;
         config.limits.connections_per_address = 512;
     });
