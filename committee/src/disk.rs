@@ -84,7 +84,12 @@ impl Disk {
 
     /// Bytes of it that are used: of what is kept, or of the files if those are more.
     pub(crate) fn used(&self) -> u64 {
-        self.store.usage().bytes.max(self.files.load(Ordering::SeqCst).saturating_sub(BESIDE))
+        self.store.usage().bytes.max(self.counted_files())
+    }
+
+    /// Bytes of files that count: what there is beside the data does not.
+    fn counted_files(&self) -> u64 {
+        self.files.load(Ordering::SeqCst).saturating_sub(BESIDE)
     }
 
     /// So many bytes were let go, which the files show when they are measured next.
@@ -98,12 +103,11 @@ impl Disk {
     pub(crate) fn admit(&self, bytes: u64, copied: u64) -> Result<Place, OverBudget> {
         let place = self.charge(bytes);
         let coming = self.coming.load(Ordering::SeqCst).saturating_sub(bytes);
-        let files = self.files.load(Ordering::SeqCst).saturating_sub(BESIDE);
-        let used = self.store.usage().bytes.max(files).saturating_add(coming);
+        let used = self.used().saturating_add(coming);
         if bytes > 0 && used.saturating_add(bytes) > self.budget {
             return Err(OverBudget { budget: self.budget, used, wanted: bytes });
         }
-        let used = files.saturating_add(coming);
+        let used = self.counted_files().saturating_add(coming);
         if copied > 0 && used.saturating_add(copied) > self.budget {
             return Err(OverBudget { budget: self.budget, used, wanted: copied });
         }

@@ -34,11 +34,16 @@ pub(crate) fn open_key(keystore: &Path, password_file: &Path) -> Result<SecretKe
 
 /// Writes a file, and puts it in the place of the old one by way of `new`, beside it. On success that is durable.
 pub(crate) fn replace(path: &Path, new: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    write_synced(new, bytes)?;
     fs::rename(new, path)?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Writes a file. On success its bytes are durable, and its name is after [`sync_folder`].
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Makes durable which files are in a folder.

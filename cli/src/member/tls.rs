@@ -129,7 +129,6 @@ fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     // One that was left behind by a run that was cut off.
     let _gone = fs::remove_file(&new);
     files::write_new_secret(&new, bytes)?;
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let placed = fs::rename(&new, path).and_then(|()| target::sync_folder(folder));
+    let placed = fs::rename(&new, path).and_then(|()| target::sync_folder(target::folder_of(path)));
     placed.with_context(|| format!("cannot write {}", path.display()))
 }

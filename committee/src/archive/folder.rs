@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File, Metadata},
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::files::{replace, sync_folder};
+use crate::files::{sync_folder, write_synced};
 
 /// What a file is called until it is whole.
 const UNFINISHED: &str = "unfinished";
@@ -59,15 +59,13 @@ impl Folder {
         let parent = target.parent().unwrap_or(&self.path).to_owned();
         fs::create_dir_all(&parent)?;
         let unfinished = target.with_extension(UNFINISHED);
+        write_synced(&unfinished, bytes)?;
         if new {
-            let mut file = File::create(&unfinished)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
             // Fails where there is one.
             fs::hard_link(&unfinished, &target)?;
             fs::remove_file(&unfinished)?;
         } else {
-            replace(&target, &unfinished, bytes)?;
+            fs::rename(&unfinished, &target)?;
         }
         let mut folder = Some(parent.as_path());
         while let Some(path) = folder.filter(|path| path.starts_with(&self.path)) {
