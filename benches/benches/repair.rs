@@ -9,7 +9,7 @@ use std::{
 use futures::{StreamExt as _, stream};
 use holdfast_benches::{Table, payload};
 use holdfast_client::{Client, DisperseOptions, MemberInfo, RetrieveOptions};
-use holdfast_committee::Config;
+use holdfast_committee::{Config, config::Policy};
 use holdfast_testing::{Committee, Setup};
 use tokio::runtime::Runtime;
 
@@ -39,7 +39,7 @@ fn main() {
         (100_000, 1500, None),
         (1_000_000, 300, None),
         (8_000_000, 50, None),
-        (1_000_000, 300, Some(64)),
+        (1_000_000, 300, Some(Policy::default().repair_mib_per_second)),
     ] {
         let change: fn(&mut Config) = if bound.is_some() { soon } else { unbounded };
         let made = runtime.block_on(made_whole(length, count, change));
@@ -49,7 +49,7 @@ fn main() {
         table.row(&[
             length.to_string(),
             count.to_string(),
-            bound.map_or_else(|| "none".to_owned(), |mib: u32| format!("{mib} MiB/s")),
+            bound.map_or_else(|| "none".to_owned(), |mib| format!("{mib} MiB/s")),
             format!("{rate:.0}"),
             format!("{shards:.1}"),
             format!("{:.1}", shards * 2.0),

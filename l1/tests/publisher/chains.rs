@@ -8,12 +8,11 @@ use holdfast_devchain::DevChain;
 use holdfast_l1::{JobState, publisher::Error};
 use serde_json::{Value, json};
 
-use crate::{
-    chain::still,
-    fixture::account,
+use super::{
     proxy::{Call, Fault, Proxy},
     stage::{PAYER, Stage, quick},
 };
+use crate::{chain::still, fixture::account};
 
 /// The number of the block that is asked for, if it is asked for by number.
 fn number_of(call: &Call) -> Option<u64> {

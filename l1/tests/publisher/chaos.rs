@@ -4,7 +4,7 @@ use holdfast_certificate::VerifiedCertificate;
 use holdfast_l1::{JobState, Publisher};
 use holdfast_registry::Fault;
 
-use crate::{
+use super::{
     proxy::{Fault as Failure, Proxy},
     stage::{GWEI, Stage, quick},
 };

@@ -6,11 +6,11 @@ use alloy::consensus::{Transaction as _, TxEnvelope};
 use holdfast_l1::{JobState, PublisherOptions, Until, publisher::Error};
 use serde_json::json;
 
-use crate::{
-    fixture::account,
+use super::{
     proxy::Proxy,
     stage::{GWEI, PAYER, Stage, quick, within},
 };
+use crate::fixture::account;
 
 const BOUND: u64 = 50 * GWEI;
 

@@ -8,11 +8,11 @@ use std::{
 use holdfast_l1::{JobState, Until, publisher::Error};
 use tempfile::TempDir;
 
-use crate::{
-    fixture::account,
+use super::{
     proxy::{Fault, Proxy},
     stage::{PAYER, Stage, quick},
 };
+use crate::fixture::account;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()

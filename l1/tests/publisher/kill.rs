@@ -16,7 +16,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::{
+use super::{
     proxy::{Fault, Proxy},
     stage::{PAYER, Stage, quick},
 };
@@ -184,30 +184,40 @@ fn play(test: &str, stage: impl Future<Output = Option<Stage>>, fault: Fault, pa
 
 #[test]
 fn killed_before_any_call_publishes_once() {
-    play("kill::killed_before_any_call_publishes_once", Stage::on_anvil(), Fault::Silent, Past::Nothing);
+    play("publisher::kill::killed_before_any_call_publishes_once", Stage::on_anvil(), Fault::Silent, Past::Nothing);
 }
 
 #[test]
 fn killed_after_any_call_before_its_reply_publishes_once() {
-    play("kill::killed_after_any_call_before_its_reply_publishes_once", Stage::on_anvil(), Fault::Deaf, Past::Nothing);
+    play(
+        "publisher::kill::killed_after_any_call_before_its_reply_publishes_once",
+        Stage::on_anvil(),
+        Fault::Deaf,
+        Past::Nothing,
+    );
 }
 
 #[test]
 fn killed_while_a_strangers_transaction_has_the_nonce_publishes_once() {
-    let test = "kill::killed_while_a_strangers_transaction_has_the_nonce_publishes_once";
+    let test = "publisher::kill::killed_while_a_strangers_transaction_has_the_nonce_publishes_once";
     play(test, Stage::on_anvil(), Fault::Deaf, Past::Stranger);
 }
 
 #[test]
 fn killed_while_a_gap_is_filled_publishes_once() {
-    let test = "kill::killed_while_a_gap_is_filled_publishes_once";
+    let test = "publisher::kill::killed_while_a_gap_is_filled_publishes_once";
     play(test, Stage::on_anvil(), Fault::Deaf, Past::Gap);
 }
 
 #[test]
 fn killed_where_transactions_are_mined_at_once_publishes_once() {
     let stage = async { Some(Stage::on_devchain().await) };
-    play("kill::killed_where_transactions_are_mined_at_once_publishes_once", stage, Fault::Deaf, Past::Nothing);
+    play(
+        "publisher::kill::killed_where_transactions_are_mined_at_once_publishes_once",
+        stage,
+        Fault::Deaf,
+        Past::Nothing,
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

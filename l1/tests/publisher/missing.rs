@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use holdfast_l1::{Error as L1, PublisherOptions, Until, publisher::Error};
 use serde_json::{Value, json};
 
-use crate::{
-    dropping::{Dropping, Manner},
+use super::{
     proxy::{Fault, Proxy},
     stage::{Stage, quick, within},
 };
+use crate::dropping::{Dropping, Manner};
 
 const NO_METHOD: (i64, &str) = (-32601, "the method does not exist/is not available");
 

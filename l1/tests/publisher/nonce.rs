@@ -8,11 +8,11 @@ use alloy::{
 use holdfast_l1::JobState;
 use serde_json::{Value, json};
 
-use crate::{
-    fixture::account,
+use super::{
     proxy::{Fault, Proxy},
     stage::{PAYER, Stage},
 };
+use crate::fixture::account;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_strangers_transaction_with_the_nonce_costs_time_and_doubles_nothing() {

@@ -8,7 +8,7 @@ use std::{
 use holdfast_l1::{Error as L1, JobState, PublisherOptions, Until, publisher::Error};
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     proxy::{Fault, Proxy},
     stage::{Stage, quick, within},
 };

@@ -6,11 +6,11 @@ use holdfast_l1::{Error as L1, JobState, PublisherOptions, publisher::Error};
 use holdfast_registry::Status;
 use serde_json::json;
 
-use crate::{
-    fixture::{account, hours_after},
+use super::{
     proxy::Proxy,
     stage::{GWEI, PAYER, Stage, quick},
 };
+use crate::fixture::{account, hours_after};
 
 /// Longer than what is left of a certificate of [`Stage::certificate`] until it is too old to be published.
 const TOO_LONG: u64 = 25 * HOUR;

@@ -7,7 +7,7 @@ use holdfast_l1::{JobState, PublishReceipt, Publisher};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{
+use super::{
     proxy::{Fault, Proxy},
     stage::Stage,
 };

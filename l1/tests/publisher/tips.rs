@@ -10,7 +10,7 @@ use alloy::{
 use holdfast_l1::{JobState, PublisherOptions, publisher::Error};
 use serde_json::json;
 
-use crate::{
+use super::{
     proxy::{Call, Fault, Proxy},
     stage::{GWEI, Stage, quick, within},
 };

@@ -3,7 +3,7 @@
 use holdfast_l1::{Error, check};
 use serde_json::json;
 
-use crate::{
+use super::{
     proxy::Plan,
     world::{World, eager, until},
 };

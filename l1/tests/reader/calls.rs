@@ -12,7 +12,7 @@ use holdfast_devchain::DEV_KEYS;
 use holdfast_l1::{Error, Publisher, ReaderOptions};
 use holdfast_registry as registry;
 
-use crate::{
+use super::{
     logbook,
     proxy::{Plan, Proxy},
     world::{World, eager, until},

@@ -13,10 +13,10 @@ use holdfast_l1::{Error, ReaderOptions};
 use holdfast_registry::{self as registry, Endpoint};
 use serde_json::json;
 
+use super::world::{World, eager};
 use crate::{
     fixture::{MIN_RETENTION, Members, account},
     node::quantity,
-    world::{World, eager},
 };
 
 alloy::sol! {

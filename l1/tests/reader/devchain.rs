@@ -8,12 +8,11 @@ use std::{
 use holdfast_devchain::{DevChain, DevChainConfig, Error, Hardfork};
 use serde_json::json;
 
+use super::{lifetime, scenario};
 use crate::{
     chain::{deploy, still},
     fixture::account,
-    lifetime,
     node::{RawNode, quantity},
-    scenario,
 };
 
 #[tokio::test(flavor = "multi_thread")]

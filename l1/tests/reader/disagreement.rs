@@ -5,13 +5,12 @@ use holdfast_l1::{ChainRegistry, Error, ReaderOptions, check};
 use holdfast_registry::Fault;
 use serde_json::json;
 
-use crate::{
-    chain::still,
+use super::{
     logbook,
-    node::RawNode,
     proxy::{Plan, Proxy, lie},
     world::{World, eager, until},
 };
+use crate::{chain::still, node::RawNode};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lying_node_among_three_is_outvoted_and_named_once() {

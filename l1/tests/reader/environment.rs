@@ -6,7 +6,8 @@ use holdfast_certificate::Address;
 use holdfast_l1::{ChainRegistry, ReaderOptions};
 use tokio::process::Command;
 
-use crate::{dropping::Dropping, world::World};
+use super::world::World;
+use crate::dropping::Dropping;
 
 /// Names the URL that such a process asks, and the registry.
 const TASK: &str = "HOLDFAST_TEST_PROXIES_TASK";
@@ -38,7 +39,8 @@ async fn the_environments_proxy_is_named_in_errors_and_gets_no_private_names_unl
         println!("\n{SAYS}{}", connected.map_or_else(|error| error.to_string(), |_| "connected".to_owned()));
         return;
     }
-    const TEST: &str = "environment::the_environments_proxy_is_named_in_errors_and_gets_no_private_names_unless_asked";
+    const TEST: &str =
+        "reader::environment::the_environments_proxy_is_named_in_errors_and_gets_no_private_names_unless_asked";
     let world = World::start().await;
     // Nobody listens there.
     let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -5,12 +5,11 @@ use holdfast_l1::{ChainRegistry, Error, ReaderOptions};
 use holdfast_registry::{Publication, Since};
 use serde_json::{Value, json};
 
-use crate::{
-    fixture::hours_after,
-    node::quantity,
+use super::{
     proxy::{Plan, Proxy},
     world::{World, eager},
 };
+use crate::{fixture::hours_after, node::quantity};
 
 /// Three certificates of one blob, published in as many blocks with others in between, and final.
 async fn published(world: &World) -> Vec<Certificate> {

@@ -8,7 +8,7 @@ use std::{
 use holdfast_l1::{Error, ReaderOptions};
 use serde_json::json;
 
-use crate::{
+use super::{
     logbook,
     proxy::Plan,
     world::{World, eager},

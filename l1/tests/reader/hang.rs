@@ -11,7 +11,7 @@ use holdfast_l1::{Error, ReaderOptions};
 use holdfast_registry as registry;
 use serde_json::Value;
 
-use crate::{
+use super::{
     proxy::Plan,
     world::{World, until},
 };

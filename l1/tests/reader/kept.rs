@@ -2,10 +2,8 @@
 
 use holdfast_l1::ChainRegistry;
 
-use crate::{
-    dropping::{Dropping, Manner},
-    world::{World, eager},
-};
+use super::world::{World, eager};
+use crate::dropping::{Dropping, Manner};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_drops_kept_connections_is_asked_again_on_a_new_one() {

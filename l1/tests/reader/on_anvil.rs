@@ -3,10 +3,8 @@
 use holdfast_certificate::Address;
 use holdfast_l1::{ChainRegistry, Error, check};
 
-use crate::{
-    anvil::{Anvil, installed},
-    lifetime, scenario,
-};
+use super::{lifetime, scenario};
+use crate::anvil::{Anvil, installed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_on_anvil_with_osaka() {

@@ -8,13 +8,15 @@ use holdfast_devchain::{DevChain, DevChainConfig};
 use holdfast_l1::{ChainRegistry, ReaderOptions};
 use holdfast_registry::Fault;
 
+use super::{
+    logbook,
+    proxy::Plan,
+    world::{World, eager, until},
+};
 use crate::{
     chain::{deploy, still},
     fixture::Members,
-    logbook,
     node::RawNode,
-    proxy::Plan,
-    world::{World, eager, until},
 };
 
 #[tokio::test(flavor = "multi_thread")]

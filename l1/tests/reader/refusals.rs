@@ -7,11 +7,11 @@ use holdfast_l1::{ChainRegistry, Error, Moment, ReaderOptions, RegistryView, che
 use holdfast_registry::Fault;
 use serde_json::json;
 
-use crate::{
-    fixture::account,
+use super::{
     proxy::{Plan, Proxy},
     world::{World, eager},
 };
+use crate::fixture::account;
 
 /// Another contract stands at the registry's address: one byte of its code is another.
 fn other_code(method: &str, _: &serde_json::Value) -> Plan {

@@ -20,11 +20,11 @@ use tracing::{
     span,
 };
 
-use crate::{
-    chain::still,
+use super::{
     proxy::{Plan, Proxy},
     world::{World, eager},
 };
+use crate::chain::still;
 
 /// What is secret of a node's URL here.
 const KEY: &str = "SECRETKEY";

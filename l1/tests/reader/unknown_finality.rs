@@ -7,7 +7,7 @@ use holdfast_l1::{Error, Publisher, ReaderOptions, check};
 use holdfast_registry as registry;
 use serde_json::Value;
 
-use crate::{
+use super::{
     logbook,
     proxy::Plan,
     world::{World, until},

@@ -9,11 +9,11 @@ use holdfast_certificate::{Address, Namespace};
 use holdfast_devchain::DevChain;
 use holdfast_l1::{ChainRegistry, Error, Publisher, ReaderOptions};
 
+use super::proxy::Proxy;
 use crate::{
     chain::{deploy, still},
     fixture::Members,
     node::RawNode,
-    proxy::Proxy,
 };
 
 pub(crate) struct World {

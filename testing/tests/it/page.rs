@@ -1,7 +1,5 @@
 //! A member's status page in a real browser.
 
-#![allow(clippy::unwrap_used)]
-
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,

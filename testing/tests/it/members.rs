@@ -1,7 +1,5 @@
 //! The client against real members, with their stores on disk.
 
-#![allow(clippy::unwrap_used)]
-
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

@@ -1,7 +1,5 @@
 //! One committee takes over from another while a rollup writes and users read.
 
-#![allow(clippy::unwrap_used)]
-
 use std::{
     sync::{
         Arc, Mutex,
