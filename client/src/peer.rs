@@ -1,4 +1,9 @@
-use std::{collections::HashMap, future::Future, sync::Arc, sync::Mutex, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
@@ -12,6 +17,7 @@ use holdfast_proto::{
     },
 };
 use holdfast_transport::{Body, Fair, Misfit, Network, Trust, chunks_of, connect_lazy};
+use tokio::time::Instant;
 use tonic::{Status, Streaming, transport::Channel};
 
 use crate::{code::Code, failure::FailureReason, fault::Fault, words::peer_text};
@@ -28,11 +34,16 @@ const MAX_METADATA_BYTES: usize = 128 << 10;
 /// The most connections kept; more committees than this in one process start over.
 const MAX_PEERS: usize = 1024;
 
+/// For how long readers ask others before a member that has kept one waiting. One read in so long finds out whether it still does.
+const BEHIND: Duration = Duration::from_secs(10);
+
 /// One member's connection, made when first used and again when it broke. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     endpoint: Arc<str>,
     channel: Result<Channel, Arc<str>>,
+    /// Until when readers ask others first.
+    behind: Arc<Mutex<Option<Instant>>>,
 }
 
 /// Connections by endpoint, shared by all calls of a client.
@@ -76,16 +87,30 @@ impl Peer {
         let channel = holdfast_transport::endpoint(endpoint, trust, connect_timeout)
             .map(|it| connect_lazy(&it, network))
             .map_err(|error| error.to_string().into());
-        Self { endpoint: endpoint.into(), channel }
+        Self { endpoint: endpoint.into(), channel, behind: Arc::default() }
     }
 
     /// A peer that nothing is ever sent to.
     pub(crate) fn unusable(endpoint: &str, why: &str) -> Self {
-        Self { endpoint: peer_text(endpoint).into(), channel: Err(why.into()) }
+        Self { endpoint: peer_text(endpoint).into(), channel: Err(why.into()), behind: Arc::default() }
     }
 
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Whether it has kept a reader waiting lately, so that others are to be asked first.
+    pub(crate) fn is_behind(&self, now: Instant) -> bool {
+        self.lock_behind().is_some_and(|until| now < until)
+    }
+
+    /// It has kept a reader waiting, or has answered one.
+    pub(crate) fn set_behind(&self, behind: bool) {
+        *self.lock_behind() = behind.then(|| Instant::now() + BEHIND);
+    }
+
+    fn lock_behind(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.behind.lock().expect("no code panics while it holds this lock")
     }
 
     /// Sends one shard, or only what it is where the member holds it, and returns the attestation; its form is checked, its
@@ -325,4 +350,21 @@ fn attestation(wire: Option<v1::Attestation>) -> Result<Attestation, FailureReas
 
 fn bytes_of(id: &BlobId) -> Bytes {
     Bytes::copy_from_slice(id.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_behind_until_it_answers_or_for_a_while() {
+        let peer = Peer::unusable("http://member", "a test");
+        let (same, now) = (peer.clone(), Instant::now());
+        assert!(!peer.is_behind(now));
+        peer.set_behind(true);
+        assert!(same.is_behind(now));
+        assert!(!same.is_behind(Instant::now() + BEHIND));
+        same.set_behind(false);
+        assert!(!peer.is_behind(now));
+    }
 }

@@ -146,6 +146,11 @@ impl ReadPlan {
         })
     }
 
+    /// Candidates that have not answered in time.
+    pub fn overdue(&self, now: Duration) -> impl Iterator<Item = usize> {
+        self.outstanding().filter(move |(_, at)| *at + self.hedge_after <= now).map(|(number, _)| number)
+    }
+
     /// Candidates that were never asked.
     pub fn unasked(&self) -> impl Iterator<Item = usize> {
         self.candidates.iter().enumerate().filter(|(_, c)| c.state == State::Unasked).map(|(number, _)| number)
@@ -228,6 +233,7 @@ mod tests {
         assert_eq!(plan.next(Duration::from_millis(10)), Step::Ask(vec![2]));
         assert_eq!(plan.next(Duration::from_millis(11)), Step::Wait(Some(HEDGE)));
         assert_eq!(plan.next(HEDGE), Step::Ask(vec![3]));
+        assert_eq!(plan.overdue(HEDGE).collect::<Vec<_>>(), [1]);
         // The slow one counts when it does answer.
         plan.accept(1);
         plan.accept(2);

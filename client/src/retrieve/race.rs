@@ -80,6 +80,11 @@ impl<T: Send + 'static> Race<T> {
         Some(event(answer))
     }
 
+    /// Candidates that have not answered in time.
+    pub(crate) fn overdue(&self) -> impl Iterator<Item = usize> {
+        self.plan.overdue(self.started.elapsed())
+    }
+
     /// How long a candidate that was asked at `asked` has had.
     pub(crate) fn waited(&self, asked: Duration) -> Duration {
         self.started.elapsed().saturating_sub(asked)

@@ -95,7 +95,10 @@ pub(crate) async fn collect(
                 }
                 settle(read, &mut race, &holders[number], number, answer, &mut accepted, needed);
             }
-            Event::Done => break,
+            Event::Done => {
+                race.overdue().for_each(|number| holders[number].member.peer.set_behind(true));
+                break;
+            }
             Event::Impossible if !searched_copies => {
                 searched_copies = true;
                 for holder in copies(read, parameters, &holders, &race.plan.accepted()).await {
@@ -145,18 +148,18 @@ fn gone(read: &Read<'_>, said: &Ledger, holders: &[Holder], parameters: Paramete
     Some(Error::PromiseBroken { blob, said, needed, failures: failures() })
 }
 
-/// Original shards before recovery shards, so that nothing need be decoded; members that have already failed last; the
-/// rest from another beginning each time.
+/// Original shards before recovery shards, so that nothing need be decoded; members that keep readers waiting after the others,
+/// and those that have already failed last; the rest from another beginning each time.
 fn in_order_of_preference(read: &Read<'_>, parameters: Parameters, mut holders: Vec<Holder>) -> Vec<Holder> {
     // A member of several epochs holds each of its shards once.
     let mut known = BTreeSet::new();
     holders.retain(|it| known.insert((it.member.peer.endpoint().to_owned(), it.index)));
     let (k, n) = (parameters.original_shards(), parameters.total_shards());
-    let turn = read.context.turn();
+    let (turn, now) = (read.context.turn(), Instant::now());
     holders.sort_by_key(|it| {
         let index = it.index.get();
         let place = if index < k { 0 } else { 1 + (usize::from(index - k) + turn) % usize::from(n - k) };
-        (read.ledger.has_failed(&it.member), place)
+        (read.ledger.has_failed(&it.member), it.member.peer.is_behind(now), place)
     });
     holders
 }
@@ -195,6 +198,7 @@ fn settle(
         Ok(shard) => {
             race.plan.accept(number);
             read.ledger.succeed(&holder.member);
+            holder.member.peer.set_behind(false);
             // In an audit the shards beyond those needed are checked, and not kept.
             let kept = accepted.len() >= usize::from(needed)
                 || accepted.iter().any(|(other, _)| other.index() == shard.index());

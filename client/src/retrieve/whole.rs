@@ -18,7 +18,8 @@ pub(crate) async fn fetch(
     deadline: Instant,
 ) -> Option<(Bytes, u16)> {
     let mut members = turned(members, read.context.turn());
-    members.sort_by_key(|member| read.ledger.has_failed(member));
+    let now = Instant::now();
+    members.sort_by_key(|member| (read.ledger.has_failed(member), member.peer.is_behind(now)));
     let length = usize::try_from(blob.payload_length).ok()?;
     let parameters = blob.parameters().ok()?;
     let hedge_after = hedge_after(read.context.config.hedge_delay, length);
@@ -47,6 +48,8 @@ pub(crate) async fn fetch(
         match event {
             Event::Answer(number, Ok(payload)) => {
                 read.ledger.succeed(&members[number]);
+                members[number].peer.set_behind(false);
+                race.overdue().filter(|late| *late != number).for_each(|late| members[late].peer.set_behind(true));
                 return Some((payload, members[number].slot));
             }
             Event::Answer(number, Err(reason)) => {

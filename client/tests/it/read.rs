@@ -8,7 +8,7 @@ use std::{
 use holdfast_client::{Blame, Dispersal, Error, FailureReason, Reference, RetrieveOptions, Way};
 use holdfast_erasure::encode;
 
-use crate::support::{Lie, eventually, stored, stored_for_the_patient};
+use crate::support::{Lie, eventually, stored, stored_for_the_patient, stored_hedged};
 
 #[tokio::test]
 async fn prompt_honest_members_are_asked_for_the_original_shards_and_nothing_else() {
@@ -63,8 +63,9 @@ async fn five_of_seven_dead_still_read() {
 
 #[tokio::test]
 async fn slow_and_stalling_members_are_hedged() {
-    let stored = stored(Dispersal::ByShard).await;
     for lie in [Lie::Silent, Lie::Slow(Duration::from_secs(60)), Lie::Stall] {
+        // A client that knows of none yet.
+        let stored = stored(Dispersal::ByShard).await;
         let slow = stored.originals();
         slow.iter().for_each(|slot| stored.committee.lie(*slot, lie));
         let started = Instant::now();
@@ -73,6 +74,28 @@ async fn slow_and_stalling_members_are_hedged() {
         assert!(read.from.iter().all(|slot| !slow.contains(slot)), "{lie:?}");
         let hanging = || slow.iter().map(|s| stored.committee.members[usize::from(*s)].hanging.load(Ordering::SeqCst));
         eventually("the slow requests are cut", || hanging().sum::<usize>() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn who_kept_one_reader_waiting_is_not_asked_by_the_next_ones_unless_others_fail() {
+    for dispersal in [Dispersal::ByShard, Dispersal::ByPayload] {
+        // Nobody who is well takes so long, on a busy machine either.
+        let stored = stored_hedged(dispersal, Duration::from_secs(1)).await;
+        let hung = stored.originals()[0];
+        stored.committee.lie(hung, Lie::Silent);
+        // Whole payloads are asked of one after the other.
+        for _ in 0..8 {
+            stored.reads_well().await;
+        }
+        let asked = stored.committee.members[usize::from(hung)].reads.load(Ordering::Relaxed);
+        assert_eq!(asked, 1, "{dispersal:?}");
+        // It is well again, and all but one of the others are gone.
+        stored.committee.lie(hung, Lie::None);
+        let left = [hung, (hung + 1) % 7];
+        (0..7).filter(|slot| !left.contains(slot)).for_each(|slot| stored.committee.kill(slot));
+        let from = stored.reads_well().await.from;
+        assert!(from.iter().all(|slot| left.contains(slot)) && !from.is_empty(), "{from:?}");
     }
 }
 

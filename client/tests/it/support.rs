@@ -13,5 +13,5 @@ mod tools;
 pub(crate) use committee::{MAX_PAYLOAD, TestCommittee, quick};
 pub(crate) use lie::Lie;
 pub(crate) use registry::TestRegistry;
-pub(crate) use stored::{stored, stored_for_the_patient};
+pub(crate) use stored::{stored, stored_for_the_patient, stored_hedged};
 pub(crate) use tools::{eventually, payload};

@@ -27,8 +27,12 @@ pub(crate) async fn stored(dispersal: Dispersal) -> Stored {
 
 /// The same, read by a client that hedges nobody.
 pub(crate) async fn stored_for_the_patient(dispersal: Dispersal) -> Stored {
-    let config = quick().hedge_delay(Duration::from_secs(20));
-    stored_by(TestCommittee::start(7, 6, 2), config, dispersal).await
+    stored_hedged(dispersal, Duration::from_secs(20)).await
+}
+
+/// The same, read by a client that asks another after `delay`.
+pub(crate) async fn stored_hedged(dispersal: Dispersal, delay: Duration) -> Stored {
+    stored_by(TestCommittee::start(7, 6, 2), quick().hedge_delay(delay), dispersal).await
 }
 
 async fn stored_by(committee: TestCommittee, config: Config, dispersal: Dispersal) -> Stored {
