@@ -95,6 +95,7 @@ pub use resume::Resume;
 pub use rocks::rocksdb_in;
 pub(crate) use room::{free, occupied};
 pub(crate) use scrub::Step;
+pub use survey::files_needed;
 
 /// A member's store. Reads are blocking and belong off the async threads; writes go through one thread.
 pub struct Store {

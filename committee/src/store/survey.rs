@@ -63,6 +63,21 @@ struct Files {
     others: Vec<PathBuf>,
 }
 
+/// Names of the tables, blob files and closed logs that the manifest in force in `folder` needs, with the bytes that must be in them:
+/// for tests of what a loss of power leaves.
+///
+/// # Errors
+///
+/// [`Error::Missing`] or [`Error::Broken`] where there is no manifest that can be read.
+pub fn files_needed(folder: &Path) -> Result<Vec<(String, u64)>, Error> {
+    let manifest = Manifest::read(folder)?;
+    let tables = manifest.tables().map(|(_, number, length)| (format!("{number:06}.sst"), length));
+    // How long a blob file is, its own end says.
+    let blobs = manifest.blob_files().map(|(_, number)| (format!("{number:06}.blob"), 1));
+    let logs = manifest.closed_logs().map(|(number, length)| (format!("{number:06}.log"), length));
+    Ok(tables.chain(blobs).chain(logs).collect())
+}
+
 /// Looks at the database in `folder`.
 ///
 /// # Errors

@@ -5,10 +5,14 @@
 //! and of everything else (bytes behind the synced length, names that no sync of their folder has covered) a random part:
 //! nothing, all, a prefix, single pages, zeros, garbage, or what another file had there.
 
+#[path = "disk/hazard.rs"]
+mod hazard;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     ffi::{CStr, c_char, c_int},
     fs,
+    io::ErrorKind,
     os::{
         fd::BorrowedFd,
         unix::fs::{FileExt, MetadataExt},
@@ -54,6 +58,8 @@ struct Disk {
     names: BTreeMap<PathBuf, u64>,
     /// What was asked of the disk last, for who reads of something that was missed.
     story: VecDeque<String>,
+    /// What a cut at some moment could have taken away, the first time, and the story up to it.
+    hazard: Option<String>,
 }
 
 #[derive(Clone)]
@@ -66,8 +72,8 @@ enum Durable {
 pub(crate) fn watch(root: &Path, graves: &Path, lie: Option<Lie>) {
     let (root, graves) = (root.canonicalize().expect("there"), graves.canonicalize().expect("there"));
     let (fails, poisoned, durable) = (None, BTreeSet::new(), BTreeMap::new());
-    let story = VecDeque::new();
-    let mut disk = Disk { names: names(&root), root, graves, lie, fails, poisoned, durable, story };
+    let (story, hazard) = (VecDeque::new(), None);
+    let mut disk = Disk { names: names(&root), root, graves, lie, fails, poisoned, durable, story, hazard };
     for name in disk.names.keys() {
         let path = disk.root.join(name);
         let metadata = path.metadata().expect("there");
@@ -83,9 +89,9 @@ pub(crate) fn fail(next: Option<(Lie, usize)>) {
     }
 }
 
-/// Nothing is watched any more.
-pub(crate) fn forget() {
-    *lock() = None;
+/// Nothing is watched any more; gives what a cut at some moment could have taken away.
+pub(crate) fn forget() -> Option<String> {
+    lock().take()?.hazard
 }
 
 /// Takes the power at this moment and puts into `image` what is left; gives what was asked of the disk before, and what is left.
@@ -107,8 +113,12 @@ pub(crate) fn cut(image: &Path, random: &mut Random) -> String {
         let Some(inode) = taken else { continue };
         let grave = disk.graves.join(inode.to_string());
         let path = if now == Some(inode) { disk.root.join(name) } else { grave };
-        // A file that was deleted before it was ever synced has no grave.
-        let Ok(bytes) = fs::read(&path) else { continue };
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            // A file that was deleted before it was ever synced has no grave.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => panic!("{}: {error}", path.display()),
+        };
         let left = match disk.durable.get(inode) {
             Some(Durable::Whole(whole)) if bytes.len() == whole.len() => overwritten(whole, &bytes, random),
             Some(Durable::Whole(whole)) => appended(&bytes, whole.len(), &stale, random),
@@ -233,8 +243,9 @@ impl Disk {
 
     /// A file that is about to lose its name may come back with it.
     fn bury(&self, path: &Path) {
-        if let Ok(metadata) = path.metadata() {
-            let _there_already = fs::hard_link(path, self.graves.join(metadata.ino().to_string()));
+        let Ok(metadata) = path.metadata() else { return };
+        if let Err(error) = fs::hard_link(path, self.graves.join(metadata.ino().to_string())) {
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{}: {error}", path.display());
         }
     }
 
@@ -287,6 +298,7 @@ fn sync(fd: c_int) -> c_int {
                 Some(_) => {}
                 None => disk.sync_folder(&path),
             }
+            disk.look();
         }
     }
     0
@@ -325,7 +337,11 @@ pub(crate) unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
         disk.bury(&path(name));
         disk.tell(format!("unlink {}", path(name).display()));
     }
-    answer(rustix::fs::unlink(name))
+    let done = answer(rustix::fs::unlink(name));
+    if let Some(disk) = guard.as_mut().filter(|disk| path(name).starts_with(&disk.root)) {
+        disk.look();
+    }
+    done
 }
 
 /// In place of the C library's.
@@ -345,5 +361,9 @@ pub(crate) unsafe extern "C" fn rename(old: *const c_char, new: *const c_char) -
         // By its old name it may be found after a cut as well.
         disk.bury(&path(old));
     }
-    answer(rustix::fs::rename(old, new))
+    let done = answer(rustix::fs::rename(old, new));
+    if let Some(disk) = guard.as_mut().filter(|disk| path(new).starts_with(&disk.root)) {
+        disk.look();
+    }
+    done
 }
