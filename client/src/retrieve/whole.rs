@@ -19,7 +19,8 @@ pub(crate) async fn fetch(
 ) -> Option<(Bytes, u16)> {
     let mut members = turned(members, read.context.turn());
     let now = Instant::now();
-    members.sort_by_key(|member| (read.ledger.has_failed(member), member.peer.is_behind(now)));
+    // Each key is looked at once: other reads change who is behind meanwhile.
+    members.sort_by_cached_key(|member| (read.ledger.has_failed(member), member.peer.is_behind(now)));
     let length = usize::try_from(blob.payload_length).ok()?;
     let parameters = blob.parameters().ok()?;
     let hedge_after = hedge_after(read.context.config.hedge_delay, length);
