@@ -332,13 +332,14 @@ pub(crate) extern "C" fn fdatasync(fd: c_int) -> c_int {
 pub(crate) unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
     // SAFETY: by the contract of this function.
     let name = unsafe { CStr::from_ptr(name) };
-    let mut guard = lock();
-    if let Some(disk) = guard.as_mut().filter(|disk| path(name).starts_with(&disk.root)) {
-        disk.bury(&path(name));
-        disk.tell(format!("unlink {}", path(name).display()));
+    let (mut guard, file) = (lock(), path(name));
+    let mut disk = guard.as_mut().filter(|disk| file.starts_with(&disk.root));
+    if let Some(disk) = &mut disk {
+        disk.bury(&file);
+        disk.tell(format!("unlink {}", file.display()));
     }
     let done = answer(rustix::fs::unlink(name));
-    if let Some(disk) = guard.as_mut().filter(|disk| path(name).starts_with(&disk.root)) {
+    if let Some(disk) = disk {
         disk.look();
     }
     done
@@ -354,15 +355,16 @@ pub(crate) unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
 pub(crate) unsafe extern "C" fn rename(old: *const c_char, new: *const c_char) -> c_int {
     // SAFETY: by the contract of this function.
     let (old, new) = unsafe { (CStr::from_ptr(old), CStr::from_ptr(new)) };
-    let mut guard = lock();
-    if let Some(disk) = guard.as_mut().filter(|disk| path(new).starts_with(&disk.root)) {
-        disk.tell(format!("rename {} to {}", path(old).display(), path(new).display()));
-        disk.bury(&path(new));
+    let (mut guard, from, to) = (lock(), path(old), path(new));
+    let mut disk = guard.as_mut().filter(|disk| to.starts_with(&disk.root));
+    if let Some(disk) = &mut disk {
+        disk.tell(format!("rename {} to {}", from.display(), to.display()));
+        disk.bury(&to);
         // By its old name it may be found after a cut as well.
-        disk.bury(&path(old));
+        disk.bury(&from);
     }
     let done = answer(rustix::fs::rename(old, new));
-    if let Some(disk) = guard.as_mut().filter(|disk| path(new).starts_with(&disk.root)) {
+    if let Some(disk) = disk {
         disk.look();
     }
     done

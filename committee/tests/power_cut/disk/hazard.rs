@@ -2,7 +2,7 @@
 //! calls only by chance. Whatever is left of what no sync has covered, each file that a manifest needs must be there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -25,8 +25,11 @@ impl Disk {
     fn missing(&self) -> Option<String> {
         let now = names(&self.root);
         let current = Path::new("db/CURRENT");
-        let either = now.get(current).into_iter().chain(self.names.get(current));
-        for inode in either {
+        let either: BTreeSet<u64> = now.get(current).into_iter().chain(self.names.get(current)).copied().collect();
+        // Not one that is watched: nothing asks this disk there.
+        let folder = self.graves.join("look");
+        fs::create_dir_all(&folder).expect("made");
+        for inode in &either {
             let Some(Durable::Whole(text)) = self.durable.get(inode) else {
                 return Some("what CURRENT says is not on the disk".into());
             };
@@ -37,20 +40,16 @@ impl Disk {
             };
             let written = fs::read(self.root.join(&manifest)).expect("there");
             let synced = usize::try_from(self.length(inode).unwrap_or_default()).expect("small").min(written.len());
-            for left in [&written[..synced], &written] {
-                // Not one that is watched: nothing asks this disk here.
-                let folder = self.graves.join("look");
-                fs::create_dir_all(&folder).expect("made");
-                fs::write(folder.join("CURRENT"), format!("{name}\n")).expect("written");
-                fs::write(folder.join(&name), left).expect("written");
+            fs::write(folder.join("CURRENT"), text).expect("written");
+            for left in BTreeSet::from([synced, written.len()]) {
+                fs::write(folder.join(&name), &written[..left]).expect("written");
                 let needed = match files_needed(&folder) {
                     Ok(needed) => needed,
-                    Err(error) => return Some(format!("{} of {} bytes: {error}", left.len(), written.len())),
+                    Err(error) => return Some(format!("{left} of {} bytes: {error}", written.len())),
                 };
                 for (file, bytes) in needed {
                     let inode = self.for_sure(&now, &Path::new("db").join(&file));
                     if inode.and_then(|inode| self.length(inode)).is_none_or(|durable| durable < bytes) {
-                        let left = left.len();
                         return Some(format!("by {left} bytes of {name} {bytes} bytes of {file} are needed"));
                     }
                 }
