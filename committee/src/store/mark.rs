@@ -284,6 +284,11 @@ impl Shared {
     }
 }
 
+/// RocksDB's name of a file, such as `000012.log`.
+pub(super) fn name_of(number: u64, extension: &str) -> String {
+    format!("{number:06}.{extension}")
+}
+
 /// The number in a name of RocksDB's such as `000012.log`.
 pub(super) fn number_of(path: &Path, extension: &str) -> Option<u64> {
     if path.extension()?.to_str()? != extension {

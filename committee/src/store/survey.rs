@@ -19,7 +19,7 @@ use std::{
 
 use super::{
     Error,
-    mark::{Mark, number_of},
+    mark::{Mark, name_of, number_of},
 };
 use log::Damage;
 pub(super) use log::Log;
@@ -71,10 +71,10 @@ struct Files {
 /// [`Error::Missing`] or [`Error::Broken`] where there is no manifest that can be read.
 pub fn files_needed(folder: &Path) -> Result<Vec<(String, u64)>, Error> {
     let manifest = Manifest::read(folder)?;
-    let tables = manifest.tables().map(|(_, number, length)| (format!("{number:06}.sst"), length));
+    let tables = manifest.tables().map(|(_, number, length)| (name_of(number, "sst"), length));
     // How long a blob file is, its own end says.
-    let blobs = manifest.blob_files().map(|(_, number)| (format!("{number:06}.blob"), 1));
-    let logs = manifest.closed_logs().map(|(number, length)| (format!("{number:06}.log"), length));
+    let blobs = manifest.blob_files().map(|(_, number)| (name_of(number, "blob"), 1));
+    let logs = manifest.closed_logs().map(|(number, length)| (name_of(number, "log"), length));
     Ok(tables.chain(blobs).chain(logs).collect())
 }
 
@@ -101,7 +101,7 @@ pub(super) fn survey(folder: &Path, mark: &Mark) -> Result<Survey, Error> {
     survey.families = manifest.families().map(str::to_owned).collect();
     for (_, number) in manifest.blob_files() {
         if !files.blobs.contains_key(&number) {
-            survey.lost.push(folder.join(format!("{number:06}.blob")));
+            survey.lost.push(folder.join(name_of(number, "blob")));
         }
     }
     survey.unreferenced = files.unreferenced(&manifest);
@@ -156,7 +156,7 @@ impl Files {
 fn tables(folder: &Path, manifest: &Manifest, files: &Files) -> Result<(), Error> {
     for (_, number, length) in manifest.tables() {
         let Some((file, got)) = files.tables.get(&number) else {
-            return Err(Error::Missing { file: folder.join(format!("{number:06}.sst")) });
+            return Err(Error::Missing { file: folder.join(name_of(number, "sst")) });
         };
         if *got != length {
             let reason = format!("it has {got} bytes, expected {length}");
@@ -169,7 +169,7 @@ fn tables(folder: &Path, manifest: &Manifest, files: &Files) -> Result<(), Error
 /// Every log that is needed is there, and all of them can be read up to the mark.
 fn logs(folder: &Path, manifest: &Manifest, files: &Files, mark: &Mark, survey: &mut Survey) -> Result<(), Error> {
     let first = manifest.first_log();
-    let name = |number: u64| folder.join(format!("{number:06}.log"));
+    let name = |number: u64| folder.join(name_of(number, "log"));
     let needed = manifest.closed_logs().map(|(number, _)| number).chain((mark.log >= first).then_some(mark.log));
     for number in needed {
         if !files.logs.contains_key(&number) {
