@@ -179,17 +179,13 @@ impl State {
             }
         }
         for (batch, _) in &mut self.written {
-            let mut changed = Batch::default();
-            for put in batch.puts() {
-                let this = put.family == family && put.key == key;
-                match put.value.clone() {
-                    Some(before) => {
-                        changed.put(put.family.clone(), put.key.clone(), if this { value.clone() } else { before })
-                    }
-                    None => changed.remove(put.family.clone(), put.key.clone()),
+            let changed = batch.puts().iter().cloned().map(|mut put| {
+                if put.family == family && put.key == key && put.value.is_some() {
+                    put.value = Some(value.clone());
                 }
-            }
-            *batch = changed;
+                put
+            });
+            *batch = changed.collect();
         }
     }
 }
@@ -269,13 +265,13 @@ impl Engine for Open {
 
     fn write(&self, batch: Batch, sync: bool) -> Result<(), Failure> {
         let mut state = self.state()?;
+        if let Some(put) = batch.puts().iter().find(|put| !state.seen.contains_key(&*put.family)) {
+            return Err(Failure::Other(format!("no family {}", put.family)));
+        }
         if let Err(failure) = state.writable() {
             // Some of it may have come to the disk, and is read by the next start.
             state.written.push((batch, false));
             return Err(failure);
-        }
-        if let Some(put) = batch.puts().iter().find(|put| !state.seen.contains_key(&*put.family)) {
-            return Err(Failure::Other(format!("no family {}", put.family)));
         }
         state.sequence += batch.puts().len() as u64;
         apply(&mut state.seen, &batch);
@@ -313,11 +309,14 @@ impl Engine for Open {
     fn drop_family(&self, family: &str) -> Result<(), Failure> {
         let mut state = self.state()?;
         state.writable()?;
+        state.seen.remove(family).ok_or_else(|| Failure::Other(format!("no family {family}")))?;
         state.synced.remove(family);
-        match state.seen.remove(family) {
-            Some(_) => Ok(()),
-            None => Err(Failure::Other(format!("no family {family}"))),
+        // Of the same name there may be another one later, and nothing of this one is in it.
+        state.bad.retain(|(of, _)| of != family);
+        for (batch, _) in &mut state.written {
+            *batch = batch.puts().iter().filter(|put| put.family != family).cloned().collect();
         }
+        Ok(())
     }
 
     fn flush(&self, _family: &str) -> Result<(), Failure> {

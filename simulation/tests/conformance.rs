@@ -184,6 +184,17 @@ proptest! {
 }
 
 #[test]
+fn what_was_in_a_family_that_was_dropped_is_in_none_of_its_name_made_later() {
+    for sync in [false, true] {
+        let write = Step::Write(vec![(2, 0, Some(7)), (0, 0, Some(7))], sync);
+        let steps = [Step::Create(2), write, Step::Drop(2), Step::Create(2), Step::Look(2, 0), Step::Reopen];
+        for place in Place::both() {
+            played(&place, &steps);
+        }
+    }
+}
+
+#[test]
 fn the_simulated_one_keeps_what_was_synced_whole_batches_of_the_rest_and_nothing_else() {
     let (mut kept, mut lost, mut gaps) = (0, 0, 0);
     for seed in 0..200 {

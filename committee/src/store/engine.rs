@@ -85,6 +85,12 @@ impl Batch {
     }
 }
 
+impl FromIterator<Put> for Batch {
+    fn from_iter<I: IntoIterator<Item = Put>>(puts: I) -> Self {
+        Self(puts.into_iter().collect())
+    }
+}
+
 /// A database that is open. Calls block.
 pub trait Engine: Debug + Send + Sync {
     /// What stands under `key`; nothing where there is no such family.
@@ -123,7 +129,7 @@ pub trait Engine: Debug + Send + Sync {
     /// [`Failure`].
     fn create_family(&self, family: &str) -> Result<(), Failure>;
 
-    /// Removes a family and all that is in it.
+    /// Removes a family and all that is in it: nothing of it is in one that is made later under the same name.
     ///
     /// # Errors
     /// [`Failure`].
