@@ -1,7 +1,8 @@
 # Two commands do everything on a fresh Debian 12 with Rust and Node:
 #   make demo   the main job from end to end, on real rollup data, with members dying and lying
 #   make test   every test
-# Set CARGO_TARGET_DIR to share build products between checkouts.
+# Set CARGO_TARGET_DIR to share build products between checkouts; then build through make, since cargo by itself may take one
+# for the other (scripts/own-sources.sh).
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -25,6 +26,7 @@ node: deps
 	  npm ci --no-audit --no-fund --loglevel=error; fi
 
 first-build: deps
+	@scripts/own-sources.sh "$(TARGET)"
 	@scripts/first-build.sh "$(TARGET)"
 
 build: first-build ## the holdfast binary
@@ -113,7 +115,7 @@ lint: node first-build ## formatting, clippy, rustdoc; cargo-deny where it is in
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	  else echo "cargo-deny is not installed: licences and sources of dependencies not checked (cargo install cargo-deny)"; fi
 
-bench: deps ## benches: code, storing on 5, 20 and 94 members, the gateway, the store on its disk, repair, a client's memory
+bench: first-build ## benches: code, storing on 5, 20 and 94 members, the gateway, the store on its disk, repair, a client's memory
 	$(CARGO) bench -p holdfast-benches
 
 bench-all: build ## holdfast bench on several committees, with faults, TLS and a long line (root): one page in the target folder
