@@ -1,8 +1,10 @@
 //! `holdfast export` and `holdfast mirror run`: a namespace's payloads with what proves them, once or for good.
 
+mod epochs;
 mod events;
 mod exporter;
 mod follow;
+mod held;
 mod lists;
 
 use std::{
@@ -25,6 +27,7 @@ use crate::{
 
 /// The most payload that is in memory at once, in payloads.
 const MOST_AT_ONCE: u8 = 16;
+
 /// What, and where to.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {

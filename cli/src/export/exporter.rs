@@ -1,7 +1,7 @@
 //! One bundle being kept: what is new is learned, fetched, and on the disk before it is noted how far was read.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     fs::File,
     path::PathBuf,
     sync::Arc,
@@ -16,20 +16,17 @@ use holdfast_registry::{self as registry, Registry};
 use serde::Serialize;
 
 use super::{
+    epochs,
     events::{self, Left},
     follow::{Follow, Pending},
+    held,
     lists::Lists,
 };
 use crate::{
-    bridge::Epoch,
-    bundle::{
-        Bundle, Head, Record,
-        index::{self, Lines},
-    },
+    bundle::{Bundle, Head, Record, index},
     config::Config,
     exit::{Exit, fail},
     output::{human_bytes, plain, progress},
-    target,
     times::now,
 };
 
@@ -145,7 +142,7 @@ impl Exporter {
             );
         }
         let lock = bundle.lock()?;
-        let (held, held_bytes) = held(&bundle, &head)?;
+        let (held, held_bytes) = held::read(&bundle, &head)?;
         let mut follow = bundle.follow::<Follow>().and_then(Follow::usable).unwrap_or_default();
         events::restore(&bundle, &domain, (&mut follow, &held, now()))?;
         let client = Client::builder().registry(Arc::clone(&registry)).namespace(namespace).build()?;
@@ -395,7 +392,7 @@ impl Exporter {
     /// The epochs of what is in the folder, so that it can be verified without a registry. Where L1 is away members are read on.
     async fn note_epochs(&mut self, epochs: &BTreeSet<u64>) -> anyhow::Result<()> {
         self.follow.owe(epochs.iter().filter(|epoch| !self.head.epochs.contains_key(epoch)));
-        match note(&*self.registry, &mut self.follow, &mut self.head.epochs).await {
+        match epochs::note(&*self.registry, &mut self.follow, &mut self.head.epochs).await {
             Err(error) if error.fault() == registry::Fault::L1 => {
                 if !std::mem::replace(&mut self.away, true) {
                     progress(format!("L1 is away, members are read on: {}", plain(&error.to_string())));
@@ -438,38 +435,6 @@ impl Exporter {
     }
 }
 
-/// Takes the epochs that are owed down among the `known`, until there is an error: the rest is owed on.
-async fn note(
-    registry: &dyn Registry,
-    follow: &mut Follow,
-    known: &mut BTreeMap<u64, Epoch>,
-) -> Result<(), registry::Error> {
-    while let Some(epoch) = follow.owed.first().copied() {
-        match registry.epoch(epoch).await {
-            Ok(record) => drop(known.insert(epoch, Epoch::of(&record))),
-            Err(registry::Error::UnknownEpoch { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        follow.owed.remove(&epoch);
-    }
-    Ok(())
-}
-
-/// The ids of what is in the folder, and how long their list is. A list that is damaged, or shorter than it was, is made anew
-/// from the files: members and L1 name again what has not expired, and nobody what has.
-fn held(bundle: &Bundle, head: &Head) -> anyhow::Result<(BTreeSet<BlobId>, u64)> {
-    let Lines { lines: mut order, bytes, whole } = index::read(&bundle.held_file(), index::held)?;
-    let mut held: BTreeSet<BlobId> = order.iter().copied().collect();
-    if whole && held.len() as u64 >= head.held {
-        return Ok((held, bytes));
-    }
-    progress("the list of what is in the folder is damaged: it is made anew from the files");
-    order.extend(bundle.payloads()?.into_iter().filter(|id| held.insert(*id)));
-    let lines: String = order.iter().map(|id| format!("{id}\n")).collect();
-    target::write(&bundle.held_file(), lines.as_bytes())?;
-    Ok((held, lines.len() as u64))
-}
-
 /// "Could not ask" and "is not there" are different.
 fn is_certain(error: &Error) -> bool {
     match error {
@@ -483,121 +448,5 @@ fn is_certain(error: &Error) -> bool {
         | Error::PayloadTooLarge { .. }
         | Error::Code(_) => true,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, sync::atomic::AtomicBool, sync::atomic::Ordering};
-
-    use holdfast_certificate::{Address, Committee, CommitteeParameters, Domain, ProvenKey, SecretKey};
-    use holdfast_erasure::{Dispersal, Parameters, encode};
-    use holdfast_registry::{EpochRecord, NamespaceRecord};
-
-    use super::*;
-
-    /// Knows epochs 1 to 3 but for the second; no answer comes while it is away, but for what is known from before: the first.
-    #[derive(Debug)]
-    struct Gappy(AtomicBool);
-
-    #[async_trait::async_trait]
-    impl Registry for Gappy {
-        async fn epoch(&self, epoch: u64) -> Result<Arc<EpochRecord>, registry::Error> {
-            if self.0.load(Ordering::SeqCst) && epoch > 1 {
-                return Err(registry::Error::Timeout { what: "eth_call", limit: Duration::from_secs(10) });
-            }
-            if epoch == 2 {
-                return Err(registry::Error::UnknownEpoch { epoch });
-            }
-            let keys = (1..=5).map(|seed| SecretKey::derive_master(&[seed; 32]).expect("a key").public_key());
-            let keys = keys.map(ProvenKey::from_registry).collect();
-            let code = Parameters::new(2, 5).expect("a code");
-            let parameters = CommitteeParameters::new(code, 4, 1 << 20).expect("parameters");
-            let committee = Committee::new(self.domain(), epoch, parameters, keys).expect("a committee");
-            Ok(Arc::new(EpochRecord {
-                committee: Arc::new(committee),
-                active_from: 1,
-                active_until: None,
-                accepted_until: None,
-                revoked_at: None,
-                endpoints: vec![registry::Endpoint::default(); 5],
-            }))
-        }
-
-        async fn active_epoch(&self, _: u64) -> Result<Arc<EpochRecord>, registry::Error> {
-            self.epoch(3).await
-        }
-
-        async fn namespace(&self, namespace: &Namespace) -> Result<NamespaceRecord, registry::Error> {
-            Err(registry::Error::UnknownNamespace { namespace: *namespace })
-        }
-
-        fn domain(&self) -> Domain {
-            Domain { chain_id: 1, registry: Address::from([7; 20]) }
-        }
-    }
-
-    #[tokio::test]
-    async fn epochs_that_l1_does_not_tell_while_it_is_away_are_owed_and_told_once_it_is_back() {
-        let (registry, mut follow, mut known) = (Gappy(true.into()), Follow::default(), BTreeMap::new());
-        follow.owe(&BTreeSet::from([3, 2, 1]));
-        let error = note(&registry, &mut follow, &mut known).await.expect_err("away");
-        assert_eq!(error.fault(), registry::Fault::L1);
-        assert_eq!((known.keys().copied().collect::<Vec<_>>(), follow.owed.len()), (vec![1], 2));
-        // Whoever goes on with the folder owes it as well.
-        let written = serde_json::to_vec(&follow).expect("written");
-        let mut follow: Follow = serde_json::from_slice(&written).expect("read");
-        registry.0.store(false, Ordering::SeqCst);
-        note(&registry, &mut follow, &mut known).await.expect("back");
-        assert_eq!((known.keys().copied().collect::<Vec<_>>(), follow.owed.len()), (vec![1, 3], 0));
-        // A member that lists epochs without end takes no room for them.
-        follow.owe((1..100_000).collect::<Vec<u64>>().iter());
-        assert_eq!(follow.owed.len(), crate::export::follow::MOST_OWED);
-    }
-
-    #[test]
-    fn a_list_that_is_lost_cut_or_damaged_is_made_anew_from_the_files() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let bundle = Bundle::make(folder.path()).expect("made");
-        let code = Parameters::new(2, 5).expect("a code");
-        let mut ids = Vec::new();
-        for seed in 0..4u8 {
-            let encoded = encode(code, vec![seed; 100].into(), Dispersal::ByPayload).expect("encodes");
-            bundle.write_payload(&encoded.id(), encoded.payload()).expect("written");
-            bundle.write_record(&Record::new(encoded.blob())).expect("written");
-            ids.push(encoded.id());
-        }
-        let mut head = Head::new(&Domain { chain_id: 0, registry: Address::from([7; 20]) }, Namespace::from([1; 32]));
-        head.held = 4;
-        let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
-        let cases = [
-            None,
-            Some(String::new()),
-            Some(lines[..150].to_owned()),
-            Some(format!("{}damaged\n", &lines[..67])),
-            Some(lines.clone()),
-        ];
-        for case in cases {
-            match &case {
-                None => drop(fs::remove_file(bundle.held_file())),
-                Some(text) => fs::write(bundle.held_file(), text).expect("written"),
-            }
-            let (found, bytes) = held(&bundle, &head).expect("made anew");
-            assert_eq!(found, ids.iter().copied().collect(), "{case:?}");
-            let text = fs::read_to_string(bundle.held_file()).expect("there");
-            assert_eq!((text.lines().count(), text.len() as u64), (4, bytes), "{case:?}");
-        }
-        // A payload that is not there is not held.
-        head.held = 5;
-        fs::remove_file(
-            folder
-                .path()
-                .join("blobs")
-                .join(&hex::encode(ids[0].as_bytes())[..2])
-                .join(format!("{}.bin", hex::encode(ids[0].as_bytes()))),
-        )
-        .expect("removed");
-        fs::remove_file(bundle.held_file()).expect("removed");
-        assert_eq!(held(&bundle, &head).expect("made anew").0.len(), 3);
     }
 }

@@ -79,6 +79,18 @@ impl<'a> Read<'a> {
         self.promise.as_ref().map_or(0, |promise| promise.whole_until)
     }
 
+    /// What puts a member behind the others of this read: it has failed in it already, or keeps readers waiting. Whoever sorts by
+    /// it looks once at each, since other reads change it meanwhile.
+    pub(crate) fn rank(&self, member: &Member, now: Instant) -> (bool, bool) {
+        (self.ledger.has_failed(member), member.peer.is_behind(now))
+    }
+
+    /// The member gave what it was asked for.
+    pub(crate) fn succeed(&mut self, member: &Member) {
+        self.ledger.succeed(member);
+        member.peer.set_behind(false);
+    }
+
     /// The member failed. That of a signer which denies what it signed to hold `until` some time is a fault.
     pub(crate) fn fail(&mut self, member: &Member, reason: FailureReason, until: u64) {
         let reason = self.judged(member, reason, until);

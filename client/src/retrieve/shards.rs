@@ -156,11 +156,10 @@ fn in_order_of_preference(read: &Read<'_>, parameters: Parameters, mut holders: 
     holders.retain(|it| known.insert((it.member.peer.endpoint().to_owned(), it.index)));
     let (k, n) = (parameters.original_shards(), parameters.total_shards());
     let (turn, now) = (read.context.turn(), Instant::now());
-    // Each key is looked at once: other reads change who is behind meanwhile.
     holders.sort_by_cached_key(|it| {
         let index = it.index.get();
         let place = if index < k { 0 } else { 1 + (usize::from(index - k) + turn) % usize::from(n - k) };
-        (read.ledger.has_failed(&it.member), it.member.peer.is_behind(now), place)
+        (read.rank(&it.member, now), place)
     });
     holders
 }
@@ -198,8 +197,7 @@ fn settle(
     match answer {
         Ok(shard) => {
             race.plan.accept(number);
-            read.ledger.succeed(&holder.member);
-            holder.member.peer.set_behind(false);
+            read.succeed(&holder.member);
             // In an audit the shards beyond those needed are checked, and not kept.
             let kept = accepted.len() >= usize::from(needed)
                 || accepted.iter().any(|(other, _)| other.index() == shard.index());

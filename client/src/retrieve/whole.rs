@@ -19,8 +19,7 @@ pub(crate) async fn fetch(
 ) -> Option<(Bytes, u16)> {
     let mut members = turned(members, read.context.turn());
     let now = Instant::now();
-    // Each key is looked at once: other reads change who is behind meanwhile.
-    members.sort_by_cached_key(|member| (read.ledger.has_failed(member), member.peer.is_behind(now)));
+    members.sort_by_cached_key(|member| read.rank(member, now));
     let length = usize::try_from(blob.payload_length).ok()?;
     let parameters = blob.parameters().ok()?;
     let hedge_after = hedge_after(read.context.config.hedge_delay, length);
@@ -48,9 +47,9 @@ pub(crate) async fn fetch(
             .await;
         match event {
             Event::Answer(number, Ok(payload)) => {
-                read.ledger.succeed(&members[number]);
-                members[number].peer.set_behind(false);
-                race.overdue().filter(|late| *late != number).for_each(|late| members[late].peer.set_behind(true));
+                race.plan.accept(number);
+                read.succeed(&members[number]);
+                race.overdue().for_each(|late| members[late].peer.set_behind(true));
                 return Some((payload, members[number].slot));
             }
             Event::Answer(number, Err(reason)) => {
