@@ -1,4 +1,4 @@
-use holdfast_certificate::VerifiedCertificate;
+use holdfast_certificate::Certificate;
 use holdfast_erasure::BlobId;
 use holdfast_registry::EpochRecord;
 use tokio::time::Instant;
@@ -41,8 +41,8 @@ impl<'a> Read<'a> {
         Self { context, id, deadline, ledger: Ledger::default(), options, promise: None }
     }
 
-    /// The same with a certificate in hand, as of unix time `now`.
-    pub(crate) fn promised_by(mut self, certificate: &VerifiedCertificate, now: u64) -> Self {
+    /// The same with a certificate in hand, as of unix time `now`: whoever reads by it gives out nothing before it has verified.
+    pub(crate) fn promised_by(mut self, certificate: &Certificate, now: u64) -> Self {
         let statement = &certificate.statement;
         self.promise = Some(Promise {
             epoch: statement.epoch,

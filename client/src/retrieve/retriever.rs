@@ -82,11 +82,23 @@ async fn once(
     let now = unix_now();
     match reference {
         Reference::Certificate(certificate) => {
-            let record = context.epoch(certificate.statement.epoch, deadline).await?;
+            let statement = certificate.statement;
+            let record = context.epoch(statement.epoch, deadline).await?;
             let committee = Arc::clone(&record.committee);
-            let verified = context.cpu.run(move || certificate.verify(&committee)).await.map_err(Error::Certificate)?;
-            let mut read = read.promised_by(&verified, now);
-            by_statement(&mut read, &verified.statement, record, now).await
+            statement.check(committee.parameters()).map_err(Error::Certificate)?;
+            let mut read = read.promised_by(&certificate, now);
+            // Verifying takes as long as fetching a small blob, and both go on at once. Nothing of what is fetched, and nothing
+            // that was said of members, gets out before the certificate is known to be genuine.
+            let mut verified = pin!(context.cpu.run(move || certificate.verify(&committee)));
+            let mut fetched = pin!(by_statement(&mut read, &statement, record, now));
+            tokio::select! {
+                biased;
+                verdict = &mut verified => match verdict {
+                    Ok(_genuine) => fetched.await,
+                    Err(error) => Err(Error::Certificate(error)),
+                },
+                outcome = &mut fetched => verified.await.map_err(Error::Certificate).and(outcome),
+            }
         }
         Reference::BlobId(_) => {
             let mut read = read;

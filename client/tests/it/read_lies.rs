@@ -124,6 +124,28 @@ async fn a_certificate_with_one_bit_changed_reads_nothing() {
     assert_eq!(read.await.unwrap().payload, stored.payload);
 }
 
+/// It is verified while its blob is fetched: whatever comes of that, neither a payload nor a word against those that are said to
+/// have signed gets out.
+#[tokio::test]
+async fn a_certificate_under_anothers_signatures_gives_nothing_of_a_blob_that_is_there() {
+    let stored = stored(Dispersal::ByShard).await;
+    let other = stored.client.disperse(payload(999), DisperseOptions::default()).await.unwrap();
+    stored.client.drain().await;
+    let (mut forged, genuine) = (stored.certificate.encode(), other.certificate.encode());
+    let signature = forged.len() - 48;
+    forged[signature..].copy_from_slice(&genuine[signature..]);
+    let reference: Reference = hex::encode(&forged).parse().unwrap();
+    for lie in [Lie::None, Lie::Denies, Lie::Silent] {
+        for slot in 0..7 {
+            stored.committee.lie(slot, lie);
+        }
+        for _ in 0..20 {
+            let error = stored.client.retrieve(reference.clone(), RetrieveOptions::default()).await.unwrap_err();
+            assert!(matches!(error, Error::Certificate(_)), "{lie:?}: {error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_answer_of_many_empty_parts_is_refused_by_its_size() {
     let stored = stored_for_the_patient(Dispersal::ByShard).await;
