@@ -3,7 +3,10 @@
 use std::fmt;
 
 use holdfast_erasure::keccak256;
-use k256::ecdsa::{RecoveryId, Signature, SigningKey, VerifyingKey};
+use secp256k1::{
+    Message, PublicKey, SecretKey,
+    ecdsa::{RecoverableSignature, RecoveryId},
+};
 use zeroize::Zeroizing;
 
 use crate::address::Address;
@@ -17,7 +20,16 @@ const V_EVEN: u8 = 27;
 
 /// A disperser's secret key on secp256k1, the curve of Ethereum accounts. Erased when dropped; never printed.
 #[derive(Clone)]
-pub struct DisperserKey(SigningKey);
+pub struct DisperserKey {
+    secret: SecretKey,
+    address: Address,
+}
+
+impl Drop for DisperserKey {
+    fn drop(&mut self) {
+        self.secret.non_secure_erase();
+    }
+}
 
 impl DisperserKey {
     /// Bytes of a secret key: a big-endian scalar.
@@ -47,9 +59,9 @@ impl DisperserKey {
     /// [`Malformed::Length`], or [`Malformed::SecretKeyRange`] for zero and anything not below the group order.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let bytes: Zeroizing<[u8; Self::BYTES]> = Zeroizing::new(fixed("disperser key", bytes)?);
-        SigningKey::from_slice(bytes.as_ref())
-            .map(Self)
-            .map_err(|_| Malformed::SecretKeyRange { what: "disperser key" })
+        let secret =
+            SecretKey::from_secret_bytes(*bytes).map_err(|_| Malformed::SecretKeyRange { what: "disperser key" })?;
+        Ok(Self { secret, address: address_of(&secret.public_key()) })
     }
 
     /// Parses `0x` and 64 hex digits.
@@ -65,23 +77,24 @@ impl DisperserKey {
     /// The scalar as 32 big-endian bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<[u8; Self::BYTES]> {
-        Zeroizing::new(self.0.to_bytes().into())
+        Zeroizing::new(self.secret.to_secret_bytes())
     }
 
     /// The Ethereum address, which is what a namespace lists.
     #[must_use]
     pub fn address(&self) -> Address {
-        address_of(self.0.verifying_key())
+        self.address
     }
 
     /// Signs a statement's digest, with a deterministic nonce (RFC 6979) and a low `s`.
     #[must_use]
     pub fn sign(&self, digest: &StatementDigest) -> DisperserSignature {
-        let (signature, recovery) = self.0.sign_prehash_recoverable(digest.as_bytes());
+        let signature = RecoverableSignature::sign_ecdsa_recoverable(message(digest), &self.secret);
+        let (recovery, scalars) = signature.serialize_compact();
         let mut bytes = [0; DisperserSignature::BYTES];
-        bytes[..64].copy_from_slice(&signature.to_bytes());
+        bytes[..64].copy_from_slice(&scalars);
         // A nonce point whose x is not below the group order, which `v` could not say, has probability 2^-127.
-        bytes[64] = V_EVEN + u8::from(recovery.is_y_odd());
+        bytes[64] = V_EVEN + (recovery.to_u8() & 1);
         DisperserSignature(bytes)
     }
 }
@@ -107,7 +120,7 @@ impl DisperserSignature {
     /// [`Malformed::Length`]; [`Error::DisperserSignature`] if `r` or `s` is out of range, `s` is high, or `v` is not 27 or 28.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let signature = Self(fixed("disperser signature", bytes)?);
-        signature.parts()?;
+        signature.parsed()?;
         Ok(signature)
     }
 
@@ -124,33 +137,42 @@ impl DisperserSignature {
     ///
     /// [`Error::DisperserSignature`] if no key can have made it.
     pub fn recover(&self, digest: &StatementDigest) -> Result<Address, Error> {
-        let (signature, recovery) = self.parts()?;
-        VerifyingKey::recover_from_prehash(digest.as_bytes(), &signature, recovery)
+        self.parsed()?
+            .recover_ecdsa(message(digest))
             .map(|key| address_of(&key))
             .map_err(|_| Error::DisperserSignature { problem: "is not by any key" })
     }
 
-    fn parts(&self) -> Result<(Signature, RecoveryId), Error> {
+    fn parsed(&self) -> Result<RecoverableSignature, Error> {
         let (scalars, v) = self.0.split_at(64);
-        let is_y_odd = match v[0].checked_sub(V_EVEN) {
-            Some(0) => false,
-            Some(1) => true,
+        let recovery = match v[0].checked_sub(V_EVEN) {
+            Some(0) => RecoveryId::Zero,
+            Some(1) => RecoveryId::One,
             _ => return Err(Error::DisperserSignature { problem: "must have a v of 27 or 28" }),
         };
-        let signature = Signature::from_slice(scalars).map_err(|_| Error::DisperserSignature {
-            problem: "must have r and s from 1 to the group order less one",
-        })?;
-        if signature.normalize_s() != signature {
+        // The library refuses what is not below the order here, and zero only when a key is recovered.
+        let parsed = RecoverableSignature::from_compact(scalars, recovery).ok();
+        let zero = scalars.chunks_exact(32).any(|scalar| scalar.iter().all(|byte| *byte == 0));
+        let signature = parsed
+            .filter(|_| !zero)
+            .ok_or(Error::DisperserSignature { problem: "must have r and s from 1 to the group order less one" })?;
+        let standard = signature.to_standard();
+        let mut low = standard;
+        low.normalize_s();
+        if low != standard {
             return Err(Error::DisperserSignature { problem: "must have a low s" });
         }
-        Ok((signature, RecoveryId::new(is_y_odd, false)))
+        Ok(signature)
     }
 }
 
 hex_text!(DisperserSignature, DisperserSignature::BYTES, "disperser signature", Error);
 
+fn message(digest: &StatementDigest) -> Message {
+    Message::from_digest(*digest.as_bytes())
+}
+
 /// The last 20 bytes of keccak256 of the uncompressed key without its tag.
-fn address_of(key: &VerifyingKey) -> Address {
-    let point = key.to_sec1_point(false);
-    Address::from_digest(&keccak256(&point.as_bytes()[1..]))
+fn address_of(key: &PublicKey) -> Address {
+    Address::from_digest(&keccak256(&key.serialize_uncompressed()[1..]))
 }

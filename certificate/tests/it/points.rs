@@ -170,8 +170,8 @@ fn disperser_signature_has_one_form() {
 
     // The same signature with n - s and the other v, which recovers to the same key without the rule of low s.
     let mut high = signature.to_bytes();
-    let s = k256::ecdsa::Signature::from_slice(&high[..64]).expect("a signature").s();
-    high[32..64].copy_from_slice(&(-*s).to_bytes());
+    let s = secp256k1::SecretKey::from_secret_bytes(high[32..64].try_into().expect("32 bytes")).expect("a scalar");
+    high[32..64].copy_from_slice(&s.negate().to_secret_bytes());
     high[64] ^= 27 ^ 28;
     let error = DisperserSignature::from_bytes(&high).expect_err("high s");
     assert_eq!(error.to_string(), "disperser signature must have a low s");
@@ -182,10 +182,11 @@ fn disperser_signature_has_one_form() {
         let error = DisperserSignature::from_bytes(&other).expect_err("another v");
         assert_eq!(error.to_string(), "disperser signature must have a v of 27 or 28");
     }
-    for zeroed in [0..32, 32..64] {
-        let mut zero = signature.to_bytes();
-        zero[zeroed].fill(0);
-        DisperserSignature::from_bytes(&zero).expect_err("zero scalar");
+    for (scalar, byte) in [(0..32, 0), (32..64, 0), (0..32, 0xff), (32..64, 0xff)] {
+        let mut other = signature.to_bytes();
+        other[scalar].fill(byte);
+        let error = DisperserSignature::from_bytes(&other).expect_err("no scalar of the group");
+        assert_eq!(error.to_string(), "disperser signature must have r and s from 1 to the group order less one");
     }
     DisperserSignature::from_bytes(&signature.to_bytes()[..64]).expect_err("64 bytes");
 }
