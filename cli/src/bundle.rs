@@ -20,7 +20,7 @@ use std::{
 use anyhow::Context as _;
 use holdfast_certificate::{Address, Certificate, Domain, Namespace, Statement, StatementDigest};
 use holdfast_erasure::{Blob, BlobId, Dispersal, Parameters, encode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use self::index::Published;
 use crate::{
@@ -81,6 +81,15 @@ pub(crate) struct Record {
     pub(crate) by_payload: bool,
     /// In compact encoding, one for each statement; the latest retention first.
     pub(crate) certificates: Vec<String>,
+}
+
+/// What there is of a bundle's head.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Found {
+    Nothing,
+    /// What is there is no JSON, and why: somebody's disk, and no other version, has made it so.
+    Damaged(String),
+    Sound(Head),
 }
 
 /// A folder with a bundle in it, or in the making.
@@ -181,17 +190,22 @@ impl Bundle {
         Self { folder: folder.to_owned() }
     }
 
-    /// None where there is no bundle yet.
-    pub(crate) fn head(&self) -> anyhow::Result<Option<Head>> {
+    /// The head; one of another version, or whose JSON says something else than a head does, is an error.
+    pub(crate) fn head(&self) -> anyhow::Result<Found> {
         let file = self.folder.join("bundle.json");
         if !file.exists() {
-            return Ok(None);
+            return Ok(Found::Nothing);
         }
-        let head: Head = parse(&file, MOST_HEAD_BYTES)?;
+        let bytes = read(&file, MOST_HEAD_BYTES)?;
+        let head: Head = match (serde_json::from_slice(&bytes), serde_json::from_slice::<IgnoredAny>(&bytes)) {
+            (Ok(head), _) => head,
+            (Err(error), Err(_)) => return Ok(Found::Damaged(error.to_string())),
+            (Err(error), Ok(_)) => return fail(Exit::Usage, format!("{} is no such file: {error}", file.display())),
+        };
         if head.format != FORMAT {
             return fail(Exit::Usage, format!("{} has format {}, expected {FORMAT}", file.display(), head.format));
         }
-        Ok(Some(head))
+        Ok(Found::Sound(head))
     }
 
     pub(crate) fn write_head(&self, head: &Head) -> anyhow::Result<()> {
@@ -260,6 +274,11 @@ impl Bundle {
         Ok(found)
     }
 
+    /// What has a bundle's keeper mend it, which does `what`.
+    pub(crate) fn remedy(&self, what: &str) -> String {
+        format!("`holdfast export --dir {}` {what}", self.folder.display())
+    }
+
     pub(crate) fn published_file(&self) -> PathBuf {
         self.folder.join("published.jsonl")
     }
@@ -319,18 +338,50 @@ fn json<T: Serialize>(value: &T) -> anyhow::Result<Vec<u8>> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(file: &Path, most: u64) -> anyhow::Result<T> {
+    let bytes = read(file, most)?;
+    serde_json::from_slice(&bytes)
+        .or_else(|error| fail(Exit::Usage, format!("{} is no such file: {error}", file.display())))
+}
+
+fn read(file: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
     let shown = file.display();
     let length = fs::metadata(file).with_context(|| format!("cannot read {shown}"))?.len();
     if length > most {
         return fail(Exit::Usage, format!("{shown} has {length} bytes, expected at most {most}"));
     }
-    let bytes = fs::read(file).with_context(|| format!("cannot read {shown}"))?;
-    serde_json::from_slice(&bytes).or_else(|error| fail(Exit::Usage, format!("{shown} is no such file: {error}")))
+    fs::read(file).with_context(|| format!("cannot read {shown}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_head_that_is_no_json_is_damaged_and_one_of_another_version_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, bundle) = (folder.path().join("bundle.json"), Bundle::at(folder.path()));
+        assert_eq!(bundle.head().expect("readable"), Found::Nothing);
+        let head = Head::new(&Domain { chain_id: 1, registry: Address::from([7; 20]) }, Namespace::from([1; 32]));
+        bundle.write_head(&head).expect("written");
+        assert_eq!(bundle.head().expect("readable"), Found::Sound(head.clone()));
+        let sound = fs::read_to_string(&file).expect("there");
+        let zeroed = "\0".repeat(sound.len());
+        for damage in ["", "{", &sound[..100], zeroed.as_str()] {
+            fs::write(&file, damage).expect("written");
+            let found = bundle.head().expect("readable");
+            assert!(matches!(found, Found::Damaged(_)), "{damage:?}: {found:?}");
+        }
+        let next = sound.replace("\"format\": 2", "\"format\": 3");
+        for (other, says) in [
+            (next.clone(), "has format 3"),
+            (next.replace("readAt", "seenAt"), "no such file"),
+            ("{}".into(), "no such file"),
+        ] {
+            fs::write(&file, &other).expect("written");
+            let refused = bundle.head().expect_err("of another version").to_string();
+            assert!(refused.contains(says), "{other}: {refused}");
+        }
+    }
 
     /// What somebody hands over as a bundle: a head, and a record with its payload behind it.
     #[test]
@@ -356,9 +407,9 @@ mod tests {
         let (file, bundle) = (folder.path().join("bundle.json"), Bundle::at(folder.path()));
         holdfast_fuzz::Target::new("bundles", seeds).cases(6000).run(|bytes| {
             fs::write(&file, bytes).expect("written");
-            if let Ok(Some(head)) = bundle.head() {
+            if let Ok(Found::Sound(head)) = bundle.head() {
                 bundle.write_head(&head).expect("written");
-                assert_eq!(bundle.head().expect("what was written"), Some(head.clone()));
+                assert_eq!(bundle.head().expect("what was written"), Found::Sound(head.clone()));
                 for (number, epoch) in &head.epochs {
                     let _committee = epoch.record(*number, head.domain());
                 }

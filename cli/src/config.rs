@@ -179,6 +179,18 @@ impl Config {
         }
     }
 
+    /// The registry's address, for which nobody is asked.
+    pub(crate) async fn registry_address(&self) -> anyhow::Result<Address> {
+        match (&self.l1, &self.committee_file) {
+            (Some(l1), _) => Ok(l1.registry),
+            (None, Some(_)) => Ok(self.registry().await?.domain().registry),
+            (None, None) => fail(
+                Exit::Usage,
+                "no registry is configured: give --registry ADDRESS, or the file that names one with --config",
+            ),
+        }
+    }
+
     /// The registry for dispersing and reading: while L1 is away, what was last final of it.
     pub(crate) async fn bridged_registry(&self) -> anyhow::Result<Arc<dyn Registry>> {
         let Some(l1) = &self.l1 else { return self.registry().await };

@@ -178,6 +178,13 @@ pub(crate) fn refused(what: &str, error: impl Into<publisher::Error>) -> anyhow:
     Failure { exit, message: format!("{what}: {error}") }.into()
 }
 
+/// The exit code where this is what came of several things that were tried alike: as long as one of them may come out well when it is
+/// tried again, that is worth it.
+pub(crate) fn of_failed(errors: &[client::Error]) -> Exit {
+    let is_refused = |error| of_client(error) == Exit::Usage;
+    if errors.iter().all(is_refused) { Exit::Usage } else { Exit::Unreachable }
+}
+
 fn of_client(error: &client::Error) -> Exit {
     match error {
         client::Error::EmptyPayload
@@ -200,5 +207,19 @@ fn of_client(error: &client::Error) -> Exit {
         client::Error::NotFound { .. } => Exit::NotFound,
         client::Error::Expired { .. } => Exit::Expired,
         _ => Exit::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_second_try_changes_is_not_called_unreachable() {
+        let coded = || client::Error::Invalid { what: "blob to renew", reason: "it is coded otherwise".to_owned() };
+        let limit = std::time::Duration::from_secs(10);
+        let away = client::Error::Registry(registry::Error::Timeout { what: "eth_call", limit });
+        assert_eq!(of_failed(&[coded(), coded()]), Exit::Usage);
+        assert_eq!(of_failed(&[coded(), away]), Exit::Unreachable);
     }
 }

@@ -34,7 +34,7 @@ const QUEUED_LINES: usize = 4096;
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Takes the last lines along when it is dropped.
+/// Takes the last lines along when it is dropped, and lets none be written after that.
 #[derive(Debug)]
 pub(crate) struct Guard {
     sender: SyncSender<Message>,
@@ -51,7 +51,8 @@ struct Control {
 
 enum Message {
     Line(Vec<u8>),
-    Flush(SyncSender<()>),
+    /// No line is written after this one.
+    End(SyncSender<()>),
 }
 
 /// Starts the log with the filter in `HOLDFAST_LOG`, or `default` where it is empty, absent or misspelt; and takes down spans, if
@@ -61,7 +62,9 @@ pub(crate) fn start(default: &str, format: LogFormat, spans: Option<Spans>) -> G
     let lost = Arc::new(AtomicU64::new(0));
     let writer = Queue { sender: sender.clone(), lost: Arc::clone(&lost) };
     // Without its thread the queue fills up, and the program runs all the same.
-    let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&receiver, &lost, format));
+    let _ = std::thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || write_lines(&receiver, &lost, format, io::stderr()));
     let variable = std::env::var(VARIABLE).unwrap_or_default();
     let (filter, complaint) = filter(&variable, default);
     let (filter, handle) = reload::Layer::new(filter);
@@ -127,7 +130,7 @@ impl LogControl for Control {
 impl Drop for Guard {
     fn drop(&mut self) {
         let (done, flushed) = sync_channel(1);
-        if self.sender.try_send(Message::Flush(done)).is_ok() {
+        if self.sender.try_send(Message::End(done)).is_ok() {
             let _ = flushed.recv_timeout(FLUSH_LIMIT);
         }
     }
@@ -163,8 +166,7 @@ impl<'a> MakeWriter<'a> for Queue {
     }
 }
 
-fn write_lines(receiver: &Receiver<Message>, lost: &AtomicU64, format: LogFormat) {
-    let mut stderr = io::stderr();
+fn write_lines(receiver: &Receiver<Message>, lost: &AtomicU64, format: LogFormat, mut stderr: impl Write) {
     while let Ok(message) = receiver.recv() {
         match message {
             Message::Line(line) => {
@@ -179,7 +181,10 @@ fn write_lines(receiver: &Receiver<Message>, lost: &AtomicU64, format: LogFormat
                     }
                 }
             }
-            Message::Flush(done) => drop(done.try_send(())),
+            Message::End(done) => {
+                let _ = done.try_send(());
+                return;
+            }
         }
     }
 }
@@ -245,6 +250,26 @@ mod tests {
         assert!(told(7, LogFormat::Text).starts_with("7 lines"));
         let line: serde_json::Value = serde_json::from_str(&told(7, LogFormat::Json)).expect("JSON");
         assert_eq!((&line["lines"], &line["level"]), (&7.into(), &"WARN".into()));
+    }
+
+    #[test]
+    fn what_is_logged_before_the_end_is_written_and_nothing_after_it() {
+        let (sender, receiver) = sync_channel(QUEUED_LINES);
+        let mut queue = Queue { sender: sender.clone(), lost: Arc::default() };
+        let thread = std::thread::spawn(move || {
+            let mut written = Vec::new();
+            write_lines(&receiver, &AtomicU64::new(0), LogFormat::Text, &mut written);
+            written
+        });
+        let lines: String = (0..1000).map(|number| format!("line {number}\n")).collect();
+        for line in lines.lines() {
+            queue.write_all(format!("{line}\n").as_bytes()).expect("never fails");
+        }
+        drop(Guard { sender, control: None, spans: None });
+        // As a thread does that the end of the program has not reached yet.
+        queue.write_all(b"too late\n").expect("never fails");
+        drop(queue);
+        assert_eq!(String::from_utf8(thread.join().expect("ends")).expect("UTF-8"), lines);
     }
 
     #[test]

@@ -197,6 +197,8 @@ fn main() -> ExitCode {
     log.end_spans();
     // Work that waits for a disk that hangs is not waited for.
     runtime.shutdown_background();
+    // The error is the last of stderr.
+    drop(log);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -3,7 +3,7 @@
 mod order;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::order::Ordered;
 use crate::{
-    bundle::{Bundle, Head, index::Published},
+    bundle::{Bundle, Found, Head, index::Published},
     config::Config,
     exit::{Exit, fail},
     output::{Output, human_bytes, plain, progress},
@@ -25,6 +25,8 @@ use crate::{
 
 /// A line of progress after so many blobs.
 const TELL_EVERY: usize = 1000;
+/// After so many epochs that the registry does not know it is asked for no more: a bundle can name any.
+const MOST_UNKNOWN: usize = 64;
 
 /// What to check, and against what.
 #[derive(Debug, Args)]
@@ -37,7 +39,7 @@ pub(crate) struct VerifyArgs {
     registry: Option<Address>,
     /// Ask nobody: take the members' keys from the bundle. What they prove then rests on its word for the keys, which are
     /// printed to be compared.
-    #[arg(long, requires = "registry")]
+    #[arg(long)]
     offline: bool,
     /// Ask L1 for the publish events as well: that the bundle has each of them, up to the block that it names, and no other.
     #[arg(long, conflicts_with = "offline")]
@@ -100,10 +102,20 @@ type Committees = BTreeMap<u64, Arc<Committee>>;
 pub(crate) async fn run(args: &VerifyArgs, config: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let order = args.replace.optional(args.order.as_ref())?;
     let bundle = Bundle::at(&args.bundle);
-    let Some(head) = bundle.head()? else {
-        return fail(Exit::Usage, format!("there is no bundle.json in {}", args.bundle.display()));
+    let folder = args.bundle.display();
+    let head = match bundle.head()? {
+        Found::Sound(head) => head,
+        Found::Nothing => return fail(Exit::Usage, format!("there is no bundle.json in {folder}")),
+        Found::Damaged(error) => {
+            let remedy = bundle.remedy("makes it anew");
+            return fail(Exit::Verification, format!("{folder}/bundle.json is damaged: {error}; {remedy}"));
+        }
     };
-    if let Some(registry) = args.registry.filter(|registry| *registry != head.registry) {
+    let expected = match (args.registry, args.offline) {
+        (None, true) => Some(Config::load(config)?.registry_address().await?),
+        (given, _) => given,
+    };
+    if let Some(registry) = expected.filter(|registry| *registry != head.registry) {
         return fail(Exit::Verification, format!("the bundle is of registry {}, expected {registry}", head.registry));
     }
     let ordered = Ordered::read(&bundle, &head)?;
@@ -114,7 +126,8 @@ pub(crate) async fn run(args: &VerifyArgs, config: Option<&Path>, output: Output
         if args.positions {
             order::confirm(&ordered, &head, &*registry).await?;
         }
-        (of_registry(&head, &*registry).await?, if args.positions { "L1" } else { "bundle" })
+        let epochs = epochs(&bundle, &head, &ordered);
+        (of_registry(&epochs, &*registry).await?, if args.positions { "L1" } else { "bundle" })
     };
     let mut verified = Verified {
         namespace: head.namespace.to_string(),
@@ -157,14 +170,16 @@ pub(crate) async fn run(args: &VerifyArgs, config: Option<&Path>, output: Output
             bad(&mut verified, id, "it was published, and is not in a bundle that is said to be complete".to_owned());
         }
     }
-    if let Some(order) = order {
+    if let Some(order) = order.filter(|_| ordered.damage().is_none()) {
         order.write(ordered.text()?.as_bytes())?;
     }
     output.print(&verified, text)?;
-    match verified.bad.len() {
-        0 => Ok(()),
-        bad => fail(Exit::Verification, format!("{bad} of {} blobs are not as the bundle says", verified.blobs)),
-    }
+    let bad = match verified.bad.len() {
+        0 => None,
+        bad => Some(format!("{bad} of {} blobs are not as the bundle says", verified.blobs)),
+    };
+    let wrong: Vec<&str> = bad.as_deref().into_iter().chain(ordered.damage()).collect();
+    if wrong.is_empty() { Ok(()) } else { fail(Exit::Verification, wrong.join("; ")) }
 }
 
 fn bad(verified: &mut Verified, id: &BlobId, error: String) {
@@ -236,14 +251,26 @@ async fn registry_of(head: &Head, config: Option<&Path>) -> anyhow::Result<Arc<d
     Ok(registry)
 }
 
-/// The epochs as that registry has them.
-async fn of_registry(head: &Head, registry: &dyn Registry) -> anyhow::Result<Committees> {
-    let mut committees = Committees::new();
-    for epoch in head.epochs.keys() {
+/// The epochs that the head names, and those of the certificates.
+fn epochs(bundle: &Bundle, head: &Head, ordered: &Ordered) -> BTreeSet<u64> {
+    let records = ordered.blobs().iter().filter_map(|id| bundle.record(id));
+    let certificates = records.flat_map(|record| record.certificates().unwrap_or_default());
+    head.epochs.keys().copied().chain(certificates.map(|it| it.statement.epoch)).collect()
+}
+
+/// These epochs as that registry has them.
+async fn of_registry(epochs: &BTreeSet<u64>, registry: &dyn Registry) -> anyhow::Result<Committees> {
+    let (mut committees, mut unknown) = (Committees::new(), 0);
+    for epoch in epochs {
         match registry.epoch(*epoch).await {
             Ok(record) => drop(committees.insert(*epoch, Arc::clone(&record.committee))),
             // Its certificates then fail by name.
-            Err(registry::Error::UnknownEpoch { .. }) => {}
+            Err(registry::Error::UnknownEpoch { .. }) => {
+                unknown += 1;
+                if unknown == MOST_UNKNOWN {
+                    break;
+                }
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -174,6 +174,7 @@ impl Attestor {
     /// Whether a statement of the active epoch would be signed now, as far as it does not depend on the statement.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         self.store.writable()?;
+        self.room()?;
         let now = self.clock.now();
         self.check_clock(now)?;
         let active = self.registry.active_epoch(now).await.map_err(Error::Registry)?;
@@ -182,6 +183,12 @@ impl Attestor {
             return Err(pen::Error::Away.into());
         }
         Ok(())
+    }
+
+    /// There is room for more, on the disk and in its budget.
+    pub(crate) fn room(&self) -> Result<(), Error> {
+        self.store.room()?;
+        Ok(self.disk.left()?)
     }
 
     /// The clock agrees with L1 and with the other members.

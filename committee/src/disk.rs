@@ -98,6 +98,12 @@ impl Disk {
             self.files.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |files| Some(files.saturating_sub(bytes)));
     }
 
+    /// Whether anything new would be taken at all.
+    pub(crate) fn left(&self) -> Result<(), OverBudget> {
+        let (budget, used) = (self.budget, self.used());
+        if used < budget { Ok(()) } else { Err(OverBudget { budget, used, wanted: 1 }) }
+    }
+
     /// Takes a place for so many bytes that are new here, and so many that are copied to a later day, or says how much there
     /// is. What adds none is always taken.
     pub(crate) fn admit(&self, bytes: u64, copied: u64) -> Result<Place, OverBudget> {

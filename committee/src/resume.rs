@@ -63,6 +63,9 @@ async fn count(attestor: &Arc<Attestor>) -> bool {
         }
         Err(error) => {
             tracing::error!(%error, "store.count: nothing new is taken until it is counted");
+            // The error may name paths of the host, and is in the log.
+            let again = COUNT_AGAIN.as_secs();
+            attestor.store.set_outlook(&format!("its records cannot be read; it is tried again every {again} s"));
             sleep(COUNT_AGAIN).await;
             false
         }

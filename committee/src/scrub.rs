@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     operator::{Asked, Operator},
-    store::{Error, Step, Store},
+    store::{Disabled, Error, Step, Store},
 };
 
 /// Bytes a second at the least, so that a small store is not spread thin over a week.
@@ -25,6 +25,8 @@ const ASKED_RATE: u64 = 64 << 20;
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// How often it is recorded how far it has come.
 const RECORDED: Duration = Duration::from_secs(60);
+/// How often it is looked whether what is held has been counted.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long it waits while the store is opened anew.
 const MOMENT: Duration = Duration::from_secs(1);
 /// How long it waits after the disk could not be read.
@@ -59,6 +61,10 @@ pub(crate) async fn run(
 
 /// What is left of one pass, and the wait for the time of the next.
 async fn pass(store: &Arc<Store>, clock: &dyn Clock, period: Duration, asked: &Asked) -> Result<(), Error> {
+    // Before it is counted nobody knows how much there is to read, and how far it has come is not recorded.
+    while !store.is_counted() || store.writes_disabled().borrow().as_ref().is_some_and(Disabled::is_counting) {
+        tokio::time::sleep(LOOK).await;
+    }
     let mut state = read(store, Store::scrub_state).await?;
     let age = clock.now().saturating_sub(state.begun);
     if state.after.is_none() && state.ended >= state.begun && age < period.as_secs() {

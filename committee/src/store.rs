@@ -431,6 +431,15 @@ impl Store {
         self.shared.writable()
     }
 
+    /// Whether the disk has room for anything more, at the least. Others may fill it, so it is asked each time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRoom`] if not.
+    pub fn room(&self) -> Result<(), Error> {
+        self.ground.room_left(self.shared.log_bytes.load(Ordering::Relaxed))
+    }
+
     /// Shards held, and all else of shards and whole payloads together; as it was before while they are counted anew.
     #[must_use]
     pub fn usage(&self) -> Usage {
@@ -496,6 +505,12 @@ impl Store {
 
     fn database(&self) -> Result<Arc<Database>, Error> {
         self.shared.current.get()
+    }
+
+    /// As if so many bytes of logs had been written.
+    #[cfg(test)]
+    pub(crate) fn set_log_bytes(&self, bytes: u64) {
+        self.shared.log_bytes.store(bytes, Ordering::Relaxed);
     }
 
     #[cfg(test)]

@@ -105,6 +105,9 @@ mod tests {
         // A member that lists epochs without end takes no room for them.
         follow.owe((1..100_000).collect::<Vec<u64>>().iter());
         assert_eq!(follow.owed.len(), MOST_OWED);
+        // What is in the folder does not depend on it.
+        (200_000..202_000).for_each(|epoch| follow.owe_held(epoch));
+        assert_eq!(follow.owed.len(), MOST_OWED + 2000);
     }
 
     #[tokio::test]

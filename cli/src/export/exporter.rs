@@ -23,7 +23,7 @@ use super::{
     lists::Lists,
 };
 use crate::{
-    bundle::{Bundle, Head, Record, index},
+    bundle::{Bundle, Found, Head, Record, index},
     config::Config,
     exit::{Exit, fail},
     output::{human_bytes, plain, progress},
@@ -133,7 +133,12 @@ impl Exporter {
         let registry = config.bridged_registry().await?;
         let bundle = Bundle::make(&settings.dir)?;
         let domain = registry.domain();
-        let head = bundle.head()?.unwrap_or_else(|| Head::new(&domain, namespace));
+        let found = bundle.head()?;
+        let (head, lost) = match found {
+            Found::Sound(head) => (head, None),
+            Found::Nothing => (Head::new(&domain, namespace), Some("is missing".to_owned())),
+            Found::Damaged(error) => (Head::new(&domain, namespace), Some(format!("is damaged ({error})"))),
+        };
         if head.namespace != namespace || head.domain() != domain {
             let folder = settings.dir.display();
             return fail(
@@ -142,7 +147,11 @@ impl Exporter {
             );
         }
         let lock = bundle.lock()?;
-        let (held, held_bytes) = held::read(&bundle, &head)?;
+        let (held, held_bytes) = held::read(&bundle, lost.is_none().then_some(head.held))?;
+        if let Some(how) = lost.as_ref().filter(|_| !held.is_empty()) {
+            of_namespace(&bundle, &held, namespace)?;
+            progress(format!("bundle.json {how}: it is made anew from what is in the folder"));
+        }
         let mut follow = bundle.follow::<Follow>().and_then(Follow::usable).unwrap_or_default();
         events::restore(&bundle, &domain, (&mut follow, &held, now()))?;
         let client = Client::builder().registry(Arc::clone(&registry)).namespace(namespace).build()?;
@@ -158,7 +167,8 @@ impl Exporter {
             noted: Vec::new(),
             held,
             held_bytes,
-            checked: now(),
+            // What a head knew is learned from the files.
+            checked: if lost.is_some() { 0 } else { now() },
             away: false,
             failures: HashMap::new(),
             _lock: lock,
@@ -176,7 +186,7 @@ impl Exporter {
             self.client = client.build()?;
         }
         if full || started.saturating_sub(self.checked) >= CHECKED.as_secs() {
-            self.look_for_files();
+            self.look_for_files()?;
             self.checked = started;
         }
         if full {
@@ -356,13 +366,19 @@ impl Exporter {
         epoch.is_ok_and(|record| certificate.verify(&record.committee).is_ok())
     }
 
-    /// What of the list is not in the folder, or short, is fetched again.
-    fn look_for_files(&mut self) {
+    /// What of the list is not in the folder, or short, is fetched again, and epochs that the head lacks are owed. Both is noted
+    /// before the next head is.
+    fn look_for_files(&mut self) -> anyhow::Result<()> {
         for id in &self.held {
-            if !self.bundle.record(id).is_some_and(|record| self.bundle.has_payload(&record)) {
+            let record = self.bundle.record(id);
+            let certificates = record.as_ref().and_then(|record| record.certificates().ok()).unwrap_or_default();
+            let epochs = certificates.iter().map(|it| it.statement.epoch);
+            epochs.filter(|epoch| !self.head.epochs.contains_key(epoch)).for_each(|epoch| self.follow.owe_held(epoch));
+            if !record.is_some_and(|record| self.bundle.has_payload(&record)) {
                 self.follow.lose(*id);
             }
         }
+        self.save_follow()
     }
 
     /// What is missing, after everybody was asked, and what is not waited for any longer.
@@ -407,6 +423,10 @@ impl Exporter {
     fn save(&mut self) -> anyhow::Result<()> {
         (self.head.held, self.head.l1) = (self.held.len() as u64, events::read(&self.follow));
         self.bundle.write_head(&self.head)?;
+        self.save_follow()
+    }
+
+    fn save_follow(&mut self) -> anyhow::Result<()> {
         let follow = serde_json::to_vec(&self.follow)?;
         if follow != self.noted {
             self.bundle.write_follow(&follow)?;
@@ -432,6 +452,17 @@ impl Exporter {
             gone: 0,
             missing: Vec::new(),
         }
+    }
+}
+
+/// A folder without a head shows by its certificates whose it is: all are of one namespace.
+fn of_namespace(bundle: &Bundle, held: &BTreeSet<BlobId>, namespace: Namespace) -> anyhow::Result<()> {
+    let first = |id| Some(bundle.record(id)?.certificates().ok()?.first()?.statement.namespace);
+    match held.iter().find_map(first).filter(|of| *of != namespace) {
+        Some(of) => {
+            fail(Exit::Unsafe, format!("the folder has the payloads of namespace {of}, and no head that is sound"))
+        }
+        None => Ok(()),
     }
 }
 

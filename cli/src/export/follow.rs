@@ -26,7 +26,7 @@ const MOST_WANTED: usize = 131_072;
 const MOST_OF_ONE: usize = 4096;
 /// The most statements of one blob that are taken from lists: members keep no more of one either.
 const MOST_OF_A_BLOB: usize = 256;
-/// The most epochs that are to be asked of L1: with more, the rest is learned of again by the next full reading.
+/// The most epochs of what members list that are to be asked of L1: with more, the rest is learned of again by the next full reading.
 pub(super) const MOST_OWED: usize = 1024;
 /// The pause after the first try, which doubles.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -150,6 +150,11 @@ impl Follow {
                 self.owed.insert(*epoch);
             }
         }
+    }
+
+    /// Of a blob that is in the folder: there are no more of these than the folder has, so none is left out.
+    pub(super) fn owe_held(&mut self, epoch: u64) {
+        self.owed.insert(epoch);
     }
 
     /// Its payload was here, and is not any more.

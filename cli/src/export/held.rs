@@ -6,23 +6,28 @@ use holdfast_erasure::BlobId;
 
 use crate::{
     bundle::{
-        Bundle, Head,
+        Bundle,
         index::{self, Lines},
     },
     output::progress,
     target,
 };
 
-/// The ids of what is in the folder, and how long their list is. A list that is damaged, or shorter than it was, is made anew
-/// from the files: members and L1 name again what has not expired, and nobody what has.
-pub(super) fn read(bundle: &Bundle, head: &Head) -> anyhow::Result<(BTreeSet<BlobId>, u64)> {
+/// The ids of what is in the folder, and how long their list is, in bytes. A list that is damaged, or has fewer lines than
+/// `expected`, is made anew from the files: members and L1 name again what has not expired, and nobody what has. Where nobody knows
+/// how many to expect, the files say.
+pub(super) fn read(bundle: &Bundle, expected: Option<u64>) -> anyhow::Result<(BTreeSet<BlobId>, u64)> {
     let Lines { lines: mut order, bytes, whole } = index::read(&bundle.held_file(), index::held)?;
     let mut held: BTreeSet<BlobId> = order.iter().copied().collect();
-    if whole && held.len() as u64 >= head.held {
+    if whole && expected.is_some_and(|expected| held.len() as u64 >= expected) {
+        return Ok((held, bytes));
+    }
+    let listed = order.len();
+    order.extend(bundle.payloads()?.into_iter().filter(|id| held.insert(*id)));
+    if whole && expected.is_none() && order.len() == listed {
         return Ok((held, bytes));
     }
     progress("the list of what is in the folder is damaged: it is made anew from the files");
-    order.extend(bundle.payloads()?.into_iter().filter(|id| held.insert(*id)));
     let lines: String = order.iter().map(|id| format!("{id}\n")).collect();
     target::write(&bundle.held_file(), lines.as_bytes())?;
     Ok((held, lines.len() as u64))
@@ -32,7 +37,6 @@ pub(super) fn read(bundle: &Bundle, head: &Head) -> anyhow::Result<(BTreeSet<Blo
 mod tests {
     use std::fs;
 
-    use holdfast_certificate::{Address, Domain, Namespace};
     use holdfast_erasure::{Dispersal, Parameters, encode};
 
     use super::*;
@@ -50,8 +54,6 @@ mod tests {
             bundle.write_record(&Record::new(encoded.blob())).expect("written");
             ids.push(encoded.id());
         }
-        let mut head = Head::new(&Domain { chain_id: 0, registry: Address::from([7; 20]) }, Namespace::from([1; 32]));
-        head.held = 4;
         let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
         let cases = [
             None,
@@ -61,21 +63,23 @@ mod tests {
             Some(lines.clone()),
         ];
         for case in cases {
-            match &case {
-                None => drop(fs::remove_file(bundle.held_file())),
-                Some(text) => fs::write(bundle.held_file(), text).expect("written"),
+            // Also where the head is lost, which says how many there are.
+            for expected in [Some(4), None] {
+                match &case {
+                    None => drop(fs::remove_file(bundle.held_file())),
+                    Some(text) => fs::write(bundle.held_file(), text).expect("written"),
+                }
+                let (found, bytes) = read(&bundle, expected).expect("made anew");
+                assert_eq!(found, ids.iter().copied().collect(), "{case:?}");
+                let text = fs::read_to_string(bundle.held_file()).expect("there");
+                assert_eq!((text.lines().count(), text.len() as u64), (4, bytes), "{case:?}");
             }
-            let (found, bytes) = read(&bundle, &head).expect("made anew");
-            assert_eq!(found, ids.iter().copied().collect(), "{case:?}");
-            let text = fs::read_to_string(bundle.held_file()).expect("there");
-            assert_eq!((text.lines().count(), text.len() as u64), (4, bytes), "{case:?}");
         }
         // A payload that is not there is not held.
-        head.held = 5;
         let name = hex::encode(ids[0].as_bytes());
         let payload = folder.path().join("blobs").join(&name[..2]).join(format!("{name}.bin"));
         fs::remove_file(payload).expect("removed");
         fs::remove_file(bundle.held_file()).expect("removed");
-        assert_eq!(read(&bundle, &head).expect("made anew").0.len(), 3);
+        assert_eq!(read(&bundle, Some(5)).expect("made anew").0.len(), 3);
     }
 }

@@ -97,6 +97,9 @@ struct TlsView {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct L1View {
+    /// Whether anything was ever heard of it; without that all numbers are 0 or since 1970.
+    #[serde(skip)]
+    heard: bool,
     block: u64,
     block_age_seconds: u64,
     confirmed_seconds_ago: u64,
@@ -110,6 +113,7 @@ impl L1View {
     /// By the member's own clock.
     fn of(view: &holdfast_proto::v1::L1View, time: u64) -> Self {
         Self {
+            heard: view.confirmed_at > 0,
             block: view.block,
             block_age_seconds: time.saturating_sub(view.block_time),
             confirmed_seconds_ago: time.saturating_sub(view.confirmed_at),
@@ -122,9 +126,9 @@ impl L1View {
 
     fn text(&self) -> String {
         let notes = [
-            (self.stalled, "finality stalls"),
+            (self.stalled && self.heard, "finality stalls"),
             (self.failing, "its nodes do not answer as they should: see its log"),
-            (self.expired, "too old to sign by"),
+            (self.expired && self.heard, "too old to sign by"),
         ];
         let dissent = match self.dissenting_nodes {
             0 => String::new(),
@@ -132,6 +136,9 @@ impl L1View {
             many => format!(", {many} nodes contradict the others: see its log"),
         };
         let notes: String = notes.iter().filter(|(holds, _)| *holds).map(|(_, note)| format!(", {note}")).collect();
+        if !self.heard {
+            return format!("not heard of since the start: nothing is signed{notes}{dissent}");
+        }
         let Self { block, block_age_seconds, confirmed_seconds_ago, .. } = self;
         format!("block {block}, {block_age_seconds} s old, confirmed {confirmed_seconds_ago} s ago{notes}{dissent}")
     }
@@ -223,7 +230,7 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
         let mut text = format!(
             "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nL1        {}\nwrites    {}\nstore     {}\ndamaged   {}\nrepair    {}\n",
             status.version,
-            status.epoch,
+            if status.epoch == 0 { "unknown".to_owned() } else { status.epoch.to_string() },
             status.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string()),
             status.blobs,
             human_bytes(status.stored_bytes),
@@ -261,4 +268,29 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
         }
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_l1_that_was_never_heard_of_is_said_in_words_and_not_in_numbers() {
+        let view = |confirmed_at| holdfast_proto::v1::L1View {
+            block: confirmed_at,
+            block_time: confirmed_at,
+            confirmed_at,
+            stalled: true,
+            failing: true,
+            expired: true,
+            dissenting_nodes: 0,
+        };
+        let text = L1View::of(&view(0), 1_795_815_434).text();
+        assert!(text.starts_with("not heard of since the start") && text.contains("see its log"), "{text}");
+        assert!(!text.contains(|c: char| c.is_ascii_digit() && c != '1') && !text.contains("stalls"), "{text}");
+        let text = L1View::of(&view(1_795_815_400), 1_795_815_434).text();
+        assert!(text.contains("34 s old, confirmed 34 s ago, finality stalls"), "{text}");
+        let json = serde_json::to_value(L1View::of(&view(0), 7)).expect("JSON");
+        assert_eq!((&json["block"], &json["confirmedSecondsAgo"]), (&0.into(), &7.into()));
+    }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     config::Config,
-    exit::{Exit, fail},
+    exit::{Exit, fail, of_failed},
     feeding::feed,
     output::{Output, plain, progress},
     times::{human_time, now, parse_span},
@@ -120,7 +120,7 @@ pub(super) async fn renew(args: RenewArgs, config: Config, output: Output) -> an
         return output.print(&outcome, text);
     }
     let options = RenewOptions::default().retain_until(retain_until).deadline(args.deadline);
-    let all = due.len();
+    let (all, mut errors) = (due.len(), Vec::new());
     let mut answers = stream::iter(due)
         .map(|(id, held_until)| {
             let client = &client;
@@ -138,6 +138,7 @@ pub(super) async fn renew(args: RenewArgs, config: Config, output: Output) -> an
             Err(error) => {
                 progress(format!("{id} is not renewed: {}", plain(&error.to_string())));
                 outcome.failed.push(Failed { blob_id: id.to_string(), error: error.to_string() });
+                errors.push(error);
             }
         }
         let done = outcome.renewed.len() + outcome.failed.len();
@@ -151,7 +152,7 @@ pub(super) async fn renew(args: RenewArgs, config: Config, output: Output) -> an
     match (outcome.failed.len(), outcome.complete) {
         (0, true) => Ok(()),
         (0, false) => fail(Exit::Unreachable, "too few members gave their lists: blobs may have been missed"),
-        (failed, _) => fail(Exit::Unreachable, format!("{failed} of {all} blobs are not renewed")),
+        (failed, _) => fail(of_failed(&errors), format!("{failed} of {all} blobs are not renewed")),
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Ordered {
     /// The events of each blob, in order.
     of: BTreeMap<BlobId, Vec<Published>>,
     held: BTreeSet<BlobId>,
+    /// What is wrong with the list of events; those before it count.
+    damage: Option<String>,
 }
 
 /// A line of what is written of the order.
@@ -36,30 +38,29 @@ struct Line<'a> {
 }
 
 impl Ordered {
-    /// As the bundle's lists have it, which must be as long as its head says, and the events in order.
+    /// As the bundle's lists have it, which must be as long as its head says, and the events in order. Without a sound list of blobs
+    /// there is nothing to look at; with one, events that are damaged keep no blob from being looked at.
     pub(super) fn read(bundle: &Bundle, head: &Head) -> anyhow::Result<Self> {
         let events = index::read(&bundle.published_file(), index::published)?;
         let held = index::read(&bundle.held_file(), index::held)?;
         let (published, through) = head.l1.map_or((0, 0), |l1| (l1.published, l1.through));
-        for (what, found, whole, expected) in [
-            ("published.jsonl", events.lines.len() as u64, events.whole, published),
-            ("held.txt", held.lines.len() as u64, held.whole, head.held),
-        ] {
-            if !whole || found < expected {
-                return fail(
-                    Exit::Verification,
-                    format!("{what} is damaged: it has {found} sound lines, expected {expected}"),
-                );
-            }
+        let short = |what: &str, found: usize, whole: bool, expected: u64| {
+            let damaged = !whole || (found as u64) < expected;
+            damaged.then(|| format!("{what} is damaged: it has {found} sound lines, expected {expected}"))
+        };
+        if let Some(damage) = short("held.txt", held.lines.len(), held.whole, head.held) {
+            return fail(Exit::Verification, format!("{damage}; {}", bundle.remedy("makes it anew")));
         }
+        let mut damage = short("published.jsonl", events.lines.len(), events.whole, published);
         // What was being written when its keeper was stopped is not part of it yet.
-        let events: Vec<Published> = events.lines.into_iter().filter(|event| event.block <= through).collect();
-        if let Some(two) = events.windows(2).find(|two| two[0].place() >= two[1].place()) {
-            return fail(
-                Exit::Verification,
-                format!("published.jsonl is out of order at event {} of block {}", two[1].log_index, two[1].block),
-            );
+        let mut events: Vec<Published> = events.lines.into_iter().filter(|event| event.block <= through).collect();
+        if let Some(at) = events.windows(2).position(|two| two[0].place() >= two[1].place()) {
+            let (block, index) = events[at + 1].place();
+            damage.get_or_insert(format!("published.jsonl is out of order at event {index} of block {block}"));
+            events.truncate(at + 1);
         }
+        let damage =
+            damage.map(|damage| format!("{damage}; remove it, and {}", bundle.remedy("reads it again from L1")));
         let mut of: BTreeMap<BlobId, Vec<Published>> = BTreeMap::new();
         let (held, mut blobs): (BTreeSet<BlobId>, _) = (held.lines.into_iter().collect(), Vec::new());
         for event in &events {
@@ -70,7 +71,12 @@ impl Ordered {
             of.push(event.clone());
         }
         blobs.extend(held.iter().filter(|id| !of.contains_key(id)));
-        Ok(Self { blobs, events, of, held })
+        Ok(Self { blobs, events, of, held, damage })
+    }
+
+    /// What is wrong with the list of events, and what to do about it.
+    pub(super) fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
     }
 
     pub(super) fn blobs(&self) -> &[BlobId] {
@@ -105,8 +111,11 @@ impl Ordered {
     }
 }
 
-/// Compares the bundle's events with those of L1.
+/// Compares the bundle's events, all of which must be sound, with those of L1.
 pub(super) async fn confirm(ordered: &Ordered, head: &Head, registry: &dyn Registry) -> anyhow::Result<()> {
+    if let Some(damage) = &ordered.damage {
+        return fail(Exit::Verification, damage.clone());
+    }
     let Some(l1) = head.l1 else {
         return fail(Exit::Verification, "the bundle has no publish events: it was made without L1");
     };

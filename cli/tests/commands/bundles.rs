@@ -96,8 +96,67 @@ fn a_namespace_is_exported_while_two_members_are_down_and_checked_without_anybod
     fs::write(&held, &lines[..lines.len() - 20]).unwrap();
     offline(&bundle).fails(4, &["held.txt is damaged: it has 2 sound lines, expected 3"]);
     fs::write(&held, &lines).unwrap();
-    fs::write(&head, b"{").unwrap();
-    offline(&bundle).fails(2, &["is no such file"]);
+    fs::write(&head, &before[..before.len() / 2]).unwrap();
+    offline(&bundle).fails(4, &["bundle.json is damaged", "`holdfast export --dir"]);
+    edit_json_of(&head, &before, |it| it["format"] = 7.into());
+    offline(&bundle).fails(2, &["has format 7, expected"]);
+}
+
+fn edit_json_of(file: &Path, sound: &[u8], change: impl FnOnce(&mut Value)) {
+    fs::write(file, sound).unwrap();
+    edit_json(file, file, change);
+}
+
+/// Whoever has the payloads and their certificates can have everything else made anew.
+#[test]
+fn a_bundle_whose_head_is_lost_or_damaged_gets_it_anew_with_every_epoch_that_its_blobs_need() {
+    let devnet = Devnet::up(&["--l1", "none", "--members", "4"]);
+    let certificate = devnet.put("one", &noise(5000, 1), &[]);
+    let bundle = devnet.path("bundle");
+    devnet.run(&["export", "--dir", &bundle]).ok();
+    let (head, held) = (Path::new(&bundle).join("bundle.json"), Path::new(&bundle).join("held.txt"));
+    let sound = fs::read(&head).unwrap();
+    let offline = || devnet.run(&["--json", "verify", "--bundle", &bundle, "--offline"]);
+    // The configured registry does for one that is named; with neither nobody knows what to expect.
+    assert_eq!(offline().ok().json()["certified"], 1);
+    crate::support::run(&["verify", "--bundle", &bundle, "--offline"]).fails(2, &["give --registry ADDRESS"]);
+    // A head that does not name an epoch: the registry is asked for it all the same, and an export takes it down.
+    edit_json(&head, &head, |it| it["epochs"] = serde_json::json!({}));
+    offline().fails(4, &["nobody knows epoch 1"]);
+    devnet.run(&["verify", "--bundle", &bundle]).ok();
+    devnet.run(&["export", "--dir", &bundle]).ok();
+    offline().ok();
+    for damage in [None, Some(&sound[..sound.len() / 2]), Some(&[])] {
+        for mirrored in [false, true] {
+            let how = match damage {
+                None => fs::remove_file(&head).map(|()| "is missing").unwrap(),
+                Some(bytes) => fs::write(&head, bytes).map(|()| "is damaged").unwrap(),
+            };
+            // What the head would say of the list is lost as well.
+            if mirrored {
+                fs::remove_file(&held).unwrap();
+            }
+            let keep: &[&str] = if mirrored { &["mirror", "run", "--once"] } else { &["export"] };
+            let kept = devnet.run(&[keep, &["--dir", &bundle]].concat()).ok();
+            assert!(kept.stderr.contains(&format!("bundle.json {how}")), "{}", kept.stderr);
+            let verified = offline().ok().json();
+            assert_eq!((&verified["blobs"], &verified["certified"]), (&1.into(), &1.into()), "{verified}");
+        }
+    }
+    // A folder without a head is still somebody's.
+    fs::remove_file(&head).unwrap();
+    let elsewhere = format!("0x{}", "12".repeat(32));
+    devnet.run(&["export", "--dir", &bundle, "--namespace", &elsewhere]).fails(6, &["has the payloads of namespace"]);
+    assert!(!head.exists() && file_of(&bundle, &id_of(&devnet, &certificate), "bin").exists());
+    for (field, value, code, says) in
+        [("format", 7.into(), 2, "has format 7"), ("chainId", 99.into(), 6, "has the payloads of namespace")]
+    {
+        let value: Value = value;
+        edit_json_of(&head, &sound, |it| it[field] = value);
+        let before = fs::read(&head).unwrap();
+        devnet.run(&["export", "--dir", &bundle]).fails(code, &[says]);
+        assert_eq!(fs::read(&head).unwrap(), before, "{field}");
+    }
 }
 
 /// The events in a bundle.
@@ -180,7 +239,22 @@ fn a_bundle_is_in_the_order_of_l1_and_what_it_says_of_l1_is_checked_with_l1() {
     }
     fs::write(&file, &sound).unwrap();
     lie(&|events| events.swap(0, 1));
-    verify(&offline).fails(4, &["out of order"]);
+    let unordered = verify(&offline);
+    unordered.fails(4, &["out of order", "remove it, and `holdfast export --dir"]);
+    assert_eq!((&unordered.json()["blobs"], &unordered.json()["certified"]), (&4.into(), &4.into()));
+    fs::remove_file(&order).unwrap();
+    verify(&["--order", &order]).fails(4, &["out of order"]);
+    assert!(!Path::new(&order).exists(), "an order that is none");
+    verify(&["--positions"]).fails(4, &["out of order"]);
+    // An export alone takes the list for what it has read; what the message says does it.
+    for damage in [fs::read_to_string(&file).unwrap(), format!("damaged\n{}", &sound[8..])] {
+        fs::write(&file, damage).unwrap();
+        verify(&offline).fails(4, &["published.jsonl", "remove it, and `holdfast export --dir"]);
+        fs::remove_file(&file).unwrap();
+        exported();
+        assert_eq!(fs::read_to_string(&file).unwrap(), sound);
+        verify(&["--positions"]).ok();
+    }
     // What was published and is left out of a bundle that calls itself complete.
     fs::write(&file, &sound).unwrap();
     let held = Path::new(&bundle).join("held.txt");

@@ -53,6 +53,7 @@ impl NodeService {
         let disabled = disabled.or_else(|| self.0.waits.borrow().as_deref().map(without_paths));
         let disabled = disabled.or_else(|| attestor.registry_too_old().map(without_paths));
         let disabled = disabled.or_else(|| attestor.pen.trouble().map(|_| pen::Error::Away.to_string()));
+        let disabled = disabled.or_else(|| attestor.room().err().map(|error| without_paths(&error.to_string())));
         let disabled = disabled.or_else(|| attestor.check_clock(time).err().map(|error| error.to_string()));
         let disabled = disabled.or_else(|| self.0.operator.is_drained().then(|| DRAINED.to_owned()));
         v1::GetInfoResponse {

@@ -247,7 +247,7 @@ fn store_verdict(error: &store::Error) -> (Code, Tell) {
         E::Damaged { .. } => (Code::DataLoss, Tell::Data),
         E::Lost { .. } => (Code::DataLoss, Tell::All),
         E::TooManyStatements { .. } => (Code::ResourceExhausted, Tell::All),
-        E::NoRoom { .. } => (Code::ResourceExhausted, Tell::RetryAfter(RETRY_LATER_MS)),
+        E::NoRoom { .. } => (Code::ResourceExhausted, Tell::NoWrites(RETRY_LATER_MS)),
         // The record is damaged, and its text names files.
         E::Record { .. } => (Code::DataLoss, Tell::Id),
         E::WritesDisabled { .. } => (Code::Unavailable, Tell::NoWrites(RETRY_LATER_MS)),
@@ -328,11 +328,17 @@ fn each(share: Option<usize>) -> String {
     share.map_or_else(String::new, |share| format!(" and {share} are for each"))
 }
 
-/// The text without anything from the first path on.
+/// The text without anything from the first path on; where it begins with one, what is said of that.
 pub(super) fn without_paths(text: &str) -> String {
     let Some(slash) = text.find('/') else { return text.to_owned() };
     let word = text[..slash].rfind(char::is_whitespace).unwrap_or(0);
-    text[..word].trim_end_matches([' ', ':', ',']).to_owned()
+    let before = text[..word].trim_end_matches([' ', ':', ',']);
+    if before.is_empty() {
+        // A name may hold anything, and all of it goes.
+        let said = text.rsplit_once(": ").map(|(_, said)| said).filter(|said| !said.contains('/'));
+        return said.unwrap_or("see this member's log").to_owned();
+    }
+    before.to_owned()
 }
 
 /// Lets one line a minute into the log.

@@ -49,6 +49,12 @@ impl Disabled {
         Self { why: Why::Counting, reason: "what is held is being counted".into(), outlook: "".into() }
     }
 
+    /// Whether it is only until what is held has been counted.
+    #[must_use]
+    pub fn is_counting(&self) -> bool {
+        self.why == Why::Counting
+    }
+
     /// After a failure, or a start that found nothing to write on: by the system's own words, which RocksDB repeats.
     pub(super) fn by(reason: &str) -> Self {
         let words = reason.to_lowercase();

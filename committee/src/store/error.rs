@@ -94,7 +94,7 @@ pub enum Error {
         reason: String,
     },
     /// The disk has too little room left to take more and still come up again.
-    #[error("the disk of data folder {} is full: {needed} bytes are needed, {free} are free", dir.display())]
+    #[error("the disk is full: {needed} bytes are needed, {free} are free: {}", dir.display())]
     NoRoom {
         /// The data folder.
         dir: PathBuf,

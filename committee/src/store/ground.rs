@@ -77,6 +77,14 @@ impl Ground {
         }
     }
 
+    /// Whether anything more could be taken behind `log_bytes` of logs.
+    pub(super) fn room_left(&self, log_bytes: u64) -> Result<(), Error> {
+        match self {
+            Self::Folder(dir, _) => room::left(dir, log_bytes),
+            Self::Disk(_) => Ok(()),
+        }
+    }
+
     /// Writes and syncs the marker.
     pub(super) fn write(&self, marker: &Marker) -> Result<(), Error> {
         match self {

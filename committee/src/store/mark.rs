@@ -80,6 +80,11 @@ impl MarkFile {
             .take((SLOTS * SLOT) as u64)
             .read_to_end(&mut bytes)
             .map_err(|e| Error::file(&path, &e))?;
+        if bytes.len() < SLOTS * SLOT {
+            // The newest entry may be what is gone, and an older one would pass for it.
+            let reason = format!("it has {} bytes, and is written with {}", bytes.len(), SLOTS * SLOT);
+            return Err(Error::Broken { file: path, at: bytes.len() as u64, reason });
+        }
         let slots = bytes.chunks(SLOT).enumerate().filter_map(|(place, slot)| Some((place, parse(slot)?)));
         let broken = |reason: &str| Error::Broken { file: path.clone(), at: 0, reason: reason.into() };
         let Some((newest, (got, ordinal, mark))) = slots.max_by_key(|(_, (_, ordinal, _))| *ordinal) else {
@@ -371,5 +376,23 @@ mod tests {
             std::fs::write(dir.join(FILE), bytes).expect("written");
             assert!(matches!(opened(dir), Err(Error::Broken { .. })));
         }
+    }
+
+    #[test]
+    fn a_mark_that_is_cut_short_is_damage_and_no_older_one() {
+        let (folder, mut log) = scene();
+        let dir = folder.path();
+        let (file, before) = MarkFile::open(dir, id(), false).expect("opens");
+        let mut seal = Seal::start(file, before, dir).expect("starts");
+        std::io::Write::write_all(&mut log, &[0; 10]).expect("written");
+        seal.wrote(Some(1)).expect("written");
+        drop(seal);
+        let whole = std::fs::read(dir.join(FILE)).expect("read");
+        for length in [100, SLOT, 2 * SLOT, 3 * SLOT - 1] {
+            std::fs::write(dir.join(FILE), &whole[..length]).expect("written");
+            assert!(matches!(opened(dir), Err(Error::Broken { at, .. }) if at == length as u64), "{length}");
+        }
+        std::fs::write(dir.join(FILE), &whole).expect("written");
+        assert_eq!(opened(dir).expect("whole again").sequence, 1);
     }
 }

@@ -57,6 +57,14 @@ pub(super) fn enough(dir: &Path, log_bytes: u64) -> Result<(), Error> {
     if free < needed { Err(Error::NoRoom { dir: dir.into(), needed, free }) } else { Ok(()) }
 }
 
+/// Whether anything more could be taken behind `log_bytes` of logs.
+pub(super) fn left(dir: &Path, log_bytes: u64) -> Result<(), Error> {
+    let needed = log_bytes + SPARE;
+    // Where the file system does not say how much is free, it will say when it is full.
+    let free = free(dir).unwrap_or(u64::MAX);
+    if free < needed { Err(Error::NoRoom { dir: dir.into(), needed, free }) } else { Ok(()) }
+}
+
 fn reserved(dir: &Path) -> u64 {
     fs::metadata(dir.join(FILE)).map_or(0, |metadata| metadata.blocks() * 512)
 }
@@ -84,11 +92,8 @@ impl Room {
     /// Before a write of `bytes` behind `log_bytes` of logs: what is in them must still fit into tables, and a start after
     /// that must find as much again.
     pub(super) fn take(&mut self, log_bytes: u64, bytes: u64) -> Result<(), Error> {
-        let needed = log_bytes + bytes + SPARE;
-        self.reserve(needed)?;
-        // Where the file system does not say how much is free, it will say when it is full.
-        let free = free(&self.dir).unwrap_or(u64::MAX);
-        if free < needed { Err(Error::NoRoom { dir: self.dir.clone(), needed, free }) } else { Ok(()) }
+        self.reserve(log_bytes + bytes + SPARE)?;
+        left(&self.dir, log_bytes + bytes)
     }
 
     fn reserve(&mut self, bytes: u64) -> Result<(), Error> {

@@ -10,6 +10,9 @@ use super::{
 };
 use holdfast_erasure::BlobId;
 
+/// Longer than every key, and no smaller.
+const BEHIND_ALL: [u8; 128] = [0xff; 128];
+
 impl Store {
     /// Shards, whole payloads and places among the records that were found damaged since the start and have not been stored
     /// anew.
@@ -25,7 +28,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::Reopening`] when the database is to be closed; otherwise what is no damage, and what `visit` says.
+    /// [`Error::Reopening`] when the database is to be closed; [`Error::Record`] where nothing behind the damage can be read,
+    /// as with a table that cannot even be opened; otherwise what is no damage, and what `visit` says.
     pub(super) fn walk(
         &self,
         family: &'static str,
@@ -64,7 +68,9 @@ impl Database {
                     gaps = true;
                     self.set_aside(family, &last, &failure.to_string());
                     if !skip(&mut *records, &last) {
-                        return Ok(gaps);
+                        // The damage is at the end of all records; or not even that can be read, and nobody knows what there is.
+                        records.seek(&BEHIND_ALL);
+                        return records.status().map(|()| gaps).map_err(|failure| database::read(&failure));
                     }
                 }
                 Err(failure) => return Err(database::read(&failure)),
@@ -107,10 +113,13 @@ impl Database {
 /// Nothing says where the damaged block ends. A place behind it is found by larger and larger steps, and its end from there
 /// by going back.
 fn skip(records: &mut dyn Records, last: &[u8]) -> bool {
-    for place in (0..last.len()).rev() {
-        let mut target = last[..=place].to_vec();
-        let Some(more) = target[place].checked_add(1) else { continue };
-        target[place] = more;
+    let longer = (0..last.len()).rev().filter_map(|place| {
+        let more = last[place].checked_add(1)?;
+        Some([&last[..place], &[more]].concat())
+    });
+    // Before the first key there is nothing that could be made larger.
+    let first = (1..=u8::MAX).map(|byte| vec![byte]).take_while(|_| last.is_empty());
+    for target in longer.chain(first) {
         records.seek(&target);
         if records.status().is_err() {
             continue;

@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -135,6 +135,8 @@ pub(super) struct Shared {
     pub(super) counted: AtomicBool,
     /// How often the database was closed to be opened anew.
     pub(super) openings: AtomicU64,
+    /// Bytes of the logs at the last write.
+    pub(super) log_bytes: AtomicU64,
     /// The store is closing: nothing is opened any more.
     pub(super) closing: AtomicBool,
     pub(super) usage: Mutex<BTreeMap<Bucket, Usage>>,
@@ -152,6 +154,7 @@ impl Shared {
             closed: Mutex::default(),
             counted: AtomicBool::new(false),
             openings: AtomicU64::new(0),
+            log_bytes: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             usage: Mutex::default(),
             signatures: Mutex::default(),
@@ -277,6 +280,7 @@ impl Writer {
             return Ok(());
         }
         let log_bytes = self.seal.as_ref().map_or(0, Seal::log_bytes);
+        self.shared.log_bytes.store(log_bytes, Ordering::Relaxed);
         self.room.as_mut().map_or(Ok(()), |room| room.take(log_bytes, group.batch.bytes()))?;
         if group.sync {
             failpoint::reach("before-write");

@@ -122,6 +122,34 @@ async fn copies_that_the_disk_budget_has_no_room_for_are_not_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_member_without_room_says_that_it_would_sign_nothing() {
+    let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
+    let mut config = World::config(folder.path());
+    config.policy.disk_budget_gib = Some(1);
+    let member = world.member(config, Arc::clone(&clock)).launch().await.expect("starts");
+    let peer = Peer::connect(&member).await;
+    let attestor = &member.shared().attestor;
+    let says = async || {
+        let mut node = v1::node_client::NodeClient::new(peer.channel.clone());
+        let writes = node.get_info(v1::GetInfoRequest {}).await.expect("info").into_inner().writes_disabled;
+        (attestor.ready().await.is_ok(), writes)
+    };
+    assert_eq!(says().await, (true, String::new()));
+    attestor.disk.set_files(3 << 30);
+    let (ready, writes) = says().await;
+    assert!(!ready && writes.contains("keeps as much as it may"), "{writes}");
+    attestor.disk.set_files(0);
+    assert_eq!(says().await, (true, String::new()));
+    // Others may have filled the disk: what is in the logs would not fit into tables.
+    member.store().set_log_bytes(u64::MAX / 2);
+    let (ready, writes) = says().await;
+    assert!(!ready && writes.starts_with("the disk is full: ") && writes.ends_with(" are free"), "{writes}");
+    member.store().set_log_bytes(0);
+    assert_eq!(says().await, (true, String::new()));
+    member.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_over_its_quota_is_refused_also_after_a_restart() {
     let (world, folder, clock) = (World::new(), tempfile::tempdir().expect("a folder"), TestClock::at(NOW));
     let mut config = World::config(folder.path());

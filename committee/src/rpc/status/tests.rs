@@ -119,7 +119,7 @@ async fn table() -> Vec<(Error, Code, Tell)> {
         (
             S::NoRoom { dir: dir.clone(), needed: 2, free: 1 }.into(),
             Code::ResourceExhausted,
-            RetryAfter(RETRY_LATER_MS),
+            Tell::NoWrites(RETRY_LATER_MS),
         ),
         (S::BucketDropped { day: 1, dropped_before: 2 }.into(), Code::FailedPrecondition, All),
         (S::Read(text()).into(), Code::Internal, Id),
@@ -177,4 +177,21 @@ fn a_line_a_minute_is_let_through() {
     let throttle = Throttle::new();
     let passed = (0..1000).filter(|_| throttle.pass().is_some()).count();
     assert!((1..=2).contains(&passed), "{passed}");
+}
+
+#[test]
+fn no_path_of_the_host_is_told_and_what_is_said_of_one_is() {
+    for (text, told) in [
+        (
+            "the disk is full: 2 bytes are needed, 1 are free: /srv/m0/data",
+            "the disk is full: 2 bytes are needed, 1 are free",
+        ),
+        ("/srv/m0/data/mark: the file system is read-only", "the file system is read-only"),
+        ("/srv/with spaces: and colons/mark: the file system is read-only", "the file system is read-only"),
+        ("/srv/m0/data/mark", "see this member's log"),
+        ("/srv/a: /srv/b", "see this member's log"),
+        ("no path at all", "no path at all"),
+    ] {
+        assert_eq!(without_paths(text), told, "{text}");
+    }
 }

@@ -31,6 +31,16 @@ fn certificate(digest: &StatementDigest) -> Bytes {
     Bytes::from([&[0xce; 40], digest.as_bytes().as_slice()].concat())
 }
 
+fn held_record(encoded: &EncodedBlob) -> Held {
+    Held {
+        day: keys::day_of(RETAIN),
+        length: u32::try_from(holding(encoded, 1).shard.bytes().len()).expect("small"),
+        until: RETAIN,
+        root: encoded.commitment().shard_roots()[1],
+        place: records::Place::Here,
+    }
+}
+
 fn digest_of(encoded: &EncodedBlob) -> Digest {
     encoded.blob().payload_digest
 }
@@ -57,13 +67,7 @@ async fn a_damaged_record_of_any_kind_stands_in_the_way_of_no_other_and_is_mende
     let victim = &all[77];
     let id = victim.id();
     let (promise, digest) = promise_of(victim, RETAIN);
-    let held = Held {
-        day: keys::day_of(RETAIN),
-        length: u32::try_from(holding(victim, 1).shard.bytes().len()).expect("small"),
-        until: RETAIN,
-        root: victim.commitment().shard_roots()[1],
-        place: records::Place::Here,
-    };
+    let held = held_record(victim);
     let cases: [(&str, Vec<u8>); 7] = [
         (keys::HELD, held.encode()),
         (keys::PROMISES, promise.encode()),
@@ -138,11 +142,9 @@ async fn a_damaged_record_of_the_folder_itself_is_made_anew() {
     store.close().await.expect("closes");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_cannot_be_opened_at_all_keeps_no_member_from_starting() {
-    let folder = scene().await;
-    let needle = promise_of(&blobs()[77], RETAIN).0.encode();
-    let tables = snapshot(&folder.path().join("db")).into_iter();
+/// Destroys the end of the one table that has `needle`: without it no table can be opened.
+fn shut(folder: &Path, needle: &[u8]) {
+    let tables = snapshot(&folder.join("db")).into_iter();
     let mut tables = tables.filter(|(file, bytes)| {
         let table = file.extension().is_some_and(|extension| extension == "sst");
         table && bytes.windows(needle.len()).any(|window| window == needle)
@@ -151,10 +153,59 @@ async fn a_table_that_cannot_be_opened_at_all_keeps_no_member_from_starting() {
     let end = bytes.len() - 20;
     bytes[end..].fill(0x77);
     fs::write(file, bytes).expect("written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_cannot_be_opened_at_all_keeps_no_member_from_starting() {
+    let folder = scene().await;
+    shut(folder.path(), &promise_of(&blobs()[77], RETAIN).0.encode());
     let store = open(folder.path());
     let encoded = blob(201, Dispersal::ByShard);
     hold(&store, &encoded, 1, RETAIN).await.expect("held");
     assert!(store.shard(&encoded.id(), 1).is_ok());
+    // Nobody can tell what was promised, and it is not said that it is nothing.
+    let error = store.each_promise(|_| {}).expect_err("no promise can be read");
+    assert!(matches!(error, Error::Record { .. }), "{error}");
+    store.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_is_not_counted_as_nothing_where_the_table_of_it_cannot_be_opened() {
+    for (of_order, counts) in [(false, false), (true, true)] {
+        let folder = scene().await;
+        let (victim, (_, digest)) = (&blobs()[77], promise_of(&blobs()[77], RETAIN));
+        let needle = if of_order { records::order(&victim.id(), &digest) } else { held_record(victim).encode() };
+        shut(folder.path(), &needle);
+        let store = Store::open_uncounted(folder.path(), &identity(), IfMissing::Refuse).expect("opens to be read");
+        let counted = store.count();
+        store.enable();
+        assert_eq!((counted.is_ok(), store.writable().is_ok()), (counts, counts), "{counted:?}");
+        if of_order {
+            let error = store.list(None, 0, 1000).expect_err("nobody can tell what was signed");
+            assert!(matches!(error, Error::Record { .. }), "{error}");
+            assert!(store.shard(&victim.id(), 1).is_ok());
+        } else {
+            assert_eq!(store.list(None, 0, 1000).expect("listed").0.len(), usize::from(BLOBS));
+        }
+        store.close().await.expect("closes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_to_the_very_first_records_hides_none_behind_them() {
+    let folder = scene().await;
+    let first = blobs().iter().map(|encoded| encoded.id()).min().expect("some");
+    let victim = blobs().into_iter().find(|encoded| encoded.id() == first).expect("it");
+    let (promise, _) = promise_of(&victim, RETAIN);
+    assert!(flip(folder.path(), &promise.encode()) > 0);
+    assert!(flip(folder.path(), &held_record(&victim).encode()) > 0);
+    let store = open(folder.path());
+    let mut promises = 0;
+    store.each_promise(|_| promises += 1).expect("read");
+    let least = usize::from(BLOBS) / 2;
+    assert!((least..usize::from(BLOBS)).contains(&promises), "{promises}");
+    let items = usize::try_from(store.usage().items).expect("few");
+    assert!((least..usize::from(BLOBS)).contains(&items), "{items}");
     store.close().await.expect("closes");
 }
 
