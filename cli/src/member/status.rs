@@ -230,7 +230,7 @@ pub(super) async fn run(config: &committee::Config, output: Output) -> anyhow::R
         let mut text = format!(
             "version   {}\nepoch     {}\nslot      {}\nblobs     {}\nstored    {}\nclock     {:+} s\nL1        {}\nwrites    {}\nstore     {}\ndamaged   {}\nrepair    {}\n",
             status.version,
-            if status.epoch == 0 { "unknown".to_owned() } else { status.epoch.to_string() },
+            if status.epoch == 0 { "none known".to_owned() } else { status.epoch.to_string() },
             status.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string()),
             status.blobs,
             human_bytes(status.stored_bytes),

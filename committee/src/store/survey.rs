@@ -94,6 +94,9 @@ pub(super) fn survey(folder: &Path, mark: &Mark) -> Result<Survey, Error> {
         (Ok(()), Some(damage)) => survey.cut(&manifest.file, manifest.end, &damage.reason)?,
         (Err(error), None) => return Err(error),
         (Err(error), Some(damage)) => {
+            // That nothing has been changed is said once.
+            let error = error.to_string();
+            let error = error.split("; nothing has been changed").next().unwrap_or_default();
             let reason = format!("{}; as far as it can be read, {error}", damage.reason);
             return Err(Error::Broken { file: manifest.file, at: damage.at, reason });
         }
