@@ -43,7 +43,7 @@ use crate::{
     resume,
     rpc::{Host, Shared},
     scrub, serving, site,
-    store::{DROP_INTERVAL, Disabled, Identity, IfMissing, SteadyClock, Store, Why},
+    store::{DROP_INTERVAL, Disabled, Identity, IfMissing, SteadyClock, Store},
     workers::Workers,
 };
 
@@ -366,8 +366,13 @@ impl Member {
             background.spawn(async move { awaited.connect(&config, stop).await });
         }
         // A small store is counted before anybody can ask; a large one is read meanwhile.
-        let counted =
-            async { store.writes_disabled().wait_for(|disabled| !is_counting(disabled.as_ref())).await.map(drop) };
+        let counted = async {
+            store
+                .writes_disabled()
+                .wait_for(|disabled| !disabled.as_ref().is_some_and(Disabled::is_counting))
+                .await
+                .map(drop)
+        };
         let _counting = tokio::time::timeout(COUNTING, counted).await;
         let watch =
             health::Watch::begin(Arc::clone(&shared.attestor), Arc::clone(&shared.operator), health.clone(), waits)
@@ -544,10 +549,6 @@ async fn archive(config: &Config, key: PublicKey, store: &Arc<Store>) -> Result<
         };
     };
     Ok(Some(Arc::new(Archive::new(settings.clone(), key, Arc::clone(store)))))
-}
-
-fn is_counting(disabled: Option<&Disabled>) -> bool {
-    disabled.is_some_and(|disabled| disabled.why == Why::Counting)
 }
 
 /// Where the operator's orders are taken. A place that the settings name must do; without the one that nobody has named the member

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     attestor::Attestor,
-    store::{self, Resume, Why},
+    store::{self, Disabled, Resume},
 };
 
 /// How long after a failure it is first looked whether the disk can be written.
@@ -31,7 +31,7 @@ pub(crate) async fn run(attestor: Arc<Attestor>, stop: CancellationToken) {
         let mut disabled = attestor.store.writes_disabled();
         let mut tries = Tries::default();
         while disabled.wait_for(Option::is_some).await.is_ok() {
-            let counting = disabled.borrow().as_ref().is_some_and(|disabled| disabled.why == Why::Counting);
+            let counting = disabled.borrow().as_ref().is_some_and(Disabled::is_counting);
             // One that cannot be written is counted as well: that is what is told of it.
             let counted = !attestor.store.is_counted() && count(&attestor).await;
             if !counted && !counting && !again(&attestor, &mut tries).await {

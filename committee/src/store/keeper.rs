@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use super::{
     Error, Identity,
     database::{Access, Legacy, Opened},
-    disabled::{Disabled, Why},
+    disabled::Disabled,
     ground::Ground,
     read,
     writer::{End, Job, Shared, Writer},
@@ -109,8 +109,7 @@ impl Keeper {
     /// Closes the database and opens it anew, if that is worth a try. On an error nothing is written, and it is read as before
     /// where it can be.
     async fn reopen(&mut self, writer: &mut Option<Writer>) -> Result<(), Error> {
-        let why = self.shared.disabled.borrow().as_ref().map(|disabled| disabled.why);
-        if writer.is_some() && why.is_none_or(|why| why == Why::Counting) {
+        if writer.is_some() && self.shared.disabled.borrow().as_ref().is_none_or(Disabled::is_counting) {
             return Ok(());
         }
         // Looked at while it is open: only where this shows nothing missing is it closed.
@@ -130,7 +129,7 @@ impl Keeper {
                 *writer = Some(begun);
                 tracing::warn!(seconds = started.elapsed().as_secs_f64(), "store.reopened");
                 match &*self.shared.disabled.borrow() {
-                    Some(disabled) if disabled.why != Why::Counting => Err(disabled.error()),
+                    Some(disabled) if !disabled.is_counting() => Err(disabled.error()),
                     _ => Ok(()),
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use holdfast_transport::blocking;
 
-use super::{Error, Store, Why, read, writer::Job};
+use super::{Disabled, Error, Store, read, writer::Job};
 
 /// Why a store is not written again.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ impl Store {
     pub fn enable(&self) {
         let counted = self.is_counted();
         self.shared.disabled.send_if_modified(|disabled| {
-            let enable = counted && disabled.as_ref().is_some_and(|disabled| disabled.why == Why::Counting);
+            let enable = counted && disabled.as_ref().is_some_and(Disabled::is_counting);
             if enable {
                 *disabled = None;
             }

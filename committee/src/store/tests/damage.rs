@@ -171,7 +171,8 @@ async fn a_table_that_cannot_be_opened_at_all_keeps_no_member_from_starting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_is_not_counted_as_nothing_where_the_table_of_it_cannot_be_opened() {
-    for (of_order, counts) in [(false, false), (true, true)] {
+    // Without the order all that is held is counted, and not listed.
+    for of_order in [false, true] {
         let folder = scene().await;
         let (victim, (_, digest)) = (&blobs()[77], promise_of(&blobs()[77], RETAIN));
         let needle = if of_order { records::order(&victim.id(), &digest) } else { held_record(victim).encode() };
@@ -179,7 +180,7 @@ async fn what_is_held_is_not_counted_as_nothing_where_the_table_of_it_cannot_be_
         let store = Store::open_uncounted(folder.path(), &identity(), IfMissing::Refuse).expect("opens to be read");
         let counted = store.count();
         store.enable();
-        assert_eq!((counted.is_ok(), store.writable().is_ok()), (counts, counts), "{counted:?}");
+        assert_eq!((counted.is_ok(), store.writable().is_ok()), (of_order, of_order), "{counted:?}");
         if of_order {
             let error = store.list(None, 0, 1000).expect_err("nobody can tell what was signed");
             assert!(matches!(error, Error::Record { .. }), "{error}");
@@ -194,8 +195,7 @@ async fn what_is_held_is_not_counted_as_nothing_where_the_table_of_it_cannot_be_
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_to_the_very_first_records_hides_none_behind_them() {
     let folder = scene().await;
-    let first = blobs().iter().map(|encoded| encoded.id()).min().expect("some");
-    let victim = blobs().into_iter().find(|encoded| encoded.id() == first).expect("it");
+    let victim = blobs().into_iter().min_by_key(EncodedBlob::id).expect("some");
     let (promise, _) = promise_of(&victim, RETAIN);
     assert!(flip(folder.path(), &promise.encode()) > 0);
     assert!(flip(folder.path(), &held_record(&victim).encode()) > 0);
